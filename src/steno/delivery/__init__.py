@@ -1,0 +1,1 @@
+"""Getting recordings off the host: the spool, the upload protocol, and other writers."""

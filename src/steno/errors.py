@@ -1,0 +1,167 @@
+"""Every error that Steno raises for a caller to react to, each with its exit code.
+
+One class per reaction. The codes are documented in docs/exit-codes.md; a test
+compares the two.
+"""
+
+from __future__ import annotations
+
+
+class StenoError(Exception):
+    """Something went wrong that one line of text explains.
+
+    `str(error)` is that line: what is wrong, and where.
+    """
+
+    exit_code = 1
+
+
+class UsageError(StenoError):
+    """The command was called in a way that cannot work; nothing was done."""
+
+    exit_code = 2
+
+
+class ConfigError(StenoError):
+    """A configuration file has an unknown key, a wrong value, or is unreadable."""
+
+    exit_code = 3
+
+    def __init__(self, reason: str, *, file: str | None = None, key: str | None = None) -> None:
+        place = ": ".join(part for part in (file, key) if part)
+        super().__init__(f"{place}: {reason}" if place else reason)
+        self.reason = reason
+        self.file = file
+        self.key = key
+
+
+class FormatError(StenoError):
+    """Bytes are not what their format demands.
+
+    Attributes:
+        reason: What is wrong, without the place.
+        line: The line's number, from 1, where the format has lines.
+        offset_bytes: Where in the input the bad piece begins.
+    """
+
+    exit_code = 4
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        line: int | None = None,
+        offset_bytes: int | None = None,
+        source: str | None = None,
+    ) -> None:
+        places = []
+        if line is not None:
+            places.append(f"line {line}")
+        if offset_bytes is not None:
+            places.append(f"byte {offset_bytes}")
+        where = ", ".join(places)
+        text = f"{where}: {reason}" if where else reason
+        super().__init__(f"{source}: {text}" if source else text)
+        self.reason = reason
+        self.line = line
+        self.offset_bytes = offset_bytes
+        self.source = source
+
+
+class NotFoundError(StenoError):
+    """No recording, user, host or file goes by that name."""
+
+    exit_code = 5
+
+
+class AmbiguousError(StenoError):
+    """A shortened recording id fits more than one recording."""
+
+    exit_code = 6
+
+
+class QueryError(StenoError):
+    """A search query cannot be understood.
+
+    Attributes:
+        reason: What is wrong.
+        query: The query as it was given.
+        position: Where in it, counted in characters from 0.
+    """
+
+    exit_code = 7
+
+    def __init__(self, reason: str, *, query: str, position: int) -> None:
+        super().__init__(f"{reason}\n  {query}\n  {' ' * position}^")
+        self.reason = reason
+        self.query = query
+        self.position = position
+
+
+class BrokenChainError(StenoError):
+    """A recording was altered, cut or re-ordered after it was written."""
+
+    exit_code = 8
+
+
+class StoreError(StenoError):
+    """The store cannot be used: of a newer version, in use, or damaged."""
+
+    exit_code = 9
+
+
+class NoSpaceError(StenoError):
+    """A disk is full, or a configured limit on size is reached; nothing was written."""
+
+    exit_code = 10
+
+
+class UnreachableError(StenoError):
+    """A server or socket does not answer; trying again later may help."""
+
+    exit_code = 11
+
+
+class RefusedError(StenoError):
+    """A server answered and said no: credentials, permission, or certificate."""
+
+    exit_code = 12
+
+
+class ProtocolError(StenoError):
+    """A peer answered with something that its protocol does not allow."""
+
+    exit_code = 13
+
+
+class AddressInUseError(StenoError):
+    """The address to listen on is taken."""
+
+    exit_code = 14
+
+
+class TerminalError(StenoError):
+    """The terminal cannot be used, or vanished."""
+
+    exit_code = 15
+
+
+class RecorderError(StenoError):
+    """The recorder failed before the recorded program could run.
+
+    125 leaves the codes up to 124 to the recorded program, as env(1) and timeout(1) do.
+    """
+
+    exit_code = 125
+
+
+class ProgramNotExecutableError(StenoError):
+    """The program to record exists but cannot be run."""
+
+    exit_code = 126
+
+
+class ProgramNotFoundError(StenoError):
+    """The program to record does not exist."""
+
+    exit_code = 127

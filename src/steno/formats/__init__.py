@@ -1,0 +1,1 @@
+"""Recording formats: bytes to messages and back, without I/O."""

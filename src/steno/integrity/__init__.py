@@ -1,0 +1,1 @@
+"""Chains of lines: how a change to a recording is noticed."""

@@ -1,0 +1,1 @@
+"""The relay between a terminal and a shell, and what it records."""

@@ -1,0 +1,1 @@
+"""Terminal emulation: screen text, keyframes and commands from recorded output."""

@@ -1,0 +1,1 @@
+"""Taking recordings in over HTTP, and deriving what is searched and shown."""

@@ -1,0 +1,1 @@
+"""Keeping and finding recordings: one protocol, its backends, and the query language."""

@@ -1,0 +1,237 @@
+"""What every store offers: recordings' original lines, what is derived from them, and search.
+
+The lines are the truth and append-only; all else can be rebuilt from them. Calls block;
+an event loop calls them in a thread. A store may be shared by several processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, Protocol, TypeVar
+
+import msgspec
+
+from steno.errors import StenoError
+from steno.model import Command, Damage, End, Keyframe, TextLine, Verification
+from steno.store.query import Expression
+
+T = TypeVar("T")
+
+
+class OffsetError(StenoError):
+    """Bytes were offered for another place than the recording's end; nothing was written.
+
+    Attributes:
+        durable_bytes: How many bytes of the recording are safe on disk.
+    """
+
+    exit_code = 13
+
+    def __init__(self, rec: str, durable_bytes: int) -> None:
+        super().__init__(f"recording {rec} has {durable_bytes} bytes; append there")
+        self.durable_bytes = durable_bytes
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What a list of recordings shows, derived from a recording's lines.
+
+    `host` is the name that the messages carry, `sender` the authenticated host that delivered
+    them (None for imported files). `duration_us` is the last piece's instant. `size_bytes` counts
+    the original lines. `is_live` says that no end facts have come yet and that lines came lately.
+    """
+
+    rec: str
+    host: str
+    user: str
+    started_unix_us: int
+    duration_us: int
+    is_live: bool
+    messages: int
+    size_bytes: int
+    chain: Verification
+    sender: str | None = None
+    login_user: str | None = None
+    uid: int | None = None
+    service: str | None = None
+    remote: str | None = None
+    command: list[str] | None = None
+    terminal: str | None = None
+    term: str = ""
+    columns: int | None = None
+    rows: int | None = None
+    records: list[str] = []
+    labels: list[str] = []
+    policy: str | None = None
+    boot_id: str | None = None
+    audit_session: int | None = None
+    number: int | None = None
+    end: End | None = None
+    output_bytes: int = 0
+    input_bytes: int = 0
+    notes: dict[str, int] = {}
+    """How many notes of each kind (drop, gap, restart ...) the recording holds."""
+    damages: int = 0
+
+
+class Derived(msgspec.Struct, frozen=True):
+    """What the indexer learnt from some more bytes of a recording; stored in one transaction.
+
+    Attributes:
+        upto_bytes: The recording's original bytes up to here are accounted for.
+        summary: The recording's new summary.
+        lines: Screen text that became complete, in order.
+        keyframes: New keyframes, in order.
+        commands: New commands, in order.
+        damages: Unreadable stretches.
+        activity: Output bytes per second of recording time, as (second, bytes), to be added up.
+    """
+
+    upto_bytes: int
+    summary: Summary
+    lines: list[TextLine] = []
+    keyframes: list[Keyframe] = []
+    commands: list[Command] = []
+    damages: list[Damage] = []
+    activity: list[tuple[int, int]] = []
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One line that a search found.
+
+    Attributes:
+        summary: The recording.
+        number: The line's number among the recording's screen text, from 0; None when the query
+            asked for fields only, so that the recording itself is the hit.
+        line: The line.
+        highlights: (start, end) in characters of `line.text`.
+        before: Lines before it.
+        after: Lines after it.
+    """
+
+    summary: Summary
+    number: int | None = None
+    line: TextLine | None = None
+    highlights: list[tuple[int, int]] = []
+    before: list[TextLine] = []
+    after: list[TextLine] = []
+
+
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """Some of a result. `cursor` fetches the next page; None after the last."""
+
+    items: list[T]
+    cursor: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """A recording grew (`appended`), or what is derived from it did (`derived`)."""
+
+    rec: str
+    kind: str
+    upto_bytes: int
+
+
+class Store(Protocol):
+    """A place for recordings. Every backend passes tests/store/suite.py."""
+
+    # The truth.
+
+    def append(self, rec: str, offset_bytes: int, data: bytes, *, sender: str | None) -> int:
+        """Append `data` at `offset_bytes`; return the length that now survives a power cut.
+
+        Bytes that are there already are compared and skipped, so that sending twice changes
+        nothing.
+
+        Raises:
+            OffsetError: `offset_bytes` lies beyond the end, or the overlap differs.
+            RefusedError: The recording was begun by another sender.
+            NoSpaceError: The disk is full; nothing of `data` counts as written.
+        """
+
+    def durable_bytes(self, rec: str) -> int:
+        """Return how much of `rec` is safe on disk; 0 when it is unknown."""
+
+    def read(self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None) -> Iterator[bytes]:
+        """Yield the original bytes from `offset_bytes` up to `end_bytes`, in pieces."""
+
+    def recs(self) -> Iterator[str]:
+        """Yield the ids of all recordings that hold at least one byte."""
+
+    def sender_of(self, rec: str) -> str | None:
+        """Return the authenticated host that delivers `rec`."""
+
+    # What is derived.
+
+    def put_derived(self, rec: str, derived: Derived) -> None:
+        """Add what was learnt to the index, all or nothing."""
+
+    def derived_bytes(self, rec: str) -> int:
+        """Return how much of `rec` is accounted for in the index."""
+
+    def clear_derived(self, rec: str) -> None:
+        """Forget all that is derived from `rec`."""
+
+    # Finding and reading.
+
+    def find(self, rec_or_prefix: str) -> Summary:
+        """Return the recording with this id, or the only one whose id begins so.
+
+        Raises:
+            NotFoundError: There is none.
+            AmbiguousError: There are several; the text names some.
+        """
+
+    def list(
+        self,
+        query: Expression | None = None,
+        *,
+        sort: str = "-started",
+        cursor: str | None = None,
+        limit: int = 50,
+        visible_to: str | None = None,
+    ) -> Page[Summary]:
+        """Return recordings that match; `sort` is started, duration, size, user or host, `-` down.
+
+        `visible_to` limits the result to the recordings whose `user` or `login_user` it is.
+        """
+
+    def search(
+        self,
+        query: Expression,
+        *,
+        rec: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        context_lines: int = 2,
+        visible_to: str | None = None,
+    ) -> Page[Hit]:
+        """Return lines that match, newest first (oldest first within one `rec`)."""
+
+    def lines(self, rec: str, first: int = 0, limit: int | None = None) -> Iterator[TextLine]:
+        """Yield the screen text from line number `first` on."""
+
+    def commands(self, rec: str) -> list[Command]:
+        """Return the commands found, in order."""
+
+    def damages(self, rec: str) -> list[Damage]:
+        """Return the unreadable stretches, in order."""
+
+    def activity(self, rec: str) -> list[tuple[int, int]]:
+        """Return (second, output bytes) for every second with output, in order."""
+
+    def keyframes(self, rec: str) -> list[Keyframe]:
+        """Return all keyframes in order, with empty `data`."""
+
+    def keyframe(self, rec: str, number: int) -> Keyframe:
+        """Return the keyframe with this number, from 0, whole."""
+
+    # Being told.
+
+    def subscribe(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `listener` from any thread after each change; return what ends that.
+
+        Changes made by other processes are seen within a second.
+        """
+
+    def close(self) -> None:
+        """Release everything; the store cannot be used afterwards."""

@@ -1,0 +1,1 @@
+"""The HTTP API, sign-in, permissions and the built front end."""
