@@ -151,7 +151,9 @@ class Store(Protocol):
     def durable_bytes(self, rec: str) -> int:
         """Return how much of `rec` is safe on disk; 0 when it is unknown."""
 
-    def read(self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None) -> Iterator[bytes]:
+    def read(
+        self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None
+    ) -> Iterator[bytes]:
         """Yield the original bytes from `offset_bytes` up to `end_bytes`, in pieces."""
 
     def recs(self) -> Iterator[str]:
@@ -181,7 +183,7 @@ class Store(Protocol):
             AmbiguousError: There are several; the text names some.
         """
 
-    def list(
+    def recordings(
         self,
         query: Expression | None = None,
         *,
