@@ -1,0 +1,168 @@
+"""Cut a recording's pieces into chained messages: what a recorder writes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from steno.errors import UsageError
+from steno.formats.payload import Payload, Run, split_runs
+from steno.formats.tlog import make_member, render_head, render_line
+from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
+
+MIN_LIMIT_BYTES = 256
+DEFAULT_LIMIT_BYTES = 16384
+_RECORD_BYTES = 100
+"""Room for a window's or a note's record, and what is kept free for one beside data."""
+_MAX_EXPANSION = 7
+"""A byte takes at most this much payload: `255,` and its share of a U+FFFD, or `\\u001b`."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What all messages of a recording say about it; see model.Message for the members."""
+
+    host: str
+    rec: str
+    user: str
+    term: str
+    session: int
+    start: Start
+
+
+class Cutter:
+    """Turn pieces into lines, each a message that names the digest of the line before it.
+
+    Does no I/O and reads no clock. A message is cut when it would exceed `limit_bytes` of
+    payload, and whenever `cut` is called: the caller does so some time after `pending_since_us`.
+    A character whose bytes come in several pieces is kept whole, in one message.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        limit_bytes: int = DEFAULT_LIMIT_BYTES,
+        first_id: int = 1,
+        prev: str | None = None,
+    ) -> None:
+        """Begin at message `first_id`, which follows the line whose digest is `prev`.
+
+        Raises:
+            UsageError: `limit_bytes` is below MIN_LIMIT_BYTES.
+        """
+        if limit_bytes < MIN_LIMIT_BYTES:
+            raise UsageError(f"messages cannot be limited to less than {MIN_LIMIT_BYTES} bytes")
+        self._head = render_head(
+            identity.host, identity.rec, identity.user, identity.term, identity.session
+        )
+        self._start = identity.start
+        self._limit_bytes = limit_bytes
+        self._id = first_id
+        self._prev = prev
+        self._payload = Payload()
+        self._window: Window | None = None
+        self._unfinished = {"in": b"", "out": b"", "err": b""}
+
+    @property
+    def pending_since_us(self) -> int | None:
+        """The instant of the oldest piece not yet in a line; None when there is none."""
+        first_ms = self._payload.first_ms
+        return None if first_ms is None else first_ms * 1000
+
+    @property
+    def prev(self) -> str | None:
+        """The digest of the last line."""
+        return self._prev
+
+    @property
+    def next_id(self) -> int:
+        """The next message's number."""
+        return self._id
+
+    def add(self, piece: Piece) -> list[bytes]:
+        """Take in `piece`; return the lines that had to be cut to make room for it.
+
+        Pieces come in the order of their instants.
+        """
+        if isinstance(piece, Output):
+            name = "err" if piece.is_stderr else "out"
+            return self._add_data(name, piece.at_us, piece.data, is_final=False)
+        if isinstance(piece, Input):
+            return self._add_data("in", piece.at_us, piece.data, is_final=False)
+        lines = self._make_room(_RECORD_BYTES)
+        if isinstance(piece, Window):
+            if not self._has_same_window(piece):
+                self._payload.add_window(piece)
+                self._window = piece
+        else:
+            self._payload.add_note(piece)
+        return lines
+
+    def cut(self) -> bytes | None:
+        """Return what is pending as a line, or None when nothing is."""
+        return None if self._payload.is_empty else self._render(None)
+
+    def end(self, end: End, at_us: int) -> list[bytes]:
+        """Return the last lines; unfinished characters stand in them as invalid bytes."""
+        lines: list[bytes] = []
+        for name in self._unfinished:
+            lines += self._add_data(name, at_us, b"", is_final=True)
+        if self._payload.is_empty:
+            self._payload.start_at(at_us // 1000)
+        lines.append(self._render(end))
+        return lines
+
+    def _has_same_window(self, window: Window) -> bool:
+        last = self._window
+        return (
+            last is not None
+            and not self._payload.is_empty
+            and (last.columns, last.rows) == (window.columns, window.rows)
+        )
+
+    def _add_data(self, name: str, at_us: int, data: bytes, *, is_final: bool) -> list[bytes]:
+        data = self._unfinished[name] + data
+        runs, rest = split_runs(data, is_final=is_final)
+        self._unfinished[name] = rest
+        if not runs:
+            return []
+        size_bytes = sum(run.size_bytes() for run in runs)
+        if size_bytes > self._limit_bytes - _RECORD_BYTES:
+            return self._add_large(name, at_us, data.removesuffix(rest))
+        lines = self._make_room(size_bytes)
+        self._write(name, at_us, runs)
+        return lines
+
+    def _add_large(self, name: str, at_us: int, data: bytes) -> list[bytes]:
+        """Add data too large for one message in slices that fit, cut between characters."""
+        lines: list[bytes] = []
+        step = (self._limit_bytes - _RECORD_BYTES) // _MAX_EXPANSION - 4
+        carried = b""
+        for start in range(0, len(data), step):
+            is_last = start + step >= len(data)
+            slice_ = carried + data[start : start + step]
+            runs, carried = split_runs(slice_, is_final=is_last)
+            lines += self._make_room(sum(run.size_bytes() for run in runs))
+            self._write(name, at_us, runs)
+        return lines
+
+    def _write(self, name: str, at_us: int, runs: list[Run]) -> None:
+        payload = self._payload
+        if payload.is_empty and self._window is not None:
+            payload.add_window(Window(at_us, self._window.columns, self._window.rows))
+        stream = payload.input if name == "in" else payload.output
+        payload.add_runs(stream, at_us, runs, is_stderr=name == "err")
+
+    def _make_room(self, size_bytes: int) -> list[bytes]:
+        if self._payload.is_empty or self._payload.size_bytes + size_bytes <= self._limit_bytes:
+            return []
+        return [self._render(None)]
+
+    def _render(self, end: End | None) -> bytes:
+        payload = self._payload
+        member = make_member(payload, self._prev, self._start if self._id == 1 else None, end)
+        time_ms = self._start.started_unix_us // 1000 + (payload.first_ms or 0)
+        line = render_line(self._head, self._id, time_ms, payload, member)
+        self._prev = digest_of_line(line)
+        self._id += 1
+        self._payload = Payload()
+        return line

@@ -1,0 +1,356 @@
+"""Pieces to and from the five payload members of a tlog message.
+
+Source: tlog, doc/log_format.md ("timing" and the *_txt and *_bin members), lib/tlog/json_chunk.c
+and json_stream.c. A timing string is a row of records:
+
+    =WxH   the window is W columns by H rows
+    +N     N milliseconds pass
+    <N >N  N characters (code points) of in_txt, out_txt
+    [C/B ]C/B  C replacement characters of in_txt, out_txt that stand for B bytes of in_bin, out_bin
+
+Bytes that are not UTF-8 stand in *_bin, with one U+FFFD in *_txt per maximal invalid piece (Unicode
+standard, section 3.9, "U+FFFD substitution of maximal subparts", which Python's decoder follows).
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from itertools import pairwise
+
+import msgspec
+import orjson
+
+from steno.errors import FormatError
+from steno.model import Input, Note, Output, Piece, Window
+
+_RECORD = re.compile(
+    r"\s*(?:([<>+])([0-9]{1,15})|(=)([0-9]{1,5})x([0-9]{1,5})|([][])([0-9]{1,15})/([0-9]{1,15}))"
+)
+_MAX_WINDOW = 65535
+MAX_AT_MS = 10**12
+"""The latest instant that is believed, some thirty years into a recording."""
+_REPLACEMENT = "\ufffd".encode()
+
+
+class Run(msgspec.Struct, frozen=True, gc=False):
+    """Bytes of one kind, encoded.
+
+    Attributes:
+        characters: How many code points stand in the text member.
+        text: Those, as the inside of a JSON string.
+        binary: The bytes that the text stands for, when they are not UTF-8; else empty.
+        length_bytes: How many bytes of the stream this is.
+    """
+
+    characters: int
+    text: bytes
+    binary: bytes
+    length_bytes: int
+
+    def size_bytes(self) -> int:
+        """Return how much the run adds to a message, its timing record included (at most)."""
+        return len(self.text) + 4 * len(self.binary) + 16
+
+
+def escape_text(text: str) -> bytes:
+    """Return the inside of a JSON string for `text`, escaped as tlog does (DEL too)."""
+    encoded = orjson.dumps(text)[1:-1]
+    return encoded.replace(b"\x7f", b"\\u007f") if b"\x7f" in encoded else encoded
+
+
+def split_runs(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
+    """Encode `data`; return its runs and the unfinished character at its end, if any.
+
+    With `is_final`, an unfinished character counts as invalid, and nothing is left.
+    """
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return _split_invalid(data, is_final=is_final)
+    return ([Run(len(text), escape_text(text), b"", len(data))] if text else []), b""
+
+
+def _split_invalid(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
+    runs: list[Run] = []
+    start = 0
+    bad_characters = 0
+    bad = bytearray()
+
+    def end_bad_run() -> None:
+        nonlocal bad_characters
+        if bad:
+            characters = _REPLACEMENT * bad_characters
+            runs.append(Run(bad_characters, characters, bytes(bad), len(bad)))
+            bad.clear()
+            bad_characters = 0
+
+    while start < len(data):
+        try:
+            good, error = data[start:], None
+            text = good.decode()
+        except UnicodeDecodeError as caught:
+            good, error = data[start : start + caught.start], caught
+            text = good.decode()
+        if text:
+            end_bad_run()
+            runs.append(Run(len(text), escape_text(text), b"", len(good)))
+        if error is None:
+            break
+        bad_start, bad_end = start + error.start, start + error.end
+        if not is_final and error.reason == "unexpected end of data":
+            end_bad_run()
+            return runs, data[bad_start:]
+        bad += data[bad_start:bad_end]
+        bad_characters += 1
+        start = bad_end
+    end_bad_run()
+    return runs, b""
+
+
+class Stream:
+    """What one message holds of one direction: its text and its binary member."""
+
+    def __init__(self, text_mark: str, binary_mark: str) -> None:
+        self.text_mark = text_mark
+        self.binary_mark = binary_mark
+        self.text: list[bytes] = []
+        self.binary: list[bytes] = []
+        self.length_bytes = 0
+
+    def render_binary(self) -> bytes:
+        """Return the binary member's JSON array."""
+        return b"[%s]" % ",".join(map(str, b"".join(self.binary))).encode()
+
+
+class Payload:
+    """The payload members of one message, growing piece by piece."""
+
+    def __init__(self) -> None:
+        self.first_ms: int | None = None
+        self.size_bytes = 0
+        self.notes: list[Note] = []
+        self.stderr: list[tuple[int, int]] = []
+        self.input = Stream("<", "[")
+        self.output = Stream(">", "]")
+        self._timing: list[str] = []
+        self._last_ms = 0
+        self._open: Stream | None = None
+        self._open_characters = 0
+        self._open_binary = 0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was added yet."""
+        return self.first_ms is None
+
+    def start_at(self, first_ms: int) -> None:
+        """Say when the message begins, where that is not the first piece's instant."""
+        self.first_ms = self._last_ms = first_ms
+
+    def add(self, piece: Piece) -> None:
+        """Add a whole piece; an unfinished character at its end counts as invalid."""
+        if isinstance(piece, Output):
+            runs, _ = split_runs(piece.data, is_final=True)
+            self.add_runs(self.output, piece.at_us, runs, is_stderr=piece.is_stderr)
+        elif isinstance(piece, Input):
+            runs, _ = split_runs(piece.data, is_final=True)
+            self.add_runs(self.input, piece.at_us, runs)
+        elif isinstance(piece, Window):
+            self.add_window(piece)
+        else:
+            self.add_note(piece)
+
+    def add_window(self, window: Window) -> None:
+        """Add a window record."""
+        self._advance(window.at_us)
+        self._write_run()
+        self._write(f"={window.columns}x{window.rows}")
+
+    def add_note(self, note: Note) -> None:
+        """Add a note; it takes no part in the timing."""
+        if self.first_ms is None:
+            self.start_at(note.at_us // 1000)
+        self.notes.append(note)
+        self.size_bytes += 100
+
+    def add_runs(
+        self, stream: Stream, at_us: int, runs: list[Run], *, is_stderr: bool = False
+    ) -> None:
+        """Add encoded bytes of one direction (`self.input` or `self.output`)."""
+        self._advance(at_us)
+        for run in runs:
+            if stream is not self._open or bool(run.binary) != bool(self._open_binary):
+                self._write_run()
+                self._open = stream
+            self._open_characters += run.characters
+            self._open_binary += len(run.binary)
+            stream.text.append(run.text)
+            if run.binary:
+                stream.binary.append(run.binary)
+            self.size_bytes += len(run.text) + 4 * len(run.binary)
+            if is_stderr:
+                self._mark_stderr(stream.length_bytes, run.length_bytes)
+            stream.length_bytes += run.length_bytes
+
+    def render_timing(self) -> bytes:
+        """Return the timing member's inside."""
+        self._write_run()
+        return "".join(self._timing).encode()
+
+    def _mark_stderr(self, offset: int, length: int) -> None:
+        if self.stderr and sum(self.stderr[-1]) == offset:
+            offset, length = self.stderr[-1][0], self.stderr[-1][1] + length
+            self.stderr.pop()
+        self.stderr.append((offset, length))
+
+    def _advance(self, at_us: int) -> None:
+        at_ms = at_us // 1000
+        if self.first_ms is None:
+            self.start_at(at_ms)
+        elif at_ms > self._last_ms:
+            self._write_run()
+            self._write(f"+{at_ms - self._last_ms}")
+            self._last_ms = at_ms
+
+    def _write_run(self) -> None:
+        stream = self._open
+        if stream is not None and self._open_characters:
+            if self._open_binary:
+                self._write(f"{stream.binary_mark}{self._open_characters}/{self._open_binary}")
+            else:
+                self._write(f"{stream.text_mark}{self._open_characters}")
+        self._open = None
+        self._open_characters = self._open_binary = 0
+
+    def _write(self, record: str) -> None:
+        self._timing.append(record)
+        self.size_bytes += len(record)
+
+
+class _Source:
+    """Hands out one direction's bytes as the timing asks for them."""
+
+    def __init__(self, name: str, text: str, binary: bytes) -> None:
+        self._name = name
+        self._text = text
+        self._binary = binary
+        self._text_at = 0
+        self._binary_at = 0
+
+    def take_text(self, characters: int) -> bytes:
+        """Return the next characters as bytes."""
+        return self._take_characters(characters).encode()
+
+    def take_binary(self, characters: int, length_bytes: int) -> bytes:
+        """Skip replacement characters and return the bytes they stand for."""
+        self._take_characters(characters)
+        end = self._binary_at + length_bytes
+        if end > len(self._binary):
+            raise FormatError(f"timing asks for more bytes than {self._name}_bin holds")
+        data = self._binary[self._binary_at : end]
+        self._binary_at = end
+        return data
+
+    def _take_characters(self, characters: int) -> str:
+        end = self._text_at + characters
+        if end > len(self._text):
+            raise FormatError(f"timing asks for more characters than {self._name}_txt holds")
+        text = self._text[self._text_at : end]
+        self._text_at = end
+        return text
+
+
+def read_pieces(
+    pos_ms: int, timing: str, input_: tuple[str, bytes], output: tuple[str, bytes]
+) -> list[Piece]:
+    """Return the pieces that a message's payload members say, in order.
+
+    Args:
+        pos_ms: The instant of the first piece.
+        timing: The timing string.
+        input_: in_txt and in_bin.
+        output: out_txt and out_bin.
+
+    Raises:
+        FormatError: The timing string is malformed, or asks for more than there is.
+    """
+    sources = {"<": _Source("in", *input_), ">": _Source("out", *output)}
+    sources["["], sources["]"] = sources["<"], sources[">"]
+    pieces: list[Piece] = []
+    at_us = pos_ms * 1000
+    is_input = False
+    data = bytearray()
+
+    def end_data() -> None:
+        if data:
+            pieces.append(Input(at_us, bytes(data)) if is_input else Output(at_us, bytes(data)))
+            data.clear()
+
+    for mark, first, second in _read_records(timing):
+        if mark == "+":
+            end_data()
+            at_us += first * 1000
+            if at_us > MAX_AT_MS * 1000:
+                raise FormatError(f"timing goes beyond {MAX_AT_MS} ms")
+        elif mark == "=":
+            end_data()
+            pieces.append(_read_window(at_us, first, second))
+        else:
+            if is_input != (mark in "<["):
+                end_data()
+                is_input = mark in "<["
+            source = sources[mark]
+            if mark in "<>":
+                data += source.take_text(first)
+            else:
+                data += source.take_binary(first, second)
+    end_data()
+    return pieces
+
+
+def _read_records(timing: str) -> Iterator[tuple[str, int, int]]:
+    at = 0
+    end = len(timing.rstrip())
+    while at < end:
+        match = _RECORD.match(timing, at)
+        if match is None:
+            raise FormatError(f"timing is malformed at character {at}: {timing[at : at + 20]!r}")
+        simple, count, window, columns, rows, binary, characters, length = match.groups()
+        if simple:
+            yield simple, int(count), 0
+        elif window:
+            yield window, int(columns), int(rows)
+        else:
+            yield binary, int(characters), int(length)
+        at = match.end()
+
+
+def _read_window(at_us: int, columns: int, rows: int) -> Window:
+    if columns > _MAX_WINDOW or rows > _MAX_WINDOW:
+        raise FormatError(f"window {columns}x{rows} is larger than {_MAX_WINDOW}")
+    return Window(at_us, columns, rows)
+
+
+def split_stderr(pieces: list[Piece], ranges: list[tuple[int, int]]) -> list[Piece]:
+    """Return `pieces` with the output bytes in `ranges` (offset, length) marked as stderr."""
+    marked: list[Piece] = []
+    all_edges = {edge for offset, length in ranges for edge in (offset, offset + length)}
+    edges = sorted(all_edges)
+    starts = {offset for offset, _ in ranges}
+    at = 0
+    is_stderr = False
+    for piece in pieces:
+        if not isinstance(piece, Output):
+            marked.append(piece)
+            continue
+        end = at + len(piece.data)
+        within = edges[bisect_right(edges, at) : bisect_left(edges, end)]
+        for low, high in pairwise([at, *within, end]):
+            if low in all_edges:
+                is_stderr = low in starts
+            data = piece.data[low - at : high - at]
+            marked.append(Output(piece.at_us, data, is_stderr))
+        at = end
+    return marked

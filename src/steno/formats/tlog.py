@@ -1,0 +1,252 @@
+"""tlog's messages, one JSON object a line, and Steno's member in them.
+
+Source: tlog 12.1, doc/log_format.md and lib/tlog/json_sink.c (key order, escapes) and
+json_msg.c (what a reader accepts). The `steno` member: docs/formats/steno.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from steno.errors import FormatError
+from steno.formats.payload import MAX_AT_MS, Payload, escape_text, read_pieces, split_stderr
+from steno.model import Damage, End, Message, Note, Piece, Start
+
+VERSION = "2.3"
+MEMBER_VERSION = 1
+MAX_LINE_BYTES = 16 * 1024 * 1024
+_MAX_SESSION = 4294967295
+_MAX_TIME_S = 253402300799
+
+
+class NoteRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A note as it stands in the `steno` member; `at` is milliseconds since the start."""
+
+    at: int
+    kind: str
+    facts: dict[str, Any] = {}
+
+
+class Member(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The `steno` member: the chain, the facts, the notes."""
+
+    v: int
+    prev: str | None = None
+    start: Start | None = None
+    end: End | None = None
+    notes: list[NoteRecord] = []
+    stderr: list[tuple[int, int]] = []
+
+
+class _Line(msgspec.Struct, frozen=True):
+    ver: str | int | float
+    host: str
+    user: str
+    term: str
+    session: int
+    id: int
+    pos: int
+    timing: str
+    in_bin: list[int]
+    out_bin: list[int]
+    rec: str = ""
+    time: float | None = None
+    in_txt: str = ""
+    out_txt: str = ""
+    steno: Member | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+def render_head(host: str, rec: str, user: str, term: str, session: int) -> bytes:
+    """Return the beginning of all lines of a recording, up to the message's id."""
+    return b'{"ver":"2.3","host":"%s","rec":"%s","user":"%s","term":"%s","session":%d,"id":' % (
+        escape_text(host),
+        escape_text(rec),
+        escape_text(user),
+        escape_text(term),
+        session,
+    )
+
+
+def render_line(
+    head: bytes, number: int, time_ms: int | None, payload: Payload, member: Member | None
+) -> bytes:
+    """Return one line: `head`, the message's id, times and payload, and the `steno` member."""
+    time = b"" if time_ms is None else b'"time":%d.%03d,' % divmod(time_ms, 1000)
+    return b"".join(
+        (
+            b'%s%d,"pos":%d,%s"timing":"' % (head, number, payload.first_ms or 0, time),
+            payload.render_timing(),
+            b'","in_txt":"',
+            *payload.input.text,
+            b'","in_bin":',
+            payload.input.render_binary(),
+            b',"out_txt":"',
+            *payload.output.text,
+            b'","out_bin":',
+            payload.output.render_binary(),
+            b"" if member is None else b',"steno":' + msgspec.json.encode(member),
+            b"}\n",
+        )
+    )
+
+
+def encode_message(message: Message) -> bytes:
+    """Return `message` as a line, its newline included.
+
+    The line of a message that `decode_message` made from a line of tlog's or Steno's is that line.
+    """
+    payload = Payload()
+    payload.start_at(message.pos_ms)
+    for piece in message.pieces:
+        payload.add(piece)
+    member = None
+    if message.is_chained:
+        member = make_member(payload, message.prev, message.start, message.end)
+    head = render_head(message.host, message.rec, message.user, message.term, message.session)
+    return render_line(head, message.id, message.time_ms, payload, member)
+
+
+def make_member(payload: Payload, prev: str | None, start: Start | None, end: End | None) -> Member:
+    """Return the `steno` member of a message with this payload."""
+    notes = [NoteRecord(note.at_us // 1000, note.kind, note.facts) for note in payload.notes]
+    return Member(MEMBER_VERSION, prev, start, end, notes, payload.stderr)
+
+
+def decode_message(line: bytes) -> Message:
+    """Return the message that `line` holds, with or without its newline.
+
+    Raises:
+        FormatError: It is no message, or one of an unknown version.
+    """
+    try:
+        raw = _decode_line(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise FormatError(f"not a message: {error}") from error
+    _check_ranges(raw)
+    try:
+        input_ = raw.in_txt, bytes(raw.in_bin)
+        output = raw.out_txt, bytes(raw.out_bin)
+    except (ValueError, OverflowError) as error:
+        raise FormatError("in_bin and out_bin must hold bytes, 0 to 255") from error
+    pieces = read_pieces(raw.pos, raw.timing, input_, output)
+    member = raw.steno
+    if member is not None:
+        if member.stderr:
+            pieces = split_stderr(pieces, member.stderr)
+        pieces = _insert_notes(pieces, member.notes)
+    return Message(
+        version=str(raw.ver),
+        host=raw.host,
+        rec=raw.rec,
+        user=raw.user,
+        term=raw.term,
+        session=raw.session,
+        id=raw.id,
+        pos_ms=raw.pos,
+        time_ms=None if raw.time is None else round(raw.time * 1000),
+        pieces=tuple(pieces),
+        prev=member.prev if member else None,
+        is_chained=member is not None,
+        start=member.start if member else None,
+        end=member.end if member else None,
+    )
+
+
+def _check_ranges(raw: _Line) -> None:
+    major, dot, minor = str(raw.ver).partition(".")
+    if major not in ("1", "2") or (dot and not minor.isdecimal()):
+        raise FormatError(f"unknown format version {raw.ver!r}; versions 1 to 2.x are known")
+    if raw.steno is not None and raw.steno.v != MEMBER_VERSION:
+        raise FormatError(f"unknown version {raw.steno.v} of the steno member")
+    if not 1 <= raw.session <= _MAX_SESSION:
+        raise FormatError(f"session {raw.session} is out of range")
+    if raw.id < 0:
+        raise FormatError("id must not be negative")
+    if not 0 <= raw.pos <= MAX_AT_MS:
+        raise FormatError(f"pos {raw.pos} is out of range")
+    if raw.time is not None and not 0 <= raw.time <= _MAX_TIME_S:
+        raise FormatError(f"time {raw.time} is out of range")
+    if raw.steno and any(not 0 <= note.at <= MAX_AT_MS for note in raw.steno.notes):
+        raise FormatError("a note's instant is out of range")
+
+
+def _insert_notes(pieces: list[Piece], notes: list[NoteRecord]) -> list[Piece]:
+    if not notes:
+        return pieces
+    merged: list[Piece] = [Note(note.at * 1000, note.kind, note.facts) for note in notes]
+    # Stable: at one instant, what passed through the terminal stands before the notes on it.
+    return sorted([*pieces, *merged], key=lambda piece: piece.at_us)
+
+
+class Placed(msgspec.Struct, frozen=True):
+    """A message and where it stands in the input.
+
+    Attributes:
+        line: The line's number, from 1.
+        offset_bytes: Where the line begins.
+        length_bytes: Its length, its newline included.
+        message: The message.
+    """
+
+    line: int
+    offset_bytes: int
+    length_bytes: int
+    message: Message
+
+
+class Decoder:
+    """Turn bytes, however they were cut, into messages; name what is damaged and go on.
+
+    Does no I/O. Lines of several recordings may be mixed; each message names its own.
+    """
+
+    def __init__(self, *, first_line: int = 1, offset_bytes: int = 0) -> None:
+        self._line = first_line
+        self._offset_bytes = offset_bytes
+        self._rest = bytearray()
+        self._skipped_bytes = 0
+
+    def feed(self, data: bytes) -> list[Placed | Damage]:
+        """Return what `data` completes."""
+        found: list[Placed | Damage] = []
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._rest += data[start : end + 1]
+            found.extend(self._end_line())
+            start = end + 1
+        self._rest += data[start:]
+        if len(self._rest) > MAX_LINE_BYTES:
+            # Held no longer: whatever it is, it is no message.
+            self._skipped_bytes += len(self._rest)
+            self._rest.clear()
+        return found
+
+    def finish(self) -> list[Placed | Damage]:
+        """Return what the input's end completes: a last line without its newline."""
+        return list(self._end_line())
+
+    def _end_line(self) -> list[Placed | Damage]:
+        line = bytes(self._rest)
+        self._rest.clear()
+        length = self._skipped_bytes + len(line)
+        if not length:
+            return []
+        place = self._line, self._offset_bytes, length
+        is_too_long = bool(self._skipped_bytes)
+        self._line += 1
+        self._offset_bytes += length
+        self._skipped_bytes = 0
+        if is_too_long:
+            return [Damage(*place, f"line is longer than {MAX_LINE_BYTES} bytes")]
+        if not line.strip():
+            return []
+        try:
+            return [Placed(*place, decode_message(line))]
+        except FormatError as error:
+            torn = "" if line.endswith(b"\n") else "torn line: "
+            return [Damage(*place, torn + error.reason)]

@@ -1,0 +1,98 @@
+"""Verify a recording's chain: every line names the digest of the line before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+
+from steno.model import Verification, digest_of_line
+
+
+class _Link(msgspec.Struct, frozen=True):
+    prev: str | None = None
+    end: dict[str, object] | None = None
+
+
+class _Line(msgspec.Struct, frozen=True):
+    id: int
+    rec: str = ""
+    steno: _Link | None = None
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+class ChainVerifier:
+    """Take one recording's lines in order; say how far they are what was written.
+
+    A recording without any `steno` member (stock tlog's) is `unchained`: nothing can be said.
+    After the first bad line the verdict stays.
+    """
+
+    def __init__(self) -> None:
+        self._lines = 0
+        self._good = 0
+        self._offset_bytes = 0
+        self._head: str | None = None
+        self._rec: str | None = None
+        self._is_chained: bool | None = None
+        self._has_end = False
+        self._broken: tuple[int, int, str] | None = None
+
+    def feed(self, line: bytes) -> None:
+        """Take the next line, with its newline."""
+        self._lines += 1
+        if self._broken is None:
+            reason = self._find_fault(line)
+            if reason is None:
+                self._good += 1
+                self._head = digest_of_line(line)
+            else:
+                self._broken = self._lines, self._offset_bytes, reason
+        self._offset_bytes += len(line)
+
+    def verification(self) -> Verification:
+        """Return the verdict on the lines so far."""
+        if self._broken is not None:
+            number, offset_bytes, reason = self._broken
+            return Verification("broken", self._good, self._head, number, offset_bytes, reason)
+        if not self._is_chained:
+            return Verification("unchained" if self._lines else "so_far", self._good, self._head)
+        return Verification("complete" if self._has_end else "so_far", self._good, self._head)
+
+    def _find_fault(self, line: bytes) -> str | None:
+        if not line.endswith(b"\n"):
+            return "the line is torn: its newline is missing"
+        try:
+            message = _decode_line(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            return f"not a message: {error}"
+        if self._is_chained is None:
+            self._is_chained = message.steno is not None
+            self._rec = message.rec
+        return self._find_break(message)
+
+    def _find_break(self, message: _Line) -> str | None:
+        if message.rec != self._rec:
+            return f"the line belongs to recording {message.rec}"
+        if not self._is_chained:
+            return "a chained line among unchained ones" if message.steno else None
+        if message.steno is None:
+            return "the line has no chain member"
+        if self._has_end:
+            return "a line after the recording's end"
+        if message.id != self._good + 1:
+            return f"message {message.id} stands where {self._good + 1} belongs"
+        if message.steno.prev != self._head:
+            return "the line before it is not the one that was written"
+        self._has_end = message.steno.end is not None
+        return None
+
+
+def verify_lines(lines: Iterable[bytes]) -> Verification:
+    """Return the verdict on one recording's lines, in order, newlines included."""
+    verifier = ChainVerifier()
+    for line in lines:
+        verifier.feed(line)
+    return verifier.verification()
