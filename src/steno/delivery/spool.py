@@ -1,0 +1,295 @@
+"""The spool: recordings on the host's disk until a server has them.
+
+One append-only file per recording; docs/formats/spool.md describes the directory. Several
+recorders and one uploader, each a process of its own, may work on one spool at a time.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from steno.delivery.names import is_sane_rec
+from steno.delivery.spool_file import DONE, OPEN, SpoolFile, SpoolReader
+from steno.delivery.syncing import SYNC_EVERY_US
+from steno.errors import NoSpaceError, NotFoundError, StoreError, UsageError
+
+DELIVERED, TORN = ".delivered", ".torn"
+_LOGS = (OPEN, DONE)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_RECOUNT_BYTES = 1 << 20
+_RECOUNT_US = 1_000_000
+_BEGIN_BYTES = 65536
+
+Policy = Literal["refuse", "drop-oldest-delivered"]
+
+
+class SpoolLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a spool may take, and what happens when that is reached.
+
+    Attributes:
+        total_bytes: All its files together; may be exceeded by what other processes write
+            between two counts (1 MiB or a second each).
+        free_bytes: What must stay free on its disk.
+        policy: `refuse`: a delivered, finished recording is removed at once; when the spool is
+            full, new lines are refused. `drop-oldest-delivered`: they are kept as a local copy, and
+            the oldest make room when it is needed; only then are new lines refused.
+            Nothing undelivered is ever dropped.
+    """
+
+    total_bytes: int = 1 << 30
+    free_bytes: int = 64 << 20
+    policy: Policy = "refuse"
+
+
+class SpoolEntry(msgspec.Struct, frozen=True):
+    """One recording in the spool.
+
+    Attributes:
+        rec: Its id.
+        size_bytes: How long its file is.
+        delivered_bytes: How much of it a server has acknowledged.
+        is_finished: Whether nothing will be appended any more.
+        changed_unix_us: When it was last appended to.
+    """
+
+    rec: str
+    size_bytes: int
+    delivered_bytes: int
+    is_finished: bool
+    changed_unix_us: int
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether it is finished and a server has all of it."""
+        return self.is_finished and self.delivered_bytes >= self.size_bytes
+
+
+def monotonic_us() -> int:
+    """Read the clock that decides when a sync is due."""
+    return time.monotonic_ns() // 1000
+
+
+class Spool:
+    """A directory of recordings; made, with mode 0700, where it does not exist.
+
+    Raises:
+        StoreError: The directory cannot be made or used.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        limits: SpoolLimits | None = None,
+        *,
+        clock: Callable[[], int] = monotonic_us,
+        sync_every_us: int = SYNC_EVERY_US,
+    ) -> None:
+        self.directory = directory
+        self.limits = limits or SpoolLimits()
+        self.clock = clock
+        self.sync_every_us = sync_every_us
+        self._lock = threading.Lock()
+        self._counted_us: int | None = None
+        self._uncounted_bytes = 0
+        self._used_bytes = 0
+        self._free_bytes = 0
+        try:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
+                raise StoreError(f"spool {directory}: may not be read and written by this user")
+            if directory.stat().st_uid == os.geteuid():
+                directory.chmod(0o700)
+        except OSError as error:
+            raise StoreError(f"spool {directory}: {error.strerror}") from error
+
+    def begin(self, rec: str) -> SpoolFile:
+        """Make the file for a new recording; its caller is its only writer.
+
+        Raises:
+            UsageError: `rec` cannot be a recording's id.
+            StoreError: The spool has a recording of this id.
+            NoSpaceError: The limits leave no room; nothing was made.
+        """
+        self._check(rec)
+        self.reserve(_BEGIN_BYTES)
+        with self.exclusively():
+            if any(self.path(rec, suffix).exists() for suffix in _LOGS):
+                raise StoreError(f"spool {self.directory}: recording {rec} exists already")
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+            try:
+                descriptor = os.open(self.path(rec, OPEN), flags, 0o600)
+            except OSError as error:
+                raise self.explained(error) from error
+            # Held until the file is closed, however that comes: who gets it finds an orphan.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        self.sync_directory()
+        return SpoolFile(self, rec, descriptor)
+
+    def entries(self) -> list[SpoolEntry]:
+        """Return what the spool holds, the oldest first."""
+        found = []
+        for item in self._items():
+            stem, suffix = os.path.splitext(item.name)
+            if suffix in _LOGS and is_sane_rec(stem):
+                try:
+                    status = item.stat()
+                except FileNotFoundError:
+                    continue  # finished, delivered or dropped since we listed it
+                found.append(
+                    SpoolEntry(
+                        rec=stem,
+                        size_bytes=status.st_size,
+                        delivered_bytes=self.delivered_bytes(stem),
+                        is_finished=suffix == DONE,
+                        changed_unix_us=status.st_mtime_ns // 1000,
+                    )
+                )
+        return sorted(found, key=lambda entry: (entry.changed_unix_us, entry.rec))
+
+    def open(self, rec: str) -> SpoolReader:
+        """Open a recording for reading, whether it still grows or not.
+
+        Raises:
+            NotFoundError: The spool has no such recording (any more).
+        """
+        self._check(rec)
+        # A recording that finishes between the two looks is found by the third.
+        for suffix in (OPEN, DONE, OPEN):
+            try:
+                descriptor = os.open(self.path(rec, suffix), os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                continue
+            return SpoolReader(self, rec, descriptor)
+        raise NotFoundError(f"spool {self.directory}: no recording {rec}")
+
+    def delivered_bytes(self, rec: str) -> int:
+        """Return how much of `rec` a server has acknowledged; 0 when that is unknown."""
+        try:
+            return int(self.path(rec, DELIVERED).read_text("ascii"))
+        except (FileNotFoundError, ValueError):
+            return 0  # the server will tell: its 409 says what it has
+
+    def acknowledge(self, rec: str, offset_bytes: int) -> None:
+        """Keep that a server has `rec` safe up to `offset_bytes`; remove it if policy says so."""
+        new = self.directory / f".{rec}{DELIVERED}.new"
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(f"{offset_bytes}\n")
+        new.rename(self.path(rec, DELIVERED))
+        if self.limits.policy == "refuse":
+            self._remove_if_delivered(rec, offset_bytes)
+
+    def _remove_if_delivered(self, rec: str, offset_bytes: int) -> None:
+        try:
+            size_bytes = self.path(rec, DONE).stat().st_size
+        except FileNotFoundError:
+            return
+        if offset_bytes >= size_bytes:
+            self._remove(rec)
+
+    def _remove(self, rec: str) -> None:
+        self.path(rec, DONE).unlink(missing_ok=True)
+        self.path(rec, DELIVERED).unlink(missing_ok=True)
+
+    def reserve(self, length_bytes: int) -> None:
+        """Count `length_bytes` that are about to be written; make room for them if policy allows.
+
+        Raises:
+            NoSpaceError: The limits leave no room; nothing was counted.
+        """
+        with self._lock:
+            now_us = self.clock()
+            if (
+                self._counted_us is None
+                or now_us - self._counted_us >= _RECOUNT_US
+                or self._uncounted_bytes >= _RECOUNT_BYTES
+                or self._lacking(length_bytes)
+            ):
+                self._recount(now_us)
+            if self._lacking(length_bytes) and self.limits.policy == "drop-oldest-delivered":
+                self._drop_delivered(length_bytes)
+            if lacking := self._lacking(length_bytes):
+                raise NoSpaceError(f"spool {self.directory}: {lacking}; nothing was written")
+            self._used_bytes += length_bytes
+            self._free_bytes -= length_bytes
+            self._uncounted_bytes += length_bytes
+
+    def _lacking(self, length_bytes: int) -> str | None:
+        limits = self.limits
+        if self._used_bytes + length_bytes > limits.total_bytes:
+            return f"it holds {self._used_bytes} of at most {limits.total_bytes} bytes"
+        if self._free_bytes - length_bytes < limits.free_bytes:
+            free_bytes = max(self._free_bytes, 0)
+            return f"its disk has {free_bytes} bytes free, and {limits.free_bytes} must stay so"
+        return None
+
+    def _recount(self, now_us: int) -> None:
+        used_bytes = 0
+        for item in self._items():
+            try:
+                used_bytes += item.stat().st_size
+            except FileNotFoundError:
+                continue
+        disk = os.statvfs(self.directory)
+        self._used_bytes = used_bytes
+        self._free_bytes = disk.f_bavail * disk.f_frsize
+        self._counted_us = now_us
+        self._uncounted_bytes = 0
+
+    def _drop_delivered(self, length_bytes: int) -> None:
+        for entry in self.entries():
+            if not self._lacking(length_bytes):
+                return
+            if entry.is_delivered:
+                self._remove(entry.rec)
+                self._recount(self.clock())
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Hold the spool's lock: between making a file and locking it nobody may recover it."""
+        path = self.directory / ".lock"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self.explained(error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def path(self, rec: str, suffix: str) -> Path:
+        """Return where a recording's file of this kind is, or would be."""
+        return self.directory / f"{rec}{suffix}"
+
+    def sync_directory(self) -> None:
+        """Make files' names survive a power cut."""
+        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def explained(self, error: OSError) -> NoSpaceError | StoreError:
+        """Return the error that says what `error` means for this spool."""
+        if error.errno in _FULL:
+            return NoSpaceError(f"spool {self.directory}: {error.strerror}; nothing was written")
+        return StoreError(f"spool {self.directory}: {error.strerror}")
+
+    def _items(self) -> list[os.DirEntry[str]]:
+        with os.scandir(self.directory) as items:
+            return [item for item in items if item.name != ".lock"]
+
+    def _check(self, rec: str) -> None:
+        if not is_sane_rec(rec):
+            raise UsageError(f"{rec!r} cannot be a recording's id")
