@@ -16,10 +16,16 @@ class Sequencer:
     cannot be played any more. `late` counts them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, last_id: int | None = None) -> None:
+        """Begin after message `last_id`, or before all messages."""
         self.late = 0
-        self._last_id: int | None = None
+        self._last_id = last_id
         self._window: tuple[int, int] | None = None
+
+    @property
+    def last_id(self) -> int | None:
+        """The number of the last message that was let through; None before the first."""
+        return self._last_id
 
     def feed(self, message: Message) -> list[Piece]:
         """Return the pieces that `message` adds, after a note `gap` where messages are missing."""

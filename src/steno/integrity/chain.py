@@ -23,6 +23,19 @@ class _Line(msgspec.Struct, frozen=True):
 _decode_line = msgspec.json.Decoder(_Line).decode
 
 
+class ChainState(msgspec.Struct, frozen=True):
+    """Where a ChainVerifier stands, to be kept and given to another one later."""
+
+    lines: int = 0
+    good: int = 0
+    offset_bytes: int = 0
+    head: str | None = None
+    rec: str | None = None
+    is_chained: bool | None = None
+    has_end: bool = False
+    broken: tuple[int, int, str] | None = None
+
+
 class ChainVerifier:
     """Take one recording's lines in order; say how far they are what was written.
 
@@ -30,15 +43,30 @@ class ChainVerifier:
     After the first bad line the verdict stays.
     """
 
-    def __init__(self) -> None:
-        self._lines = 0
-        self._good = 0
-        self._offset_bytes = 0
-        self._head: str | None = None
-        self._rec: str | None = None
-        self._is_chained: bool | None = None
-        self._has_end = False
-        self._broken: tuple[int, int, str] | None = None
+    def __init__(self, state: ChainState | None = None) -> None:
+        """Begin before the first line, or go on from where another verifier stood."""
+        state = state or ChainState()
+        self._lines = state.lines
+        self._good = state.good
+        self._offset_bytes = state.offset_bytes
+        self._head = state.head
+        self._rec = state.rec
+        self._is_chained = state.is_chained
+        self._has_end = state.has_end
+        self._broken = state.broken
+
+    def state(self) -> ChainState:
+        """Return where this verifier stands."""
+        return ChainState(
+            lines=self._lines,
+            good=self._good,
+            offset_bytes=self._offset_bytes,
+            head=self._head,
+            rec=self._rec,
+            is_chained=self._is_chained,
+            has_end=self._has_end,
+            broken=self._broken,
+        )
 
     def feed(self, line: bytes) -> None:
         """Take the next line, with its newline."""

@@ -32,6 +32,12 @@ class OffsetError(StenoError):
         self.durable_bytes = durable_bytes
 
 
+class StaleError(StenoError):
+    """Another indexer added to the recording's index meanwhile; nothing was written."""
+
+    exit_code = 9
+
+
 class Summary(msgspec.Struct, frozen=True):
     """What a list of recordings shows, derived from a recording's lines.
 
@@ -79,6 +85,10 @@ class Derived(msgspec.Struct, frozen=True):
     Attributes:
         upto_bytes: The recording's original bytes up to here are accounted for.
         summary: The recording's new summary.
+        from_bytes: What `derived_bytes` was when these bytes were read; guards against two
+            indexers at work on one recording.
+        from_serial: What `derived_state` said the serial was then.
+        state: What the indexer needs to go on from here, opaque to the store.
         lines: Screen text that became complete, in order.
         keyframes: New keyframes, in order.
         commands: New commands, in order.
@@ -88,11 +98,28 @@ class Derived(msgspec.Struct, frozen=True):
 
     upto_bytes: int
     summary: Summary
+    from_bytes: int = 0
+    from_serial: int = 0
+    state: bytes = b""
     lines: list[TextLine] = []
     keyframes: list[Keyframe] = []
     commands: list[Command] = []
     damages: list[Damage] = []
     activity: list[tuple[int, int]] = []
+
+
+class DerivedState(msgspec.Struct, frozen=True):
+    """How far a recording's index is.
+
+    Attributes:
+        upto_bytes: The original bytes up to here are accounted for.
+        serial: How many `put_derived` there were since the index was last cleared.
+        state: The last one's `state`; b"" when there was none.
+    """
+
+    upto_bytes: int = 0
+    serial: int = 0
+    state: bytes = b""
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -165,10 +192,18 @@ class Store(Protocol):
     # What is derived.
 
     def put_derived(self, rec: str, derived: Derived) -> None:
-        """Add what was learnt to the index, all or nothing."""
+        """Add what was learnt to the index, all or nothing; the serial grows by one.
+
+        Raises:
+            StaleError: `derived.from_bytes` or `derived.from_serial` is not what the index says:
+                another indexer was faster. Nothing was written.
+        """
 
     def derived_bytes(self, rec: str) -> int:
         """Return how much of `rec` is accounted for in the index."""
+
+    def derived_state(self, rec: str) -> DerivedState:
+        """Return how far the index of `rec` is, and what its indexer left there to go on."""
 
     def clear_derived(self, rec: str) -> None:
         """Forget all that is derived from `rec`."""
