@@ -1,0 +1,249 @@
+"""The server's configuration: one TOML file, overridden by flags, as frozen structs.
+
+Every option is documented in docs/operate.md; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from steno.errors import ConfigError
+
+Positive = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
+
+
+class Tls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [tls].
+
+    Attributes:
+        mode: `auto` (HTTPS, but plain HTTP on loopback addresses), `on`, or `off` (behind a
+            proxy that does HTTPS).
+        certificate: The server's certificate and chain, PEM; None: the one in ca/.
+        key: Its private key, PEM; None: the one in ca/.
+        clients_ca: Who may have signed hosts' certificates, PEM; None: the CA in ca/.
+    """
+
+    mode: Literal["auto", "on", "off"] = "auto"
+    certificate: str | None = None
+    key: str | None = None
+    clients_ca: str | None = None
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [sessions].
+
+    Attributes:
+        idle_minutes: A session without a request for so long ends.
+        absolute_hours: So long after the sign-in it ends in any case.
+        link_minutes: A one-time link not used for so long ends.
+    """
+
+    idle_minutes: Positive = 60
+    absolute_hours: Positive = 12
+    link_minutes: Positive = 10
+
+
+class Login(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [login].
+
+    Attributes:
+        per_name: Failed sign-ins per name and window; then 429.
+        per_address: Failed sign-ins per address (IPv6: per /64) and window; then 429.
+        window_minutes: The window.
+        parallel_checks: Passwords checked at the same time; each takes 64 MiB for a moment.
+    """
+
+    per_name: Positive = 10
+    per_address: Positive = 30
+    window_minutes: Positive = 15
+    parallel_checks: Positive = 2
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [limits].
+
+    Attributes:
+        body_bytes: Largest JSON body of a request; larger ones get 413.
+        ingest_body_bytes: Largest body of an upload.
+        streams: Live streams open at the same time.
+        streams_per_user: The same for one user.
+    """
+
+    body_bytes: Positive = 64 * 1024
+    ingest_body_bytes: Positive = 16 * 1024 * 1024
+    streams: Positive = 500
+    streams_per_user: Positive = 20
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [log].
+
+    Attributes:
+        level: debug, info, warning or error.
+        style: `auto` (text on a terminal, else JSON lines), `text` or `json`.
+    """
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    style: Literal["auto", "text", "json"] = "auto"
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What `steno serve` goes by.
+
+    Attributes:
+        directory: Where recordings, index, accounts and certificates are kept.
+        listen: Address and port, HOST:PORT; an IPv6 host in brackets.
+        names: Names (and addresses) by which browsers and hosts may call the server; empty: any,
+            but on loopback only loopback's own.
+        trusted_proxies: Addresses of proxies whose X-Forwarded-For and -Proto are believed.
+        tls: Certificates.
+        sessions: How long people stay signed in.
+        login: How often they may try.
+        limits: What a request may cost.
+        log: What is logged, and how.
+    """
+
+    directory: str
+    listen: str = "127.0.0.1:8040"
+    names: list[str] = []
+    trusted_proxies: list[str] = []
+    tls: Tls = Tls()
+    sessions: Sessions = Sessions()
+    login: Login = Login()
+    limits: Limits = Limits()
+    log: Log = Log()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host, without brackets, and the port to listen on."""
+        host, _, port = self.listen.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can connect."""
+        host = self.address[0]
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return host == "localhost"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether the server itself speaks HTTPS."""
+        return self.tls.mode == "on" or (self.tls.mode == "auto" and not self.is_loopback)
+
+    @property
+    def store_directory(self) -> Path:
+        """Where the embedded store keeps its files."""
+        return Path(self.directory) / "store"
+
+    @property
+    def accounts_path(self) -> Path:
+        """The database of people, hosts and viewings."""
+        return Path(self.directory) / "accounts.sqlite"
+
+    @property
+    def ca_directory(self) -> Path:
+        """Where `steno server init` puts certificates."""
+        return Path(self.directory) / "ca"
+
+
+def default_directory() -> Path:
+    """Return /var/lib/steno for root, $XDG_DATA_HOME/steno or ~/.local/share/steno for others."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/steno")
+    base = os.environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local/share") / "steno"
+
+
+def load_config(
+    file: Path | None = None,
+    *,
+    directory: Path | None = None,
+    flags: dict[str, Any] | None = None,
+) -> ServerConfig:
+    """Read the configuration.
+
+    Args:
+        file: The TOML file; None: `server.toml` in the directory, if there is one.
+        directory: The server's directory; it wins over the file's.
+        flags: Options from the command line, dotted (`tls.mode`); None values count as not given.
+
+    Raises:
+        ConfigError: The file is unreadable or no TOML, or holds an unknown key or a wrong value;
+            the text names file and key.
+    """
+    if file is None:
+        beside = (directory or default_directory()) / "server.toml"
+        values = _read_toml(beside) if beside.exists() else {}
+        name = str(beside)
+    else:
+        values = _read_toml(file)
+        name = str(file)
+    if directory is not None:
+        values["directory"] = str(directory)
+    values.setdefault("directory", str(default_directory()))
+    config = _convert(values, name)
+    _check(config, name)
+    given = {key: value for key, value in (flags or {}).items() if value is not None}
+    if given:
+        for key, value in given.items():
+            section, _, option = key.rpartition(".")
+            target = values.setdefault(section, {}) if section else values
+            target[option] = value
+        config = _convert(values, "command line")
+        _check(config, "command line")
+    return config
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            return tomllib.load(stream)
+    except OSError as error:
+        raise ConfigError(error.strerror or str(error), file=str(file)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"no TOML: {error}", file=str(file)) from error
+
+
+def _convert(values: dict[str, Any], file: str) -> ServerConfig:
+    try:
+        return msgspec.convert(values, ServerConfig)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$")
+        key = path.rstrip("`").lstrip(".")
+        if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", reason):
+            key = f"{key}.{unknown[1]}" if key else unknown[1]
+            reason = "there is no such key"
+        reason = reason.replace("`", "")
+        raise ConfigError(reason[:1].lower() + reason[1:], file=file, key=key or None) from error
+
+
+def _check(config: ServerConfig, file: str) -> None:
+    """Raise ConfigError for values whose types are right and whose text is not."""
+    host, _, port = config.listen.rpartition(":")
+    is_number = port.isascii() and port.isdigit() and int(port) < 65536
+    if not is_number or not host or (":" in host and host[:1] + host[-1:] != "[]"):
+        raise ConfigError(
+            f"{config.listen!r} is not HOST:PORT (an IPv6 host goes in brackets)",
+            file=file,
+            key="listen",
+        )
+    for address in config.trusted_proxies:
+        try:
+            ipaddress.ip_network(address)
+        except ValueError as error:
+            raise ConfigError(str(error), file=file, key="trusted_proxies") from error
+    if (config.tls.certificate is None) != (config.tls.key is None):
+        missing = "key" if config.tls.key is None else "certificate"
+        raise ConfigError(
+            "certificate and key go together; this one is missing", file=file, key=f"tls.{missing}"
+        )
