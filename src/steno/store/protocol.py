@@ -247,6 +247,9 @@ class Store(Protocol):
     def lines(self, rec: str, first: int = 0, limit: int | None = None) -> Iterator[TextLine]:
         """Yield the screen text from line number `first` on."""
 
+    def lines_count(self, rec: str) -> int:
+        """Return how many lines of screen text the recording has so far."""
+
     def commands(self, rec: str) -> list[Command]:
         """Return the commands found, in order."""
 
