@@ -30,5 +30,5 @@ def default_places(environ: Mapping[str, str], uid: int) -> Places:
         state = Path("/var/lib")
     else:
         given = Path(environ.get("XDG_STATE_HOME", ""))
-        state = given if given.is_absolute() else Path(environ["HOME"]) / ".local/state"
+        state = given if given.is_absolute() else Path.home() / ".local/state"
     return Places(spool=state / "steno" / "spool", host=state / "steno" / "host")

@@ -1,0 +1,170 @@
+"""What a host shows to the server and what it knows the server by, kept in a directory.
+
+The directory has mode 0700, each file in it 0600: `host.json` (the host's name and the servers'
+addresses), `token`, `key.pem`, `certificate.pem`, `ca.pem`.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from steno.errors import ConfigError, StoreError
+
+_FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
+    "host.json",
+    "token",
+    "key.pem",
+    "certificate.pem",
+    "ca.pem",
+)
+
+
+class Credentials(msgspec.Struct, frozen=True):
+    """An enrolled host's credentials.
+
+    Attributes:
+        host: The name under which the server knows this host.
+        servers: Addresses of the servers, to be tried in turn.
+        token: Proves who the host is, in a header.
+        key: The private key, PEM; None without a certificate.
+        certificate: The client certificate, PEM; proves who the host is while connecting.
+        ca: The certificate that the servers' certificates come from, PEM; None: the system's list.
+    """
+
+    host: str
+    servers: tuple[str, ...]
+    token: str
+    key: bytes | None = None
+    certificate: bytes | None = None
+    ca: bytes | None = None
+
+
+class _HostFile(msgspec.Struct, forbid_unknown_fields=True):
+    host: str
+    servers: tuple[str, ...]
+
+
+def make_request(host: str) -> tuple[bytes, bytes]:
+    """Make a new private key and the request for its certificate; return both as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, host)])
+    request = x509.CertificateSigningRequestBuilder().subject_name(name).sign(key, hashes.SHA256())
+    key_pem = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return key_pem, request.public_bytes(serialization.Encoding.PEM)
+
+
+def save(directory: Path, credentials: Credentials) -> None:
+    """Keep `credentials` in `directory`, in place of what was there.
+
+    Raises:
+        StoreError: The directory cannot be written; older credentials may be partly replaced.
+    """
+    described = _HostFile(credentials.host, credentials.servers)
+    files = {
+        _TOKEN: credentials.token.encode() + b"\n",
+        _KEY: credentials.key,
+        _CERTIFICATE: credentials.certificate,
+        _CA: credentials.ca,
+        _FILE: msgspec.json.format(msgspec.json.encode(described)) + b"\n",
+    }
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        directory.chmod(0o700)
+        for name, content in files.items():
+            if content is None:
+                (directory / name).unlink(missing_ok=True)
+            else:
+                _replace(directory / name, content)
+    except OSError as error:
+        raise StoreError(f"{directory}: {error.strerror}") from error
+
+
+def _replace(path: Path, content: bytes) -> None:
+    new = path.with_name(f".{path.name}.new")
+    new.unlink(missing_ok=True)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    new.rename(path)
+
+
+def load(directory: Path) -> Credentials:
+    """Read what `save` kept.
+
+    Raises:
+        ConfigError: The host is not enrolled, or a file is damaged or unreadable.
+    """
+    path = directory / _FILE
+    try:
+        described = msgspec.json.decode(path.read_bytes(), type=_HostFile)
+        token = (directory / _TOKEN).read_text("ascii").strip()
+        key, certificate, ca = (_optional(directory / name) for name in (_KEY, _CERTIFICATE, _CA))
+    except FileNotFoundError as error:
+        raise ConfigError(
+            "this host is not enrolled; run: steno host enrol URL CODE", file=str(directory)
+        ) from error
+    except OSError as error:
+        raise ConfigError(str(error.strerror), file=str(error.filename)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"damaged: {error}", file=str(path)) from error
+    return Credentials(described.host, described.servers, token, key, certificate, ca)
+
+
+def _optional(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+
+
+def is_certificate_valid(credentials: Credentials, now: datetime) -> bool:
+    """Tell whether the client certificate is there and may be shown at the instant `now`.
+
+    One that has expired would make the server refuse the connection before it sees the token.
+
+    Raises:
+        ConfigError: The certificate's file is damaged.
+    """
+    if credentials.certificate is None or credentials.key is None:
+        return False
+    try:
+        certificate = x509.load_pem_x509_certificate(credentials.certificate)
+    except ValueError as error:
+        raise ConfigError(f"the host's certificate is damaged: {error}") from error
+    return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
+
+
+def client_context(credentials: Credentials, directory: Path | None) -> ssl.SSLContext:
+    """Return how to meet a server: trust only the enrolled CA, show the host's certificate.
+
+    `directory` is where the credentials were loaded from: OpenSSL reads key and certificate from
+    files only. None: the certificate is not shown.
+
+    Raises:
+        ConfigError: A certificate or the key is damaged.
+    """
+    try:
+        ca = credentials.ca.decode("ascii") if credentials.ca else None
+        context = ssl.create_default_context(cadata=ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if directory is not None and is_certificate_valid(credentials, datetime.now(UTC)):
+            context.load_cert_chain(directory / _CERTIFICATE, directory / _KEY)
+    except (ssl.SSLError, UnicodeDecodeError) as error:
+        place = str(directory) if directory else None
+        raise ConfigError(f"a certificate or key is damaged: {error}", file=place) from error
+    return context

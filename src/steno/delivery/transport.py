@@ -1,0 +1,164 @@
+"""Requests to a server over HTTPS, and what their failures mean."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Iterator
+from typing import Protocol
+
+import httpx2
+import zstandard
+
+from steno import __version__
+from steno.delivery.protocol import Answer, Failure
+from steno.delivery.wire import ENCODING, INGEST_PATH, checked_url, read_answer
+from steno.errors import ProtocolError, RefusedError, StenoError, UnreachableError
+
+TIMEOUT_S = 30.0
+_ANSWER_LIMIT_BYTES = 65536
+_LEAST_COMPRESSED_BYTES = 256
+
+
+class Transport(Protocol):
+    """A way to one server. Any thread may use it; failures are returned, not raised."""
+
+    @property
+    def server(self) -> str:
+        """The server's address, for texts."""
+
+    def append(self, rec: str, offset_bytes: int, data: bytes) -> Answer:
+        """Append `data` at `offset_bytes`; return what the server says, or what went wrong."""
+
+    def close(self) -> None:
+        """End all connections."""
+
+
+def open_client(
+    url: str, context: ssl.SSLContext, *, timeout_s: float = TIMEOUT_S
+) -> httpx2.Client:
+    """Return an HTTP client for the server at `url`; it keeps its connections open.
+
+    Nothing is taken from the environment: a proxy, a netrc or another list of certificates that
+    the recorded user may set must not decide where recordings go.
+    """
+    return httpx2.Client(
+        base_url=url,
+        verify=context,
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
+        limits=httpx2.Limits(keepalive_expiry=60),
+        headers={"User-Agent": f"steno/{__version__}"},
+    )
+
+
+class HttpTransport:
+    """HTTPS to one server; plain HTTP on loopback only.
+
+    Args:
+        url: The server's address.
+        context: What to trust and what to show; see `credentials.client_context`.
+        token: The host's token, sent in every request; None where the certificate is enough.
+        timeout_s: How long to wait for the server at any one point.
+
+    Raises:
+        UsageError: `url` cannot be a server's address.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        context: ssl.SSLContext,
+        token: str | None,
+        *,
+        timeout_s: float = TIMEOUT_S,
+    ) -> None:
+        self._url = checked_url(url)
+        self._client = open_client(self._url, context, timeout_s=timeout_s)
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    @property
+    def server(self) -> str:
+        """The server's address."""
+        return self._url
+
+    def append(self, rec: str, offset_bytes: int, data: bytes) -> Answer:
+        """Append `data` at `offset_bytes`; return what the server says, or what went wrong."""
+        headers = dict(self._headers)
+        headers["Content-Type"] = "application/octet-stream"
+        if len(data) >= _LEAST_COMPRESSED_BYTES:
+            data = zstandard.ZstdCompressor(level=3).compress(data)
+            headers["Content-Encoding"] = ENCODING
+        return self._ask("POST", f"{INGEST_PATH}/{rec}?offset={offset_bytes}", headers, data)
+
+    def offset(self, rec: str) -> Answer:
+        """Ask how much of `rec` the server has safe."""
+        return self._ask("GET", f"{INGEST_PATH}/{rec}", self._headers, None)
+
+    def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
+        try:
+            request = self._client.build_request(
+                method, self._url + path, headers=headers, content=body
+            )
+            response = self._client.send(request, stream=True)
+            try:
+                answer = read_limited(response)
+            finally:
+                response.close()
+        except httpx2.HTTPError as error:
+            return Failure(explain(self._url, error))
+        return read_answer(self._url, response.status_code, response.headers, answer)
+
+    def close(self) -> None:
+        """End all connections."""
+        self._client.close()
+
+
+def read_limited(response: httpx2.Response, limit_bytes: int = _ANSWER_LIMIT_BYTES) -> bytes:
+    """Return an answer's body, cut at `limit_bytes`: no server fills the host's memory."""
+    body = bytearray()
+    for piece in response.iter_raw():
+        body += piece
+        if len(body) >= limit_bytes:
+            break
+    return bytes(body[:limit_bytes])
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def explain(server: str, error: httpx2.HTTPError) -> StenoError:
+    """Return the error that says in one line why the request to `server` came to nothing."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return RefusedError(
+                f"{server}: its certificate cannot be trusted: {cause.verify_message}"
+            )
+        if isinstance(cause, ssl.SSLError):
+            return _explain_tls(server, cause)
+        if isinstance(cause, socket.gaierror):
+            return UnreachableError(f"{server}: its name is unknown: {cause.strerror}")
+        if isinstance(cause, ConnectionRefusedError):
+            return UnreachableError(f"{server}: nothing listens there (connection refused)")
+    if isinstance(error, httpx2.TimeoutException):
+        return UnreachableError(f"{server}: no answer in time")
+    if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error):
+        return ProtocolError(f"{server}: answers something that is no HTTP: {error}")
+    return UnreachableError(f"{server}: {error or 'the connection broke'}")
+
+
+def _explain_tls(server: str, error: ssl.SSLError) -> StenoError:
+    reason = (error.reason or str(error)).lower().replace("_", " ")
+    if "alert" in reason and ("certificate" in reason or "unknown ca" in reason):
+        said = reason.partition("alert ")[2] or reason
+        return RefusedError(f"{server}: refuses this host's certificate: {said}")
+    if "wrong version number" in reason or "record layer" in reason or "http request" in reason:
+        return ProtocolError(f"{server}: does not speak TLS there")
+    if "eof occurred" in str(error).lower() or "unexpected eof" in reason:
+        return UnreachableError(f"{server}: broke the connection off")
+    return ProtocolError(f"{server}: TLS failed: {reason}")
