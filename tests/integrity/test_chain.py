@@ -1,0 +1,91 @@
+"""A change to a recording is noticed, and named by line and byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.formats.cutter import Cutter, Identity
+from steno.integrity.chain import verify_lines
+from steno.model import End, Output, Start
+
+IDENTITY = Identity("web01", "r-1", "avery", "xterm", 7, Start("avery", "web01", 1, "steno test"))
+
+
+def make_lines(count: int, rec: str = "r-1") -> list[bytes]:
+    """Return a recording of `count` lines."""
+    cutter = Cutter(Identity("web01", rec, "avery", "xterm", 7, IDENTITY.start))
+    lines = []
+    for i in range(count - 1):
+        cutter.add(Output(i * 1000, b"line %d\r\n" % i))
+        line = cutter.cut()
+        assert line
+        lines.append(line)
+    return lines + cutter.end(End("exit", 0), count * 1000)
+
+
+def test_a_whole_recording_is_complete() -> None:
+    """An untouched recording with its end verifies to the last line."""
+    verdict = verify_lines(make_lines(5))
+    assert (verdict.state, verdict.lines, verdict.broken_line) == ("complete", 5, None)
+
+
+def test_a_recording_without_its_end_is_verified_so_far() -> None:
+    """A live or cut off recording is good up to here, and no more is claimed."""
+    assert verify_lines(make_lines(5)[:3]).state == "so_far"
+    assert verify_lines([]).state == "so_far"
+
+
+@given(st.integers(0, 4), st.data())
+def test_any_flipped_bit_is_noticed(index: int, data: st.DataObject) -> None:
+    """One flipped bit in any line but the last breaks the chain there, or at the next line."""
+    lines = make_lines(6)
+    at = data.draw(st.integers(0, len(lines[index]) - 1))
+    flipped = bytearray(lines[index])
+    flipped[at] ^= 1 << data.draw(st.integers(0, 7))
+    verdict = verify_lines([*lines[:index], bytes(flipped), *lines[index + 1 :]])
+    assert verdict.state in ("broken", "unchained")
+    if verdict.state == "broken":
+        assert verdict.broken_line in (index + 1, index + 2)
+
+
+@given(st.permutations(range(6)))
+def test_any_other_order_is_noticed(order: list[int]) -> None:
+    """Lines in another order than written never verify."""
+    lines = make_lines(6)
+    verdict = verify_lines([lines[i] for i in order])
+    assert (verdict.state == "complete") == (order == sorted(order))
+
+
+@given(st.integers(0, 4))
+def test_a_missing_line_is_noticed(index: int) -> None:
+    """Leaving a line out breaks the chain where it stood, by line and byte."""
+    lines = make_lines(6)
+    verdict = verify_lines([*lines[:index], *lines[index + 1 :]])
+    assert verdict.state == "broken"
+    assert verdict.broken_line == index + 1
+    assert verdict.broken_offset_bytes == sum(map(len, lines[:index]))
+    assert verdict.lines == index
+
+
+def test_foreign_extra_and_torn_lines_are_noticed() -> None:
+    """A line of another recording, one after the end, a torn one: each is named."""
+    lines, foreign = make_lines(3), make_lines(3, rec="r-2")
+    assert "belongs to" in (verify_lines([lines[0], foreign[1]]).reason or "")
+    assert "after the recording's end" in (verify_lines([*lines, lines[2]]).reason or "")
+    assert "torn" in (verify_lines([lines[0], lines[1][:-1]]).reason or "")
+    assert "not a message" in (verify_lines([lines[0], b"{}\n"]).reason or "")
+
+
+def test_stock_recordings_are_unchained(tlog_recordings: Path) -> None:
+    """Stock recordings have no chain, and none is claimed."""
+    lines = (tlog_recordings / "02-vim-edit.log").read_bytes().splitlines(keepends=True)
+    assert verify_lines(lines).state == "unchained"
+
+
+def test_stripping_the_chain_from_later_lines_is_noticed(tlog_recordings: Path) -> None:
+    """A chained recording cannot go on with unchained lines."""
+    stock = (tlog_recordings / "02-vim-edit.log").read_bytes().splitlines(keepends=True)
+    assert verify_lines([*make_lines(4)[:2], stock[2]]).state == "broken"
