@@ -1,0 +1,353 @@
+"""A terminal without a window: bytes in; screen text, scrolled-off lines and keyframes out.
+
+Our own narrow interface over pyghostty (libghostty-vt through cffi), the only module that knows
+it. Nothing that a recording holds gets out of here: no answers to queries, no files, no clipboard.
+
+Source of the calls: pyghostty 0.1.3, core.py and _cdef.py (libghostty-vt 0.1.0-dev).
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+# pyghostty carries no types.
+from pyghostty import GhosttyError  # type: ignore[import-untyped]
+from pyghostty._ffi import check, ffi, lib, union_fn  # type: ignore[import-untyped]
+from pyghostty.core import init_sized  # type: ignore[import-untyped]
+
+from steno.errors import StenoError
+
+DEFAULT_COLUMNS = 80
+DEFAULT_ROWS = 24
+MAX_COLUMNS = 1000
+MAX_ROWS = 500
+_HISTORY_LIMIT_BYTES = 64 * 1024 * 1024
+_HISTORY_LIMIT_LINES = 10_000_000
+_CONTINUATION_LIMIT_BYTES = 1024 * 1024
+_CELL_BYTES = 8
+_FEED_LIMIT_BYTES = 16 * 1024
+_FEED_LIMIT_CELLS = 4_000_000
+"""A byte scrolls at most one row off, so that this bounds what one call adds to the history."""
+_MAX_LINE_CHARACTERS = 64 * 1024
+"""A wrapped line is joined up to this length, then broken."""
+_ALTERNATE_MODES = (1049, 1047, 47)
+_CANCEL = b"\x18"
+
+
+class ScreenStateError(StenoError):
+    """A saved terminal cannot be restored; the recording must be read from its start."""
+
+    exit_code = 9
+
+
+def clamp_window(columns: int, rows: int) -> tuple[int, int]:
+    """Return the size that is emulated for a window of this size; no size at all means 80x24."""
+    if columns <= 0 or rows <= 0:
+        return DEFAULT_COLUMNS, DEFAULT_ROWS
+    return min(columns, MAX_COLUMNS), min(rows, MAX_ROWS)
+
+
+class Emulator:
+    """One terminal. Owns native memory, freed with it.
+
+    Lines that scroll off come out of `feed` and `resize`, each once, joined where they were
+    wrapped. While the parser is within a sequence they stay inside until it is through.
+    """
+
+    def __init__(self, columns: int = DEFAULT_COLUMNS, rows: int = DEFAULT_ROWS) -> None:
+        self.columns, self.rows = clamp_window(columns, rows)
+        handle = ffi.new("GhosttyTerminal*")
+        check(lib.ghostty_terminal_new(ffi.NULL, handle, self.columns, self.rows), "new")
+        self._adopt(handle)
+        self._partial = ""
+        self.has_lost_lines = False
+
+    def _adopt(self, handle: Any) -> None:  # noqa: ANN401  # a cffi object has no type
+        self._terminal = handle[0]
+        self._finalizer = weakref.finalize(self, lib.ghostty_terminal_free, handle[0])
+        for option, ctype, value in (
+            ("SCROLLBACK_MAX_LINES", "size_t*", _HISTORY_LIMIT_LINES),
+            ("SCROLLBACK_MAX_BYTES", "size_t*", _HISTORY_LIMIT_BYTES),
+            ("CONTINUATION_MAX_BYTES", "size_t*", _CONTINUATION_LIMIT_BYTES),
+            ("RESIZE_PULL_SCROLLBACK", "bool*", False),
+            ("KITTY_IMAGE_STORAGE_LIMIT", "uint64_t*", 0),
+            ("APC_MAX_BYTES", "size_t*", 4096),
+            ("KITTY_IMAGE_MEDIUM_FILE", "bool*", False),
+            ("KITTY_IMAGE_MEDIUM_SHARED_MEM", "bool*", False),
+        ):
+            key = getattr(lib, f"GHOSTTY_TERMINAL_OPT_{option}")
+            check(lib.ghostty_terminal_set(self._terminal, key, ffi.new(ctype, value)), option)
+        self._buffer = ffi.new("uint8_t[]", 64 * 1024)
+
+    def close(self) -> None:
+        """Free the native memory now; the emulator cannot be used afterwards."""
+        self._finalizer()
+
+    # Feeding.
+
+    def feed(self, data: bytes) -> list[str]:
+        """Take output; return the lines that scrolled off, in order."""
+        limit_bytes = max(256, min(_FEED_LIMIT_BYTES, _FEED_LIMIT_CELLS // self.columns))
+        scrolled: list[str] = []
+        for start in range(0, len(data), limit_bytes):
+            chunk = data[start : start + limit_bytes]
+            lib.ghostty_terminal_vt_write(self._terminal, chunk, len(chunk))
+            scrolled += self._take_history()
+        return scrolled
+
+    def resize(self, columns: int, rows: int) -> list[str]:
+        """Change the window's size, clamped; return the lines that scrolled off by it."""
+        self.columns, self.rows = clamp_window(columns, rows)
+        check(lib.ghostty_terminal_resize(self._terminal, self.columns, self.rows, 8, 16), "resize")
+        return self._take_history()
+
+    def _take_history(self) -> list[str]:
+        if not self.is_ground or self.is_alternate:
+            return []
+        count = self._get("SCROLLBACK_ROWS", "size_t*")
+        if not count:
+            return []
+        if count * self.columns * _CELL_BYTES > _HISTORY_LIMIT_BYTES * 3 // 4:
+            self.has_lost_lines = True
+        lines, is_wrapped = self._read_history(count)
+        lib.ghostty_terminal_vt_write(self._terminal, b"\x1b[3J", 4)
+        lines[0] = self._partial + lines[0]
+        self._partial = ""
+        if is_wrapped and len(lines[-1]) < _MAX_LINE_CHARACTERS:
+            self._partial = lines.pop()
+        return lines
+
+    def _read_history(self, count: int) -> tuple[list[str], bool]:
+        """Return the history's lines, and whether the last one goes on on the screen."""
+        last = self._reference(0, count - 1, "HISTORY")
+        end = self._reference(self.columns - 1, count - 1, "HISTORY")
+        is_wrapped = self._is_wrapped(last)
+        last_row = self._format(last, end, unwrap=False, trim=not is_wrapped)
+        start = self._reference(0, 0, "HISTORY")
+        lines = self._format(start, end, unwrap=True).split("\n")
+        if is_wrapped:
+            # Trimming took the blanks before the line's continuation.
+            lines[-1] += last_row[len(last_row.rstrip(" ")) :]
+        elif not last_row:
+            # Trimming took the blank rows at the end; rows tell how many there were.
+            text = self._format(start, end, unwrap=False)
+            kept = text.count("\n") + 1 if text else 0
+            lines = (lines if text else []) + [""] * (count - kept)
+        return lines, is_wrapped
+
+    # Looking.
+
+    @property
+    def is_alternate(self) -> bool:
+        """Whether the alternate screen is shown, as full-screen programs do."""
+        screen = self._get("ACTIVE_SCREEN", "GhosttyTerminalScreen*")
+        return bool(screen == lib.GHOSTTY_TERMINAL_SCREEN_ALTERNATE)
+
+    @property
+    def is_ground(self) -> bool:
+        """Whether the parser is outside of any sequence and character."""
+        return bool(self._get("VT_GROUND", "bool*"))
+
+    @property
+    def cursor(self) -> tuple[int, int]:
+        """The cursor's column and row, from 0."""
+        return int(self._get("CURSOR_X", "uint16_t*")), int(self._get("CURSOR_Y", "uint16_t*"))
+
+    def text(self) -> str:
+        """Return the screen's rows, without trailing blanks and blank rows at the end."""
+        return self._format(*self._screen(), unwrap=False)
+
+    def lines(self) -> list[str]:
+        """Return the screen's lines, joined where wrapped, without the blank ones at the end.
+
+        The first one is whole even when its beginning has scrolled off.
+        """
+        text = self._format(*self._screen(), unwrap=True)
+        lines = text.split("\n") if text else []
+        if self._partial and not self.is_alternate:
+            lines[:1] = [self._partial + (lines[0] if lines else "")]
+        return lines
+
+    def text_before_cursor(self) -> tuple[int, str]:
+        """Return the number of the cursor's line in `lines()`, and its text up to the cursor."""
+        x, y = self.cursor
+        start = self._reference(0, 0, "ACTIVE")
+        if self._get("CURSOR_PENDING_WRAP", "bool*"):
+            x += 1
+        if x:
+            end = self._reference(x - 1, y, "ACTIVE")
+            before = self._format(start, end, unwrap=True, trim=False).split("\n")
+        elif y:
+            end = self._reference(self.columns - 1, y - 1, "ACTIVE")
+            before = self._format(start, end, unwrap=True, trim=False).split("\n")
+            if not self._is_wrapped(self._reference(0, y - 1, "ACTIVE")):
+                before.append("")
+        else:
+            before = [""]
+        if len(before) == 1 and not self.is_alternate:
+            before[0] = self._partial + before[0]
+        return len(before) - 1, before[-1]
+
+    # Keeping.
+
+    def keyframe(self) -> bytes:
+        """Return bytes that draw this screen on a terminal of this size that was just reset.
+
+        Within the alternate screen they draw the primary screen first, so that leaving it
+        works. What an application saved with DECSC is lost, and so are wrap marks: after a later
+        change of width, lines that were wrapped stay broken.
+        """
+        if not self.is_alternate:
+            return self._render()
+        mode = next((mode for mode in _ALTERNATE_MODES if self._has_mode(mode)), 1049)
+        primary = Emulator.restore(self.save())
+        try:
+            lib.ghostty_terminal_vt_write(primary._terminal, _CANCEL, 1)
+            leave = b"\x1b[?%dl" % mode
+            lib.ghostty_terminal_vt_write(primary._terminal, leave, len(leave))
+            below = b"" if primary.is_alternate else primary._render()
+        finally:
+            primary.close()
+        enter = b"\x1b[?%dh" % mode
+        above = self._render().replace(enter, b"", 1)
+        return below + b"\x1b[0m" + enter + b"\x1b[2J\x1b[H" + above
+
+    def save(self) -> bytes:
+        """Return all of the terminal's state, both screens and an unfinished sequence included.
+
+        A sequence that has grown beyond 1 MiB is cancelled first.
+        """
+        size = ffi.new("size_t*")
+        lib.ghostty_snapshot_encode_buf(self._terminal, ffi.NULL, 0, size)
+        buffer = ffi.new("uint8_t[]", max(1, size[0]))
+        result = lib.ghostty_snapshot_encode_buf(self._terminal, buffer, len(buffer), size)
+        if result != lib.GHOSTTY_SUCCESS and not self.is_ground:
+            lib.ghostty_terminal_vt_write(self._terminal, _CANCEL, 1)
+            return self.save()
+        check(result, "snapshot")
+        partial = self._partial.encode("utf-8", "surrogatepass")
+        return len(partial).to_bytes(4, "big") + partial + bytes(ffi.buffer(buffer, size[0]))
+
+    @classmethod
+    def restore(cls, state: bytes) -> Emulator:
+        """Return the terminal that `save` saved.
+
+        Raises:
+            ScreenStateError: `state` is not readable (any more).
+        """
+        length = int.from_bytes(state[:4], "big")
+        partial, data = state[4 : 4 + length], state[4 + length :]
+        decoder = ffi.new("GhosttySnapshotDecoder*")
+        buffer = ffi.from_buffer("uint8_t[]", data)
+        handle = ffi.new("GhosttyTerminal*")
+        try:
+            check(
+                lib.ghostty_snapshot_decoder_new_buf(ffi.NULL, decoder, buffer, len(data)), "decode"
+            )
+            try:
+                retain = lib.GHOSTTY_SNAPSHOT_DECODER_OPT_RETAIN_CONTINUATION
+                lib.ghostty_snapshot_decoder_set(decoder[0], retain, ffi.new("bool*", True))
+                check(lib.ghostty_snapshot_decoder_decode(decoder[0], handle), "decode")
+            finally:
+                lib.ghostty_snapshot_decoder_free(decoder[0])
+        except GhosttyError as error:
+            raise ScreenStateError(f"saved terminal is unreadable: {error}") from error
+        emulator = cls.__new__(cls)
+        emulator._adopt(handle)
+        emulator.columns = emulator._get("COLS", "uint16_t*")
+        emulator.rows = emulator._get("ROWS", "uint16_t*")
+        emulator._partial = partial.decode("utf-8", "surrogatepass")
+        emulator.has_lost_lines = False
+        return emulator
+
+    # The library's calls.
+
+    def _get(self, key: str, ctype: str) -> Any:  # noqa: ANN401  # the key decides
+        out = ffi.new(ctype)
+        data = getattr(lib, f"GHOSTTY_TERMINAL_DATA_{key}")
+        check(lib.ghostty_terminal_get(self._terminal, data, out), key)
+        return out[0]
+
+    def _has_mode(self, number: int) -> bool:
+        config = ffi.new("GhosttyTerminalModeConfig*")
+        config.mode = number
+        data = lib.GHOSTTY_TERMINAL_DATA_MODE
+        check(lib.ghostty_terminal_get(self._terminal, data, config), "mode")
+        return bool(config.value)
+
+    def _reference(self, x: int, y: int, tag: str) -> Any:  # noqa: ANN401  # a cffi struct
+        call = union_fn(
+            "ghostty_terminal_grid_ref",
+            "GhosttyResult(*)(GhosttyTerminal, GhosttyPointS, GhosttyGridRef*)",
+        )
+        point = ffi.new("GhosttyPointS*")
+        point.tag = getattr(lib, f"GHOSTTY_POINT_TAG_{tag}")
+        point.value.x, point.value.y = x, y
+        reference = init_sized("GhosttyGridRef")
+        check(call(self._terminal, point[0], reference), "grid_ref")
+        return reference
+
+    def _screen(self) -> tuple[Any, Any]:
+        return (
+            self._reference(0, 0, "ACTIVE"),
+            self._reference(self.columns - 1, self.rows - 1, "ACTIVE"),
+        )
+
+    def _is_wrapped(self, reference: Any) -> bool:  # noqa: ANN401  # a cffi struct
+        row = ffi.new("GhosttyRow*")
+        check(lib.ghostty_grid_ref_row(reference, row), "row")
+        value = ffi.new("bool*")
+        check(lib.ghostty_row_get(row[0], lib.GHOSTTY_ROW_DATA_WRAP, value), "row")
+        return bool(value[0])
+
+    def _format(self, start: Any, end: Any, *, unwrap: bool, trim: bool = True) -> str:  # noqa: ANN401
+        selection = init_sized("GhosttySelection")
+        selection.start, selection.end = start[0], end[0]
+        options = init_sized("GhosttyTerminalSelectionFormatOptions")
+        options.emit = lib.GHOSTTY_FORMATTER_FORMAT_PLAIN
+        options.unwrap, options.trim, options.selection = unwrap, trim, selection
+        data = self._read(
+            lambda buffer, size, written: lib.ghostty_terminal_selection_format_buf(
+                self._terminal, options[0], buffer, size, written
+            )
+        )
+        return data.decode("utf-8", "replace")
+
+    def _render(self) -> bytes:
+        """Return VT sequences for the active screen, its modes, region, cursor and style."""
+        options = init_sized("GhosttyFormatterTerminalOptions")
+        options.emit = lib.GHOSTTY_FORMATTER_FORMAT_VT
+        options.unwrap, options.trim = False, True
+        extra = options.extra
+        extra.modes = extra.scrolling_region = extra.keyboard = True
+        extra.tabstops = False
+        extra.screen.cursor = extra.screen.style = True
+        extra.screen.charsets = extra.screen.protection = True
+        selection = init_sized("GhosttySelection")
+        start, end = self._screen()
+        selection.start, selection.end = start[0], end[0]
+        options.selection = selection
+        formatter = ffi.new("GhosttyFormatter*")
+        check(
+            lib.ghostty_formatter_terminal_new(ffi.NULL, formatter, self._terminal, options[0]),
+            "formatter",
+        )
+        try:
+            return self._read(
+                lambda buffer, size, written: lib.ghostty_formatter_format_buf(
+                    formatter[0], buffer, size, written
+                )
+            )
+        finally:
+            lib.ghostty_formatter_free(formatter[0])
+
+    def _read(self, call: Any) -> bytes:  # noqa: ANN401  # a function of cffi objects
+        written = ffi.new("size_t*")
+        result = call(self._buffer, len(self._buffer), written)
+        if result == lib.GHOSTTY_OUT_OF_SPACE:
+            buffer = ffi.new("uint8_t[]", max(1, written[0]))
+            check(call(buffer, len(buffer), written), "format")
+            return bytes(ffi.buffer(buffer, written[0]))
+        check(result, "format")
+        return bytes(ffi.buffer(self._buffer, written[0]))

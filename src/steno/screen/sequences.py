@@ -1,0 +1,90 @@
+"""Cut output where something is about to happen to the screen that the index must see coming.
+
+A screen that is cleared is gone once the terminal has read the sequence; so the sequences that
+do that are found first. Source: ECMA-48 and xterm's ctlseqs (ED, RIS, DECSET 47, 1047, 1049);
+OSC 133: https://gitlab.freedesktop.org/Per_Bothner/specifications, semantic-prompts.md.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from enum import Enum
+
+import msgspec
+
+_MAX_HELD_BYTES = 64
+
+
+class Effect(Enum):
+    """What a sequence does to the screen."""
+
+    CLEAR = "clear"
+    CLEAR_BELOW = "clear_below"
+    ENTER_ALTERNATE = "enter_alternate"
+    LEAVE_ALTERNATE = "leave_alternate"
+    PROMPT = "prompt"
+    INPUT = "input"
+    EXECUTE = "execute"
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Output, and what its last sequence does, if that is one of `Effect`.
+
+    Attributes:
+        data: The output before that sequence.
+        sequence: The sequence itself; b"" when there is none.
+        effect: What it does.
+    """
+
+    data: bytes
+    sequence: bytes = b""
+    effect: Effect | None = None
+
+
+_SPECIAL = re.compile(
+    rb"\x1b(?:"
+    rb"(?P<reset>c)"
+    rb"|\[\??(?P<erase>[0-9]{0,3})J"
+    rb"|\[\?(?:[0-9;]{0,16};)?(?:47|1047|1049)(?:;[0-9;]{0,16})?(?P<switch>[hl])"
+    rb"|\]133;(?P<mark>[ABC])[^\x07\x1b]{0,256}(?:\x07|\x1b\\)"
+    rb")"
+)
+_UNFINISHED = re.compile(
+    rb"(?:\x1b(?:\[[0-?]*[ -/]*|[ -/]+|\](?:1(?:3(?:3(?:;[^\x07\x1b]*\x1b?)?)?)?)?)?"
+    rb"|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
+)
+_MARKS = {b"A": Effect.PROMPT, b"B": Effect.INPUT, b"C": Effect.EXECUTE}
+
+
+def split_unfinished(data: bytes) -> tuple[bytes, bytes]:
+    """Return `data` without the sequence or character that is unfinished at its end, and that.
+
+    What grows beyond 64 bytes is not held back any longer.
+    """
+    tail_start = max(0, len(data) - _MAX_HELD_BYTES)
+    match = _UNFINISHED.search(data, tail_start)
+    return (data[: match.start()], match.group()) if match else (data, b"")
+
+
+def split_effects(data: bytes) -> Iterator[Stretch]:
+    """Yield `data` in stretches that end at a sequence with an effect, or at the end."""
+    at = 0
+    for match in _SPECIAL.finditer(data):
+        effect = _effect_of(match)
+        if effect is not None:
+            yield Stretch(data[at : match.start()], match.group(), effect)
+            at = match.end()
+    if at < len(data):
+        yield Stretch(data[at:])
+
+
+def _effect_of(match: re.Match[bytes]) -> Effect | None:
+    if match["reset"]:
+        return Effect.CLEAR
+    if match["switch"]:
+        return Effect.ENTER_ALTERNATE if match["switch"] == b"h" else Effect.LEAVE_ALTERNATE
+    if match["mark"]:
+        return _MARKS[match["mark"]]
+    parameter = int(match["erase"] or b"0")
+    return {0: Effect.CLEAR_BELOW, 2: Effect.CLEAR}.get(parameter)
