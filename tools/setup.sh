@@ -1,0 +1,84 @@
+# Sourced by ./run and ./test: makes what they need, and says what it is doing.
+# shellcheck shell=bash
+
+say() { printf '\033[2m%s\033[0m\n' "· $*" >&2; }
+fail() {
+    printf 'steno: %s\n' "$*" >&2
+    exit 1
+}
+
+# Debian packages: installed when root, named otherwise.
+need_debian_packages() {
+    local missing=() package
+    for package in "$@"; do
+        dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
+            missing+=("$package")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+        say "installing from Debian: ${missing[*]}"
+        apt-get update -qq >.cache/apt.log 2>&1 || true
+        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+            "${missing[@]}" >>.cache/apt.log 2>&1 ||
+            say "not all of them could be installed, see .cache/apt.log"
+    else
+        say "not root, so that these Debian packages stay missing: ${missing[*]}"
+        say "tests that need them are skipped; to have them: apt-get install ${missing[*]}"
+    fi
+}
+
+find_python() {
+    local candidate
+    for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
+        [ -n "$candidate" ] && command -v "$candidate" >/dev/null || continue
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    return 1
+}
+
+# The environment in .venv, from the lock file requirements/$1.txt; done again only when it changed.
+make_environment() {
+    local lock=requirements/$1.txt stamp python
+    stamp=$(cat "$lock" requirements/build.txt pyproject.toml | sha256sum | cut -c1-16)
+    [ "$(cat ".venv/steno-$1" 2>/dev/null)" != "$stamp" ] || return 0
+    python=$(find_python) || fail "Python 3.11 or newer is needed (set PYTHON to its path)"
+    if [ ! -x .venv/bin/python ]; then
+        say "making a Python environment in .venv ($("$python" --version))"
+        "$python" -c 'import ensurepip, venv' 2>/dev/null || need_debian_packages python3-venv
+        "$python" -m venv .venv || fail "no environment could be made; on Debian: apt-get install python3-venv"
+    fi
+    say "installing Python packages from $lock"
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+        -r requirements/build.txt || fail "pip could not install requirements/build.txt"
+    VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -q --require-hashes -r "$lock" ||
+        fail "the packages of $lock could not be installed"
+    VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -q --no-deps --no-build-isolation -e . ||
+        fail "the package itself could not be installed"
+    # Another list's stamp stays true only while it is a part of this one (dev holds server).
+    [ "$1" = dev ] || rm -f .venv/steno-dev
+    printf '%s' "$stamp" >".venv/steno-$1"
+}
+
+# The front end's bundle in src/steno/web/static, built anew when a source is newer.
+make_frontend() {
+    local bundle=src/steno/web/static/app.js stamp
+    if [ -f "$bundle" ] && [ -z "$(find frontend -path '*/node_modules' -prune -o \
+        -path frontend/build -prune -o -type f -newer "$bundle" -print -quit)" ]; then
+        return 0
+    fi
+    command -v node >/dev/null && command -v npm >/dev/null ||
+        fail "Node 20 or newer with npm is needed to build the web pages"
+    [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] ||
+        fail "Node 20 or newer is needed to build the web pages; this is $(node --version)"
+    stamp=$(sha256sum frontend/package-lock.json | cut -c1-16)
+    if [ "$(cat frontend/node_modules/.steno 2>/dev/null)" != "$stamp" ]; then
+        say "installing the front end's packages"
+        (cd frontend && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci failed"
+        printf '%s' "$stamp" >frontend/node_modules/.steno
+    fi
+    say "building the web pages"
+    (cd frontend && npm run --silent build >&2) || fail "the web pages could not be built"
+}
