@@ -1,4 +1,6 @@
 /** The pages' entry point. */
-import { html, render } from "lit";
+import "./app.ts";
+import { applyTheme, chosenTheme } from "./theme.ts";
 
-render(html`<main><h1>Steno</h1></main>`, document.body);
+applyTheme(chosenTheme());
+document.body.append(document.createElement("steno-app"));

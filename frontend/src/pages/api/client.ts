@@ -1,0 +1,202 @@
+/** The server's API as typed calls. Every failure is thrown as a Problem (see problem.ts). */
+import { problemFrom } from "./problem.ts";
+import type {
+  Account,
+  Command,
+  EnrolmentCode,
+  Hit,
+  Host,
+  LinesPage,
+  MadeToken,
+  Notes,
+  Page,
+  Recording,
+  RecordingDetail,
+  Role,
+  Session,
+  SignInLink,
+  Token,
+  Verification,
+  Viewing,
+} from "./types.ts";
+
+const PREFIX = "/api/v1";
+
+type Parameters = Record<string, string | number | null | undefined>;
+type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+interface Options {
+  parameters?: Parameters;
+  body?: unknown;
+  signal?: AbortSignal | undefined;
+}
+
+/** A path of the API with its parameters; every segment is escaped. */
+export function apiPath(segments: string[], parameters: Parameters = {}): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(parameters)) {
+    if (value !== null && value !== undefined && value !== "") search.set(name, String(value));
+  }
+  const text = search.toString();
+  const path = `${PREFIX}/${segments.map(encodeURIComponent).join("/")}`;
+  return text ? `${path}?${text}` : path;
+}
+
+async function bodyOf(response: Response): Promise<unknown> {
+  if (response.status === 204) return null;
+  const type = response.headers.get("Content-Type") ?? "";
+  if (!/[/+]json\b/.test(type)) return null;
+  return response.json().catch(() => null);
+}
+
+/** The calls that the pages make. One per page load; it knows the session's CSRF token. */
+export class Api {
+  #csrfToken = "";
+
+  /**
+   * @param onSignedOut Called when a call is refused because the session has ended.
+   * @param send What sends requests, `fetch`.
+   */
+  constructor(
+    private readonly onSignedOut: () => void,
+    private readonly send: typeof fetch = (input, init) => fetch(input, init),
+  ) {}
+
+  async #call<T>(method: Method, segments: string[], options: Options = {}): Promise<T> {
+    const headers: Record<string, string> = { Accept: "application/json" };
+    if (method !== "GET") headers["X-CSRF-Token"] = this.#csrfToken;
+    const init: RequestInit = { method, headers, credentials: "same-origin", cache: "no-store" };
+    if (options.signal) init.signal = options.signal;
+    if (options.body !== undefined) {
+      headers["Content-Type"] = "application/json";
+      init.body = JSON.stringify(options.body);
+    }
+    const response = await this.send(apiPath(segments, options.parameters), init);
+    const body = await bodyOf(response);
+    if (response.ok) return body as T;
+    if (response.status === 401 && segments[0] !== "session") this.onSignedOut();
+    throw problemFrom(response.status, body, response.headers.get("Retry-After"));
+  }
+
+  /** Who is signed in; null when nobody is. */
+  async session(): Promise<Session | null> {
+    try {
+      return this.#remember(await this.#call<Session>("GET", ["session"]));
+    } catch (error) {
+      if ((error as { status?: number }).status === 401) return null;
+      throw error;
+    }
+  }
+
+  async signIn(name: string, password: string): Promise<Session> {
+    return this.#remember(
+      await this.#call<Session>("POST", ["session"], { body: { name, password } }),
+    );
+  }
+
+  async signOut(): Promise<void> {
+    await this.#call("DELETE", ["session"]);
+    this.#csrfToken = "";
+  }
+
+  #remember(session: Session): Session {
+    this.#csrfToken = session.csrf_token;
+    return session;
+  }
+
+  recordings(
+    parameters: { q: string; sort: string; cursor?: string | null; limit: number },
+    signal?: AbortSignal,
+  ): Promise<Page<Recording>> {
+    return this.#call("GET", ["recordings"], { parameters, signal });
+  }
+
+  recording(rec: string, signal?: AbortSignal): Promise<RecordingDetail> {
+    return this.#call("GET", ["recordings", rec], { signal });
+  }
+
+  text(rec: string, first: number, limit: number, signal?: AbortSignal): Promise<LinesPage> {
+    return this.#call("GET", ["recordings", rec, "text"], { parameters: { first, limit }, signal });
+  }
+
+  async commands(rec: string, signal?: AbortSignal): Promise<Command[]> {
+    const page = await this.#call<{ items: Command[] }>("GET", ["recordings", rec, "commands"], {
+      signal,
+    });
+    return page.items;
+  }
+
+  notes(rec: string, signal?: AbortSignal): Promise<Notes> {
+    return this.#call("GET", ["recordings", rec, "notes"], { signal });
+  }
+
+  verification(rec: string, signal?: AbortSignal): Promise<Verification> {
+    return this.#call("GET", ["recordings", rec, "verification"], { signal });
+  }
+
+  search(
+    parameters: { q: string; cursor?: string | null; limit: number },
+    signal?: AbortSignal,
+  ): Promise<Page<Hit>> {
+    return this.#call("GET", ["search"], { parameters, signal });
+  }
+
+  async hosts(signal?: AbortSignal): Promise<Host[]> {
+    return (await this.#call<{ items: Host[] }>("GET", ["hosts"], { signal })).items;
+  }
+
+  makeEnrolmentCode(): Promise<EnrolmentCode> {
+    return this.#call("POST", ["hosts", "codes"], { body: {} });
+  }
+
+  async tokens(signal?: AbortSignal): Promise<Token[]> {
+    return (await this.#call<{ items: Token[] }>("GET", ["tokens"], { signal })).items;
+  }
+
+  makeToken(label: string, days: number): Promise<MadeToken> {
+    return this.#call("POST", ["tokens"], { body: { label, days } });
+  }
+
+  revokeToken(id: string): Promise<void> {
+    return this.#call("DELETE", ["tokens", id]);
+  }
+
+  async users(signal?: AbortSignal): Promise<Account[]> {
+    return (await this.#call<{ items: Account[] }>("GET", ["users"], { signal })).items;
+  }
+
+  addUser(name: string, role: Role, password: string | null): Promise<Account> {
+    const body = password === null ? { name, role } : { name, role, password };
+    return this.#call("POST", ["users"], { body });
+  }
+
+  changeUser(name: string, changes: { role?: Role; password?: string }): Promise<Account> {
+    return this.#call("PATCH", ["users", name], { body: changes });
+  }
+
+  makeSignInLink(name: string): Promise<SignInLink> {
+    return this.#call("POST", ["users", name, "links"]);
+  }
+
+  removeUser(name: string): Promise<void> {
+    return this.#call("DELETE", ["users", name]);
+  }
+
+  async viewings(rec: string, signal?: AbortSignal): Promise<Viewing[]> {
+    const page = await this.#call<{ items: Viewing[] }>("GET", ["viewings"], {
+      parameters: { rec },
+      signal,
+    });
+    return page.items;
+  }
+}
+
+/** Where a recording can be downloaded in `format`. */
+export function exportPath(rec: string, format: string): string {
+  return apiPath(["recordings", rec, "export"], { format });
+}
+
+/** The address that `<steno-player>` plays from. */
+export function playerSource(rec: string): string {
+  return apiPath(["recordings", rec]);
+}

@@ -1,0 +1,168 @@
+/**
+ * What the server's API answers, as docs/api.md describes it.
+ *
+ * `*_us` are microseconds since a recording's start, `*_unix_us` microseconds since 1970 UTC.
+ */
+
+import type {
+  RecordingDamage as Damage,
+  RecordingNote as Note,
+  TextLine as NumberedLine,
+  Verification,
+} from "../../player/public.ts";
+
+export type { Damage, Note, NumberedLine, Verification };
+
+export type Role = "admin" | "auditor" | "user";
+
+export interface User {
+  name: string;
+  role: Role;
+}
+
+export interface Session {
+  user: User;
+  csrf_token: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  cursor: string | null;
+}
+
+export interface End {
+  reason: string;
+  exit_status?: number | null;
+  signal?: number | null;
+  output_bytes?: number;
+  input_bytes?: number;
+}
+
+export interface Recording {
+  rec: string;
+  host: string;
+  user: string;
+  started_unix_us: number;
+  duration_us: number;
+  is_live: boolean;
+  messages: number;
+  size_bytes: number;
+  chain: Verification;
+  sender?: string | null;
+  login_user?: string | null;
+  uid?: number | null;
+  service?: string | null;
+  remote?: string | null;
+  command?: string[] | null;
+  terminal?: string | null;
+  term?: string;
+  columns?: number | null;
+  rows?: number | null;
+  records?: string[];
+  labels?: string[];
+  policy?: string | null;
+  boot_id?: string | null;
+  audit_session?: number | null;
+  number?: number | null;
+  end?: End | null;
+  output_bytes?: number;
+  input_bytes?: number;
+  notes?: Record<string, number>;
+  damages?: number;
+}
+
+export interface RecordingDetail extends Recording {
+  commands_count: number;
+  lines_count: number;
+  exports: string[];
+}
+
+export interface Line {
+  at_us: number;
+  text: string;
+}
+
+export interface LinesPage {
+  items: NumberedLine[];
+  next: number | null;
+}
+
+export interface Command {
+  at_us: number;
+  text: string;
+  source: string;
+}
+
+export interface Notes {
+  notes: Note[];
+  damages: Damage[];
+}
+
+/** A line that a search found; `number` is null when the recording itself is the hit. */
+export interface Hit {
+  recording: Recording;
+  number: number | null;
+  at_us: number | null;
+  text: string | null;
+  highlights: [number, number][];
+  before: Line[];
+  after: Line[];
+}
+
+export interface Host {
+  name: string;
+  enrolled_unix_us: number | null;
+  last_seen_unix_us: number | null;
+  recordings: number;
+}
+
+export interface EnrolmentCode {
+  code: string;
+  expires_unix_us: number;
+}
+
+/** An account, as administrators see it. */
+export interface Account extends User {
+  has_password: boolean;
+  created_unix_us: number;
+}
+
+/** A token for programs; its role never exceeds its user's. */
+export interface Token {
+  id: string;
+  user: string;
+  role: Role;
+  label: string;
+  created_unix_us: number;
+  expires_unix_us?: number | null;
+  used_unix_us?: number | null;
+  revoked_unix_us?: number | null;
+}
+
+/** A new token with its secret, which is told only now. */
+export interface MadeToken {
+  token: Token;
+  secret: string;
+}
+
+/** A link that signs its user in once. */
+export interface SignInLink {
+  path: string;
+  expires_unix_us: number;
+}
+
+/** Somebody looked at a recording, in one or many requests. */
+export interface Viewing {
+  id: number;
+  user: string;
+  rec: string | null;
+  how: string;
+  /** The query of a search, the format of an export. */
+  detail: string;
+  address: string;
+  /** `session`, or `token ID`. */
+  through: string;
+  first_unix_us: number;
+  last_unix_us: number;
+  requests: number;
+}

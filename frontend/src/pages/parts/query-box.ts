@@ -1,0 +1,122 @@
+/** The box for a query: one line of text, what was wrong with it, and how the language goes. */
+import { css, html, LitElement, nothing, type PropertyValues } from "lit";
+import { customElement, property, query } from "lit/decorators.js";
+import type { Problem } from "../api/problem.ts";
+import { sharedStyles } from "../styles.ts";
+import { problemBox } from "./templates.ts";
+
+/** The language in examples: what to type, what it finds. */
+const EXAMPLES: [string, string][] = [
+  ["passwd", "the word, on any screen"],
+  ['"permission denied"', "the words beside each other"],
+  ["*cme/secr*", "these characters anywhere in a line"],
+  ["/err(or|no)/i", "a regular expression; i: in any case"],
+  ["user:avery host:web1", "whose account, on which machine"],
+  ["service:sudo status:3", "how they came in, how it ended"],
+  ["after:2026-01-31 before:2026-03-01", "when it started"],
+  ["longer:10m is:live", "how long, and still going on"],
+  ["(rm OR shred) NOT user:root", "together with AND, OR, NOT and parentheses"],
+];
+
+@customElement("steno-query-box")
+export class QueryBox extends LitElement {
+  static override styles = [
+    sharedStyles,
+    css`
+      form {
+        display: flex;
+        gap: 0.5rem;
+      }
+      input {
+        font-family: var(--mono);
+        font-size: 0.95rem;
+      }
+      details {
+        font-size: 0.9rem;
+      }
+      summary {
+        cursor: pointer;
+        color: var(--muted);
+        width: fit-content;
+        padding: 0.15rem 0;
+      }
+      dl {
+        display: grid;
+        grid-template-columns: max-content minmax(0, 1fr);
+        gap: 0.25rem 1.25rem;
+        margin: 0.5rem 0 0;
+      }
+      dd {
+        margin: 0;
+        color: var(--muted);
+      }
+      @media (max-width: 760px) {
+        dl {
+          grid-template-columns: minmax(0, 1fr);
+          gap: 0;
+        }
+        dd {
+          margin-bottom: 0.4rem;
+        }
+      }
+    `,
+  ];
+
+  /** The query that is shown now. */
+  @property() value = "";
+  /** What the box is for, read out and shown above it. */
+  @property() label = "Query";
+  @property() placeholder = "";
+  @property() action = "Search";
+  @property({ attribute: false }) problem: Problem | null = null;
+
+  @query("input") private input!: HTMLInputElement;
+
+  /** Put the keyboard into the box. */
+  override focus(): void {
+    this.input.focus();
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("value")) this.input.value = this.value;
+    const position = this.problem?.position ?? null;
+    if (changed.has("problem") && position !== null) {
+      this.input.setSelectionRange(position, position);
+    }
+  }
+
+  override render() {
+    const { problem } = this;
+    return html`<div class="stack">
+      <div>
+        <label for="query">${this.label}</label>
+        <form role="search" @submit=${this.#submit}>
+          <input
+            id="query"
+            type="search"
+            autocomplete="off"
+            autocapitalize="off"
+            spellcheck="false"
+            maxlength="2000"
+            placeholder=${this.placeholder}
+            aria-invalid=${problem ? "true" : "false"}
+            aria-describedby=${problem ? "problem" : nothing}
+          />
+          <button class="primary">${this.action}</button>
+        </form>
+        <details>
+          <summary>How to ask</summary>
+          <dl>
+            ${EXAMPLES.map(([text, meaning]) => html`<dt><code>${text}</code></dt><dd>${meaning}</dd>`)}
+          </dl>
+        </details>
+      </div>
+      ${problemBox(problem)}
+    </div>`;
+  }
+
+  #submit(event: SubmitEvent): void {
+    event.preventDefault();
+    this.dispatchEvent(new CustomEvent<string>("steno-query", { detail: this.input.value.trim() }));
+  }
+}

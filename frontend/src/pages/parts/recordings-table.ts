@@ -1,0 +1,151 @@
+/** The table of recordings; on a narrow screen its rows become blocks. */
+import { css, html, nothing, type TemplateResult } from "lit";
+import type { Recording } from "../api/types.ts";
+import { navigate, recordingPath } from "../router.ts";
+import { chainSaying, commandWords, stateSaying } from "../words.ts";
+import { badge, bytes, foreign, instant, span } from "./templates.ts";
+
+interface Column {
+  name: string;
+  /** What the server calls the order by this column; null when it offers none. */
+  sort: string | null;
+  isNumber?: boolean;
+  cell: (recording: Recording) => unknown;
+}
+
+function who(recording: Recording): TemplateResult {
+  const { user, login_user: login, command } = recording;
+  return html`<a class="who" href=${recordingPath(recording.rec)}>${foreign(user)}</a>${
+    login && login !== user
+      ? html`<span class="muted"> logged in as ${foreign(login)}</span>`
+      : nothing
+  }${command?.length ? html`<code class="more muted">${foreign(commandWords(command))}</code>` : nothing}`;
+}
+
+function where(recording: Recording): TemplateResult {
+  const { host, remote } = recording;
+  return html`${foreign(host)}${
+    remote ? html`<span class="more muted">from ${foreign(remote)}</span>` : nothing
+  }`;
+}
+
+export const COLUMNS: readonly Column[] = [
+  { name: "Who", sort: "user", cell: who },
+  { name: "Where", sort: "host", cell: where },
+  { name: "Started", sort: "started", cell: ({ started_unix_us }) => instant(started_unix_us) },
+  {
+    name: "Length",
+    sort: "duration",
+    isNumber: true,
+    cell: ({ duration_us }) => span(duration_us),
+  },
+  { name: "State", sort: null, cell: (recording) => badge(stateSaying(recording)) },
+  { name: "Size", sort: "size", isNumber: true, cell: ({ size_bytes }) => bytes(size_bytes) },
+  { name: "Chain", sort: null, cell: ({ chain }) => badge(chainSaying(chain)) },
+];
+
+/** What a column's heading sorts by when it is activated: numbers and dates downwards first. */
+export function nextSort(column: string, sort: string): string {
+  if (sort === column) return `-${column}`;
+  if (sort === `-${column}`) return column;
+  return column === "user" || column === "host" ? column : `-${column}`;
+}
+
+export const tableStyles = css`
+  tbody tr {
+    cursor: pointer;
+  }
+  .who {
+    font-weight: 600;
+  }
+  .more {
+    display: block;
+    font-size: 0.85rem;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+    max-width: 24rem;
+  }
+  th button {
+    min-height: 0;
+    padding: 0.1rem 0.35rem;
+    margin: -0.1rem -0.35rem;
+    font-weight: 600;
+    color: inherit;
+    border-color: transparent;
+    background: none;
+  }
+  th[aria-sort] button {
+    color: var(--text);
+  }
+  .arrow {
+    display: inline-block;
+    width: 0.8em;
+  }
+  @media (max-width: 760px) {
+    .cell {
+      min-width: 0;
+    }
+    .more {
+      white-space: normal;
+    }
+  }
+`;
+
+function heading(column: Column, sort: string, onSort: (sort: string) => void): TemplateResult {
+  const { name, sort: key, isNumber } = column;
+  if (key === null) return html`<th scope="col" role="columnheader">${name}</th>`;
+  const direction = sort === key ? "ascending" : sort === `-${key}` ? "descending" : null;
+  const arrow = direction === "ascending" ? "↑" : direction === "descending" ? "↓" : "";
+  return html`<th
+    scope="col"
+    role="columnheader"
+    class=${isNumber ? "end" : ""}
+    aria-sort=${direction ?? nothing}
+  >
+    <button title="Sort by this" @click=${() => onSort(nextSort(key, sort))}>
+      ${name}<span class="arrow" aria-hidden="true">${arrow}</span>
+    </button>
+  </th>`;
+}
+
+/** A click anywhere in a row opens the recording, unless text is being selected. */
+function openRow(event: MouseEvent, recording: Recording): void {
+  const isOnLink = event.composedPath().some((node) => node instanceof HTMLAnchorElement);
+  if (isOnLink || event.button !== 0 || getSelection()?.type === "Range") return;
+  navigate(recordingPath(recording.rec));
+}
+
+/** The table with `recordings`, in the order `sort`. */
+export function recordingsTable(
+  recordings: readonly Recording[],
+  sort: string,
+  onSort: (sort: string) => void,
+): TemplateResult {
+  return html`<table class="cards" role="table" aria-label="Recordings">
+    <thead role="rowgroup">
+      <tr role="row">
+        ${COLUMNS.map((column) => heading(column, sort, onSort))}
+      </tr>
+    </thead>
+    <tbody role="rowgroup">
+      ${recordings.map(
+        (recording) => html`<tr
+          role="row"
+          data-rec=${recording.rec}
+          @click=${(event: MouseEvent) => openRow(event, recording)}
+        >
+          ${COLUMNS.map(
+            (column) => html`<td
+              role="cell"
+              data-name=${column.name}
+              class=${column.isNumber ? "end" : ""}
+            >
+              <span class="cell">${column.cell(recording)}</span>
+            </td>`,
+          )}
+        </tr>`,
+      )}
+    </tbody>
+  </table>`;
+}

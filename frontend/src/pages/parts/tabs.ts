@@ -1,0 +1,99 @@
+/** Tabs: one panel of several, chosen by pointer or with the arrow keys. Panels are slotted by id. */
+import { css, html, LitElement } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import { sharedStyles } from "../styles.ts";
+
+export interface Tab {
+  id: string;
+  label: string;
+}
+
+@customElement("steno-tabs")
+export class Tabs extends LitElement {
+  static override styles = [
+    sharedStyles,
+    css`
+      :host {
+        display: grid;
+        grid-template-rows: auto minmax(0, 1fr);
+        min-height: 0;
+      }
+      [role="tablist"] {
+        display: flex;
+        border-bottom: 1px solid var(--line);
+        padding: 0 0.5rem;
+      }
+      [role="tab"] {
+        border: 0;
+        border-bottom: 3px solid transparent;
+        border-radius: 0;
+        background: none;
+        color: var(--muted);
+        min-height: 2.75rem;
+      }
+      [role="tab"]:focus-visible {
+        outline-offset: -3px;
+      }
+      [role="tab"][aria-selected="true"] {
+        color: var(--text);
+        font-weight: 600;
+        border-bottom-color: var(--accent);
+      }
+      [role="tabpanel"] {
+        overflow: auto;
+        min-height: 0;
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) tabs: Tab[] = [];
+  @property() chosen = "";
+
+  override render() {
+    const chosen = this.chosen || this.tabs[0]?.id;
+    return html`<div role="tablist" @keydown=${this.#move}>
+        ${this.tabs.map(
+          ({ id, label }) => html`<button
+            role="tab"
+            id=${`tab-${id}`}
+            aria-controls=${`panel-${id}`}
+            aria-selected=${id === chosen ? "true" : "false"}
+            tabindex=${id === chosen ? 0 : -1}
+            @click=${() => this.#choose(id)}
+          >
+            ${label}
+          </button>`,
+        )}
+      </div>
+      ${this.tabs.map(
+        ({ id }) => html`<div
+          role="tabpanel"
+          id=${`panel-${id}`}
+          aria-labelledby=${`tab-${id}`}
+          tabindex="0"
+          ?hidden=${id !== chosen}
+        >
+          <slot name=${id}></slot>
+        </div>`,
+      )}`;
+  }
+
+  #choose(id: string): void {
+    this.chosen = id;
+    this.dispatchEvent(new CustomEvent<string>("steno-tab", { detail: id }));
+  }
+
+  #move(event: KeyboardEvent): void {
+    const at = this.tabs.findIndex(({ id }) => id === (this.chosen || this.tabs[0]?.id));
+    const last = this.tabs.length - 1;
+    const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last }[event.key];
+    if (next === undefined) return;
+    event.preventDefault();
+    const tab = this.tabs[(next + this.tabs.length) % this.tabs.length];
+    if (!tab) return;
+    this.#choose(tab.id);
+    void this.updateComplete.then(() => {
+      this.renderRoot.querySelector<HTMLElement>('[aria-selected="true"]')?.focus();
+    });
+  }
+}

@@ -1,0 +1,210 @@
+/** One recording: the player, what was done in it, what is known about it, what it proves. */
+import { css, html, nothing, type PropertyValues } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import type { StenoPlayerElement, StenoPlayerEventDetails } from "../../player/public.ts";
+import { watchRecordings } from "../api/changes.ts";
+import { playerSource } from "../api/client.ts";
+import type { Recording, RecordingDetail } from "../api/types.ts";
+import { counted } from "../format.ts";
+import "../parts/evidence.ts";
+import { factCards, factStyles } from "../parts/facts.ts";
+import "../parts/moments.ts";
+import "../parts/tabs.ts";
+import { PageElement } from "../parts/page.ts";
+import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
+import type { Route } from "../router.ts";
+import { chainSaying, stateSaying } from "../words.ts";
+
+/** The counts of a growing recording are asked for at most this often. */
+const RECOUNT_MS = 3000;
+
+@customElement("steno-recording-page")
+export class RecordingPage extends PageElement {
+  static override styles = [
+    PageElement.styles,
+    factStyles,
+    css`
+      .watch {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) 22rem;
+        gap: 1rem;
+        align-items: stretch;
+      }
+      .watch > .card {
+        padding: 0;
+        overflow: hidden;
+        position: relative;
+      }
+      /* As tall as the player, whatever is in it. */
+      steno-tabs {
+        position: absolute;
+        inset: 0;
+      }
+      steno-player {
+        display: block;
+        min-width: 0;
+      }
+      .cards-grid {
+        display: grid;
+        grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
+        gap: 1rem;
+      }
+      .wide {
+        grid-column: 1 / -1;
+      }
+      @media (max-width: 1000px) {
+        .watch {
+          grid-template-columns: minmax(0, 1fr);
+        }
+        .watch > .card {
+          height: 22rem;
+        }
+      }
+    `,
+  ];
+
+  @property({ attribute: false }) route!: Extract<Route, { page: "recording" }>;
+  @state() private recording: RecordingDetail | null = null;
+  @state() private atUs = 0;
+  @state() private tab = "commands";
+  @query("steno-player") private player?: StenoPlayerElement;
+  #stopWatching: (() => void) | null = null;
+  #recountTimer = 0;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    this.#stopWatching = watchRecordings(
+      (recording) => this.#take(recording),
+      () => {
+        // The player says itself when it loses a live recording.
+      },
+    );
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.#stopWatching?.();
+    clearTimeout(this.#recountTimer);
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has("route")) return;
+    if (this.recording && changed.get("route")?.rec === this.route.rec) {
+      this.#jump();
+      return;
+    }
+    this.recording = null;
+    void this.load(async (signal) => {
+      this.recording = await this.context.api.recording(this.route.rec, signal);
+      await this.updateComplete;
+      this.#jump();
+    });
+  }
+
+  /** Take the player to the address's instant, and mark there what was looked for. */
+  #jump(): void {
+    const { player } = this;
+    const { atSeconds, find } = this.route;
+    if (!player || atSeconds === null) return;
+    void customElements.whenDefined("steno-player").then(async () => {
+      await player.seek(atSeconds);
+      if (find) await player.find(find);
+    });
+    player.scrollIntoView({ block: "nearest" });
+  }
+
+  #take(changed: Recording): void {
+    const { recording } = this;
+    if (!recording || changed.rec !== recording.rec) return;
+    this.recording = { ...recording, ...changed };
+    this.#recountTimer ||= window.setTimeout(() => void this.#recount(), RECOUNT_MS);
+  }
+
+  async #recount(): Promise<void> {
+    this.#recountTimer = 0;
+    const fresh = await this.context.api.recording(this.route.rec).catch(() => null);
+    if (fresh && fresh.rec === this.recording?.rec) this.recording = fresh;
+  }
+
+  override render() {
+    const { recording } = this;
+    if (this.problem) {
+      return html`<div class="stack">
+        <h1 tabindex="-1">Recording</h1>
+        ${problemBox(this.problem)}
+        <p><a href="/">All recordings</a></p>
+      </div>`;
+    }
+    if (!recording) return html`<h1 tabindex="-1">Recording</h1><p role="status">Loading…</p>`;
+    return html`<div class="stack">
+      ${this.#heading(recording)} ${this.#watch(recording)}
+      <div class="cards-grid">
+        ${factCards(recording)}
+        <steno-chain class="card" .context=${this.context} .recording=${recording}></steno-chain>
+        <steno-notes class="card" .context=${this.context} .recording=${recording}></steno-notes>
+        <steno-downloads class="card" .context=${this.context} .recording=${recording}></steno-downloads>
+        ${
+          this.context.user.role === "user"
+            ? nothing
+            : html`<steno-viewings
+                class="card wide"
+                .context=${this.context}
+                .recording=${recording}
+              ></steno-viewings>`
+        }
+      </div>
+    </div>`;
+  }
+
+  #heading(recording: RecordingDetail) {
+    const { user, login_user: login, host, remote } = recording;
+    return html`<div>
+      <h1 tabindex="-1">${foreign(user)} on ${foreign(host)}</h1>
+      <p class="row">
+        <span>${instant(recording.started_unix_us)} · ${span(recording.duration_us)}</span>
+        ${login && login !== user ? html`<span>logged in as ${foreign(login)}</span>` : nothing}
+        ${remote ? html`<span>from ${foreign(remote)}</span>` : nothing}
+        ${badge(stateSaying(recording))} ${badge(chainSaying(recording.chain))}
+      </p>
+    </div>`;
+  }
+
+  #watch(recording: RecordingDetail) {
+    const { rec, commands_count: commands, lines_count: lines } = recording;
+    const tabs = [
+      { id: "commands", label: counted(commands, "command") },
+      { id: "text", label: `${counted(lines, "line")} of text` },
+    ];
+    return html`<div class="watch">
+      <steno-player src=${playerSource(rec)} @steno-time=${this.#onTime}></steno-player>
+      <section class="card" aria-label="Moments in it">
+        <steno-tabs
+          .tabs=${tabs}
+          .chosen=${this.tab}
+          @steno-tab=${(event: CustomEvent<string>) => {
+            this.tab = event.detail;
+          }}
+        >
+          <steno-commands
+            slot="commands"
+            .context=${this.context}
+            .rec=${rec}
+            .count=${commands}
+            .atUs=${this.atUs}
+          ></steno-commands>
+          <steno-screen-text
+            slot="text"
+            .context=${this.context}
+            .rec=${rec}
+            .count=${lines}
+            .isOpen=${this.tab === "text"}
+          ></steno-screen-text>
+        </steno-tabs>
+      </section>
+    </div>`;
+  }
+
+  #onTime(event: CustomEvent<StenoPlayerEventDetails["steno-time"]>): void {
+    this.atUs = Math.round(event.detail.time * 1e6);
+  }
+}

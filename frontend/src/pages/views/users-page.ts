@@ -1,0 +1,189 @@
+/** Who may sign in, and as what; for administrators. */
+import { html, nothing } from "lit";
+import { customElement, query, state } from "lit/decorators.js";
+import type { Account, Role } from "../api/types.ts";
+import { localInstantWithOffset } from "../format.ts";
+import { confirmed } from "../parts/confirm.ts";
+import { PageElement } from "../parts/page.ts";
+import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
+import "../parts/secret.ts";
+import { emptyState, foreign, instant, problemBox } from "../parts/templates.ts";
+import { roleWords } from "../words.ts";
+
+const ROLES: Role[] = ["user", "auditor", "admin"];
+
+@customElement("steno-users-page")
+export class UsersPage extends PageElement {
+  @state() private users: Account[] | null = null;
+  @state() private secret: { explanation: string; value: string } | null = null;
+  @query("#name") private nameInput!: HTMLInputElement;
+  @query("#role") private roleInput!: HTMLSelectElement;
+  @query("#password") private passwordInput!: HTMLInputElement;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    void this.load((signal) => this.#fetch(signal));
+  }
+
+  async #fetch(signal?: AbortSignal): Promise<void> {
+    this.users = await this.context.api.users(signal);
+  }
+
+  override render() {
+    if (this.context.user.role !== "admin") {
+      return html`<div class="stack">
+        <h1 tabindex="-1">Users</h1>
+        <div class="card">${emptyState("Only for administrators", "You may see recordings.")}</div>
+      </div>`;
+    }
+    return html`<div class="stack">
+      <h1 tabindex="-1">Users</h1>
+      <section class="card stack">
+        <h2>Add a user</h2>
+        <form class="form" @submit=${this.#add}>
+          <div class="field">
+            <label for="name">Name</label>
+            <input id="name" required maxlength="128" autocomplete="off" autocapitalize="off" />
+          </div>
+          <div class="field">
+            <label for="role">Role</label>
+            <select id="role">
+              ${ROLES.map((role) => html`<option value=${role}>${roleWords(role)}</option>`)}
+            </select>
+          </div>
+          <div class="field">
+            <label for="password">Password (empty: a link instead)</label>
+            <input id="password" type="password" minlength="8" autocomplete="new-password" />
+          </div>
+          <button class="primary" ?disabled=${this.isBusy}>Add</button>
+        </form>
+        <p class="hint">
+          A user sees recordings whose account, or who logged in, has exactly their name.
+        </p>
+      </section>
+      ${problemBox(this.problem)}
+      ${
+        this.secret
+          ? html`<steno-secret
+              explanation=${this.secret.explanation}
+              value=${this.secret.value}
+            ></steno-secret>`
+          : nothing
+      }
+      ${
+        this.users
+          ? html`<div class="card table">${plainTable("Users", this.#columns(), this.users)}</div>`
+          : nothing
+      }
+    </div>`;
+  }
+
+  #columns(): PlainColumn<Account>[] {
+    const isMe = (account: Account): boolean => account.name === this.context.user.name;
+    return [
+      {
+        name: "Name",
+        cell: (account) =>
+          html`${foreign(account.name)}${isMe(account) ? html` <span class="muted">(you)</span>` : ""}`,
+      },
+      { name: "Role", cell: (account) => this.#roleChoice(account, isMe(account)) },
+      {
+        name: "Signs in by",
+        cell: ({ has_password }) => (has_password ? "password or link" : "link"),
+      },
+      { name: "Added", cell: ({ created_unix_us }) => instant(created_unix_us) },
+      {
+        name: "Actions",
+        isUnnamed: true,
+        isNumber: true,
+        cell: (account) => this.#actions(account, isMe(account)),
+      },
+    ];
+  }
+
+  #roleChoice(account: Account, isMe: boolean) {
+    return html`<select
+      aria-label=${`Role of ${account.name}`}
+      ?disabled=${isMe || this.isBusy}
+      @change=${(event: Event) => this.#setRole(account, event.target as HTMLSelectElement)}
+    >
+      ${ROLES.map(
+        (role) => html`<option value=${role} ?selected=${role === account.role}>${role}</option>`,
+      )}
+    </select>`;
+  }
+
+  #actions(account: Account, isMe: boolean) {
+    return html`<span class="row">
+      <button
+        aria-label=${`Sign-in link for ${account.name}`}
+        ?disabled=${this.isBusy}
+        @click=${() => this.#makeLink(account.name)}
+      >
+        Sign-in link
+      </button>
+      ${
+        isMe
+          ? nothing
+          : html`<button
+              class="danger"
+              aria-label=${`Remove ${account.name}`}
+              ?disabled=${this.isBusy}
+              @click=${() => this.#remove(account)}
+            >
+              Remove
+            </button>`
+      }
+    </span>`;
+  }
+
+  async #add(event: SubmitEvent): Promise<void> {
+    event.preventDefault();
+    const name = this.nameInput.value.trim();
+    const password = this.passwordInput.value || null;
+    await this.load(async (signal) => {
+      await this.context.api.addUser(name, this.roleInput.value as Role, password);
+      this.nameInput.value = "";
+      this.passwordInput.value = "";
+      await this.#fetch(signal);
+      if (password === null) await this.#showLink(name);
+    });
+  }
+
+  #makeLink(name: string): Promise<void> {
+    return this.load(() => this.#showLink(name));
+  }
+
+  async #showLink(name: string): Promise<void> {
+    const { path, expires_unix_us } = await this.context.api.makeSignInLink(name);
+    this.secret = {
+      explanation: `Give this to ${name}: it signs in once, until ${localInstantWithOffset(expires_unix_us)}.`,
+      value: new URL(path, location.origin).href,
+    };
+  }
+
+  #setRole(account: Account, choice: HTMLSelectElement): Promise<void> {
+    return this.load(async (signal) => {
+      try {
+        await this.context.api.changeUser(account.name, { role: choice.value as Role });
+      } catch (error) {
+        choice.value = account.role;
+        throw error;
+      }
+      await this.#fetch(signal);
+    });
+  }
+
+  async #remove(account: Account): Promise<void> {
+    const isSure = await confirmed(this.renderRoot, {
+      title: `Remove ${account.name}?`,
+      text: "Their sessions, tokens and links end at once. What they viewed stays logged.",
+      action: "Remove",
+    });
+    if (!isSure) return;
+    await this.load(async (signal) => {
+      await this.context.api.removeUser(account.name);
+      await this.#fetch(signal);
+    });
+  }
+}
