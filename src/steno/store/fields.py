@@ -1,0 +1,131 @@
+"""What fields a query may name, and how their values are read: instants, durations, states."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import msgspec
+
+_DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?[smhdw])+", re.IGNORECASE)
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.IGNORECASE)
+_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
+
+STATES = ("live", "ended", "cut", "complete", "broken", "unchained", "damaged", "gaps")
+"""What `is:` understands."""
+
+
+class FieldKind(msgspec.Struct, frozen=True):
+    """A field that a query may name.
+
+    Attributes:
+        meaning: For users, in a few words.
+        example: A value.
+        check: Raises ValueError, with a text for users, when a value makes no sense.
+    """
+
+    meaning: str
+    example: str
+    check: Callable[[str], object]
+
+
+def parse_duration(value: str) -> int:
+    """Return the microseconds that `90s`, `10m` or `1h30m` stand for.
+
+    Raises:
+        ValueError: It is no duration.
+    """
+    if not _DURATION.fullmatch(value):
+        raise ValueError("not a duration; write 90s, 10m, 2h, 3d or 1h30m")
+    seconds = sum(
+        float(number) * _UNIT_SECONDS[unit.lower()]
+        for number, unit in _DURATION_PART.findall(value)
+    )
+    return round(seconds * 1_000_000)
+
+
+def parse_instant(value: str, now: datetime) -> tuple[int, int]:
+    """Return the first instant, and the first one after, of what `value` names, in Unix us.
+
+    `2026-11-20` names a day, `2026-11-20T14:30` a minute, `14:30` today's, `3d` the instant three
+    days before `now`; `today` and `yesterday` are days. What names no zone is in `now`'s.
+
+    Raises:
+        ValueError: It is no instant.
+    """
+    try:
+        start, width = _read_instant(value.strip(), now)
+        return _unix_us(start), _unix_us(start + width)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(
+            "not a time; write 2026-11-20, 2026-11-20T14:30, 14:30, today, yesterday or 3d"
+        ) from None
+
+
+def _read_instant(value: str, now: datetime) -> tuple[datetime, timedelta]:
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    day, minute, second = timedelta(days=1), timedelta(minutes=1), timedelta(seconds=1)
+    word = value.lower()
+    if word in ("today", "yesterday"):
+        return (midnight if word == "today" else midnight - day), day
+    if word == "now":
+        return now, timedelta(0)
+    if _DURATION.fullmatch(value):
+        return now - timedelta(microseconds=parse_duration(value)), timedelta(0)
+    if match := _CLOCK.fullmatch(value):
+        hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return midnight.replace(hour=hours, minute=minutes, second=seconds), (
+            second if match[3] else minute
+        )
+    parsed = datetime.fromisoformat(value)
+    if parsed.tzinfo is None:
+        parsed = parsed.replace(tzinfo=now.tzinfo)
+    if len(value) <= len("2026-11-20"):
+        return parsed, day
+    return parsed, minute if value.count(":") == 1 else second
+
+
+def _unix_us(instant: datetime) -> int:
+    return int(instant.timestamp()) * 1_000_000 + instant.microsecond
+
+
+def _check_state(value: str) -> None:
+    if value.lower() not in STATES:
+        raise ValueError(f"no such state; there are {', '.join(STATES)}")
+
+
+def _check_number(value: str) -> None:
+    if not re.fullmatch(r"\d{1,18}", value, re.ASCII):
+        raise ValueError("not a number")
+
+
+def _check_text(value: str) -> None:
+    if not value:
+        raise ValueError("a value is missing")
+
+
+def _check_instant(value: str) -> None:
+    parse_instant(value, datetime.now().astimezone())
+
+
+FIELDS: dict[str, FieldKind] = {
+    "user": FieldKind("whose account it was", "avery", _check_text),
+    "login": FieldKind("who logged in", "blake", _check_text),
+    "host": FieldKind("the host's name", "web*", _check_text),
+    "service": FieldKind("what let the person in: sshd, sudo, su, login, rec", "sshd", _check_text),
+    "remote": FieldKind("where the person came from", "192.0.2.7", _check_text),
+    "command": FieldKind("text in the recorded command", "vim", _check_text),
+    "label": FieldKind("a label", "audit-2026", _check_text),
+    "rec": FieldKind("the recording's id, or its beginning", "3f2a", _check_text),
+    "session": FieldKind("the audit session's number", "42", _check_number),
+    "after": FieldKind("began then or later", "2026-11-20", _check_instant),
+    "before": FieldKind("began earlier", "yesterday", _check_instant),
+    "at": FieldKind("was going on then", "2026-11-20T14:30", _check_instant),
+    "longer": FieldKind("lasted longer", "10m", parse_duration),
+    "shorter": FieldKind("lasted less long", "90s", parse_duration),
+    "status": FieldKind("the exit status", "3", _check_number),
+    "is": FieldKind(f"its state: {', '.join(STATES)}", "live", _check_state),
+}
+"""All fields; docs/find.md describes each (a test compares)."""

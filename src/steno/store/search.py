@@ -1,0 +1,365 @@
+"""Search in the index: recordings that match, and the lines that made them match.
+
+A recording matches when the query holds for it as a whole: a text term holds when some line
+matches it, a field when the recording has it. The hits are the lines that match any term which
+does not stand under NOT; a recording that matches without such a line is a hit itself.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+import apsw
+import msgspec
+
+from steno.errors import UsageError
+from steno.model import TextLine
+from steno.store.chunks import CHUNK_LINES, CHUNK_MASK, Chunk, read_chunk
+from steno.store.derived import decode_summary
+from steno.store.filters import (
+    ALWAYS,
+    Condition,
+    all_of,
+    chunks_condition,
+    field_condition,
+    possible_condition,
+    visible_condition,
+)
+from steno.store.index import CHUNK_BITS
+from steno.store.protocol import Hit, Page, Summary
+from steno.store.query import And, Expression, Field, Not, Or
+from steno.store.terms import TextTerm
+
+RARE_LIMIT_CHUNKS = 2000
+"""A text in more chunks than this is common."""
+
+WORK_LIMIT_CHUNKS = 20_000
+"""Chunks read for one page; then it ends, with a cursor to go on from."""
+
+_CACHED_CHUNKS = 256
+_SORTS = {
+    "started": "started_unix_us",
+    "duration": "duration_us",
+    "size": "size_bytes",
+    "user": "user",
+    "host": "host",
+}
+
+T = TypeVar("T")
+
+
+class LineCursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a search goes on: at the recording with this key, beyond the line of this number."""
+
+    key: int
+    number: int | None
+
+
+class SortCursor(msgspec.Struct, frozen=True, array_like=True):
+    """Where a list goes on: after this value of the order's column, and this recording."""
+
+    sort: str
+    value: int | str
+    rec: str
+
+
+def encode_cursor(cursor: LineCursor | SortCursor) -> str:
+    """Return a cursor as opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+
+
+def decode_cursor(text: str, kind: type[T]) -> T:
+    """Return what `encode_cursor` made text of.
+
+    Raises:
+        UsageError: It is no such text.
+    """
+    try:
+        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        return msgspec.json.decode(data, type=kind)
+    except ValueError as error:
+        raise UsageError(f"not a cursor of this list: {text[:80]}") from error
+
+
+class Search:
+    """One query at work on one connection, within one read transaction."""
+
+    def __init__(
+        self, connection: apsw.Connection, query: Expression | None, visible_to: str | None
+    ) -> None:
+        self._connection = connection
+        self._query = query
+        self._now = datetime.now().astimezone()
+        self._fields: dict[Field, int] = {}
+        self._field_conditions: list[Condition] = []
+        self._terms: dict[Expression, TextTerm] = {}
+        self._positive: list[TextTerm] = []
+        self._chunks: dict[int, Chunk | None] = {}
+        self._occurrences: dict[tuple[int, int], bool] = {}
+        self._work = 0
+        possible = ALWAYS if query is None else possible_condition(query, self._leaf)
+        self._where = all_of([visible_condition(visible_to), possible])
+
+    def recordings(self, sort: str, cursor: str | None, limit: int) -> Page[Summary]:
+        """Return recordings that match, in an order; see `Store.recordings`."""
+        column = _SORTS.get(sort.removeprefix("-"))
+        if column is None:
+            raise UsageError(f"no order {sort}; there are {', '.join(_SORTS)}, with - downwards")
+        direction, operator = ("DESC", "<") if sort.startswith("-") else ("ASC", ">")
+        where = self._where
+        if cursor is not None:
+            after = decode_cursor(cursor, SortCursor)
+            if after.sort != sort:
+                raise UsageError(f"this cursor belongs to the order {after.sort}")
+            past = Condition(f"({column}, rec) {operator} (?, ?)", (after.value, after.rec))
+            where = all_of([past, where])
+        items: list[Summary] = []
+        rows = self._rows(where, f"{column} {direction}, rec {direction}", column)
+        for key, rec, summary, value, *truths in rows:
+            if self._query is not None and not self._holds(self._query, key, truths):
+                if self._work < WORK_LIMIT_CHUNKS:
+                    continue
+            else:
+                items.append(decode_summary(summary))
+            if len(items) >= limit or self._work >= WORK_LIMIT_CHUNKS:
+                return Page(items, encode_cursor(SortCursor(sort, value, rec)))
+        return Page(items)
+
+    def hits(self, cursor: str | None, limit: int, context_lines: int) -> Page[Hit]:
+        """Return hits, newest recording first, in it the newest line first."""
+        where = self._where
+        after = None if cursor is None else decode_cursor(cursor, LineCursor)
+        if after is not None:
+            where = all_of([Condition("key <= ?", (after.key,)), where])
+        items: list[Hit] = []
+        for key, _, packed, _, *truths in self._rows(where, "key DESC", "0"):
+            if self._work >= WORK_LIMIT_CHUNKS:
+                return Page(items, encode_cursor(LineCursor(key, None)))
+            if self._query is not None and not self._holds(self._query, key, truths):
+                continue
+            summary = decode_summary(packed)
+            bound = after.number if after is not None and after.key == key else None
+            # Each page gets on, also within a recording that takes all the work to look at.
+            work_limit = max(WORK_LIMIT_CHUNKS, self._work + _CACHED_CHUNKS)
+            for number, hit in self._hits_in(key, summary, bound, context_lines):
+                if len(items) >= limit or self._work >= work_limit:
+                    return Page(items, encode_cursor(LineCursor(key, number)))
+                if hit is not None:
+                    items.append(hit)
+        return Page(items)
+
+    def hits_within(
+        self, rec: str, cursor: str | None, limit: int, context_lines: int
+    ) -> Page[Hit]:
+        """Return the hits in one recording, oldest first."""
+        items: list[Hit] = []
+        where = all_of([Condition("rec = ?", (rec,)), self._where])
+        after = None if cursor is None else decode_cursor(cursor, LineCursor)
+        for key, _, packed, _, *truths in self._rows(where, "key", "0"):
+            if self._query is not None and not self._holds(self._query, key, truths):
+                continue
+            summary = decode_summary(packed)
+            above = None if after is None else after.number
+            work_limit = self._work + WORK_LIMIT_CHUNKS
+            for number, hit in self._hits_in(key, summary, above, context_lines, is_ascending=True):
+                if len(items) >= limit or self._work >= work_limit:
+                    return Page(items, encode_cursor(LineCursor(key, number)))
+                if hit is not None:
+                    items.append(hit)
+        return Page(items)
+
+    # The query as a condition on recordings.
+
+    def _leaf(self, expression: Expression, is_negated: bool) -> Condition:
+        if isinstance(expression, Field):
+            condition = field_condition(expression, self._now)
+            if expression not in self._fields:
+                self._fields[expression] = len(self._field_conditions)
+                self._field_conditions.append(condition)
+            return Condition(f"NOT {condition.sql}", condition.values) if is_negated else condition
+        if isinstance(expression, And | Or | Not):
+            raise TypeError(expression)
+        term = self._terms.get(expression)
+        if term is None:
+            term = self._terms[expression] = TextTerm(expression)
+        if is_negated:
+            return ALWAYS
+        if term not in self._positive:
+            self._positive.append(term)
+        candidates = term.candidates
+        if candidates is None:
+            return ALWAYS
+        count: Any = self._connection.execute(
+            f"SELECT count(*) FROM (SELECT 1 FROM {candidates.table}"  # noqa: S608 - constants
+            f" WHERE {candidates.table} MATCH ? LIMIT {RARE_LIMIT_CHUNKS})",
+            (candidates.query,),
+        ).fetchone()
+        is_rare = count[0] < RARE_LIMIT_CHUNKS
+        return chunks_condition(candidates.table, candidates.query, is_rare=is_rare)
+
+    def _rows(self, where: Condition, order: str, value: str) -> Iterator[tuple[Any, ...]]:
+        """Yield (key, rec, summary, value, the truth of each field ...) of rows that may match."""
+        columns = ["key", "rec", "summary", value, *(part.sql for part in self._field_conditions)]
+        values = [value for part in self._field_conditions for value in part.values]
+        return self._connection.execute(
+            f"SELECT {', '.join(columns)} FROM recordings WHERE {where.sql} ORDER BY {order}",  # noqa: S608 - values are bound
+            (*values, *where.values),
+        )
+
+    def _holds(self, expression: Expression, key: int, truths: list[int]) -> bool:
+        match expression:
+            case And(parts):
+                return all(self._holds(part, key, truths) for part in sorted(parts, key=_cost))
+            case Or(parts):
+                return any(self._holds(part, key, truths) for part in sorted(parts, key=_cost))
+            case Not(part):
+                return not self._holds(part, key, truths)
+            case Field():
+                return bool(truths[self._fields[expression]])
+            case _:
+                return self._occurs(self._terms[expression], key)
+
+    def _occurs(self, term: TextTerm, key: int) -> bool:
+        """Return whether some line of a recording matches."""
+        known = self._occurrences.get((id(term), key))
+        if known is None:
+            known = False
+            for chunk_id in self._candidates([term], key):
+                chunk = self._chunk(chunk_id)
+                if chunk is not None and _any_line(term, chunk):
+                    known = True
+                    break
+            self._occurrences[id(term), key] = known
+        return known
+
+    # Lines.
+
+    def _hits_in(
+        self,
+        key: int,
+        summary: Summary,
+        bound: int | None,
+        context_lines: int,
+        *,
+        is_ascending: bool = False,
+    ) -> Iterator[tuple[int | None, Hit | None]]:
+        """Yield (line number, hit) in order, from line `bound` on.
+
+        None in place of a hit marks a good place to stop. Without a line the recording is the hit.
+        """
+        is_found = bound is not None
+        chunk_ids = self._candidates(self._positive, key) if self._positive else []
+        for chunk_id in reversed(chunk_ids) if is_ascending else chunk_ids:
+            first = (chunk_id & CHUNK_MASK) * CHUNK_LINES
+            last = first + CHUNK_LINES - 1
+            if bound is not None and (last < bound if is_ascending else first > bound):
+                continue
+            yield (first if is_ascending else last) if bound is None else bound, None
+            chunk = self._chunk(chunk_id)
+            if chunk is None:
+                continue
+            for index, spans in self._matches(chunk, is_ascending=is_ascending):
+                number = first + index
+                if bound is not None and (number < bound if is_ascending else number > bound):
+                    continue
+                is_found = True
+                yield number, self._hit(key, summary, number, spans, context_lines)
+        if not is_found:
+            yield None, Hit(summary)
+
+    def _candidates(self, terms: list[TextTerm], key: int) -> list[int]:
+        """Return the ids of a recording's chunks that may match any of `terms`, newest first."""
+        span = (key << CHUNK_BITS, (key << CHUNK_BITS) + CHUNK_MASK)
+        if any(term.candidates is None for term in terms):
+            return self._ids("SELECT id FROM chunks WHERE id BETWEEN ? AND ?", span)
+        ids = set(
+            self._ids("SELECT id FROM chunks WHERE NOT is_indexed AND id BETWEEN ? AND ?", span)
+        )
+        for term in terms:
+            if term.candidates is not None:
+                table = term.candidates.table
+                sql = f"SELECT rowid FROM {table}(?) WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - constants
+                ids.update(self._ids(sql, (term.candidates.query, *span)))
+        return sorted(ids, reverse=True)
+
+    def _ids(self, sql: str, values: tuple[Any, ...]) -> list[int]:
+        return sorted((row[0] for row in self._connection.execute(sql, values)), reverse=True)
+
+    def _matches(
+        self, chunk: Chunk, *, is_ascending: bool
+    ) -> list[tuple[int, list[tuple[int, int]]]]:
+        """Return (index, highlights) of the chunk's lines that match any term, in order."""
+        terms = [term for term in self._positive if term.may_match_within(chunk.text)]
+        matches = []
+        for index, line in enumerate(chunk.text.split("\n") if terms else []):
+            found = [spans for term in terms if (spans := term.spans(line)) is not None]
+            if found:
+                matches.append((index, _merged([span for spans in found for span in spans])))
+        return matches if is_ascending else matches[::-1]
+
+    def _hit(
+        self,
+        key: int,
+        summary: Summary,
+        number: int,
+        spans: list[tuple[int, int]],
+        context_lines: int,
+    ) -> Hit:
+        before = self._lines(key, number - context_lines, number)
+        line = self._lines(key, number, number + 1)[0]
+        after = self._lines(key, number + 1, number + 1 + context_lines)
+        return Hit(summary, number, line, spans, before, after)
+
+    def _lines(self, key: int, first: int, end: int) -> list[TextLine]:
+        lines: list[TextLine] = []
+        first = max(0, first)
+        while first < end:
+            chunk = self._chunk((key << CHUNK_BITS) + first // CHUNK_LINES)
+            if chunk is None:
+                break
+            start = first // CHUNK_LINES * CHUNK_LINES
+            lines += chunk.lines()[first - start : end - start]
+            first = start + CHUNK_LINES
+        return lines
+
+    def _chunk(self, chunk_id: int) -> Chunk | None:
+        if chunk_id in self._chunks:
+            return self._chunks[chunk_id]
+        self._work += 1
+        if len(self._chunks) >= _CACHED_CHUNKS:
+            del self._chunks[next(iter(self._chunks))]
+        chunk = self._chunks[chunk_id] = read_chunk(self._connection, chunk_id)
+        return chunk
+
+
+def _cost(expression: Expression) -> int:
+    """Return what comes first when several parts are to be looked at: what needs no text."""
+    match expression:
+        case Field():
+            return 0
+        case Not(part):
+            return _cost(part)
+        case And(parts) | Or(parts):
+            return max(map(_cost, parts), default=0)
+        case _:
+            return 1
+
+
+def _any_line(term: TextTerm, chunk: Chunk) -> bool:
+    return term.may_match_within(chunk.text) and any(
+        term.spans(line) is not None for line in chunk.text.split("\n")
+    )
+
+
+def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the stretches in order, overlapping ones made one."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged

@@ -1,0 +1,196 @@
+"""The embedded store: recordings in files, everything derived from them in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from steno.errors import NotFoundError, StoreError
+from steno.model import Command, Damage, Keyframe, TextLine
+from steno.store import derived as rows
+from steno.store.changes import Changes
+from steno.store.index import Database
+from steno.store.protocol import Change, Derived, DerivedState, Hit, Page, Summary
+from steno.store.query import Expression
+from steno.store.search import Search
+from steno.store.truth import Truth
+
+
+class SqliteStore:
+    """A store in one directory; docs/formats/store.md describes its files.
+
+    Implements `steno.store.protocol.Store`. Threads may share it, and processes the directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Open the store, making what is not there yet.
+
+        Raises:
+            StoreError: It is of a newer version, damaged, or its directory cannot be used.
+        """
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._truth = Truth(directory / "recordings")
+        except OSError as error:
+            raise StoreError(f"{directory}: {error.strerror}") from error
+        self._database = Database(directory / "index.sqlite")
+        self._changes = Changes(directory / "changes")
+
+    # The truth.
+
+    def append(self, rec: str, offset_bytes: int, data: bytes, *, sender: str | None) -> int:
+        """Append; see `Store.append`."""
+        length = self._truth.append(rec, offset_bytes, data, sender)
+        self._changes.announce(Change(rec, "appended", length))
+        return length
+
+    def durable_bytes(self, rec: str) -> int:
+        """Return how much of `rec` is safe on disk; 0 when it is unknown."""
+        return self._truth.durable_bytes(rec)
+
+    def read(
+        self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None
+    ) -> Iterator[bytes]:
+        """Yield original bytes; see `Store.read`."""
+        return self._truth.read(rec, offset_bytes, end_bytes)
+
+    def recs(self) -> Iterator[str]:
+        """Yield the ids of all recordings that hold at least one byte."""
+        return self._truth.recs()
+
+    def sender_of(self, rec: str) -> str | None:
+        """Return the authenticated host that delivers `rec`."""
+        return self._truth.sender_of(rec)
+
+    # What is derived.
+
+    def put_derived(self, rec: str, derived: Derived) -> None:
+        """Add what was learnt to the index, all or nothing; see `Store.put_derived`."""
+        with self._database.writing() as connection:
+            rows.put(connection, rec, derived)
+        if not derived.summary.is_live:
+            with suppress(NotFoundError):
+                self._truth.settle(rec)
+        self._changes.announce(Change(rec, "derived", derived.upto_bytes))
+
+    def derived_bytes(self, rec: str) -> int:
+        """Return how much of `rec` is accounted for in the index."""
+        return self.derived_state(rec).upto_bytes
+
+    def derived_state(self, rec: str) -> DerivedState:
+        """Return how far the index of `rec` is, and what its indexer left there to go on."""
+        with self._database.reading() as connection:
+            return rows.state_of(connection, rec)
+
+    def clear_derived(self, rec: str) -> None:
+        """Forget all that is derived from `rec`."""
+        with self._database.writing() as connection:
+            rows.clear(connection, rec)
+        self._changes.announce(Change(rec, "derived", 0))
+
+    # Finding and reading.
+
+    def find(self, rec_or_prefix: str) -> Summary:
+        """Return the recording that goes by this id or this beginning; see `Store.find`."""
+        with self._database.reading() as connection:
+            return rows.find(connection, rec_or_prefix)
+
+    def recordings(
+        self,
+        query: Expression | None = None,
+        *,
+        sort: str = "-started",
+        cursor: str | None = None,
+        limit: int = 50,
+        visible_to: str | None = None,
+    ) -> Page[Summary]:
+        """Return recordings that match; see `Store.recordings`."""
+        with self._database.reading() as connection:
+            return Search(connection, query, visible_to).recordings(sort, cursor, max(1, limit))
+
+    def search(
+        self,
+        query: Expression,
+        *,
+        rec: str | None = None,
+        cursor: str | None = None,
+        limit: int = 50,
+        context_lines: int = 2,
+        visible_to: str | None = None,
+    ) -> Page[Hit]:
+        """Return lines that match; see `Store.search`."""
+        with self._database.reading() as connection:
+            search = Search(connection, query, visible_to)
+            if rec is None:
+                return search.hits(cursor, max(1, limit), context_lines)
+            return search.hits_within(rec, cursor, max(1, limit), context_lines)
+
+    def lines(self, rec: str, first: int = 0, limit: int | None = None) -> Iterator[TextLine]:
+        """Yield the screen text from line number `first` on."""
+        first = max(0, first)
+        left = limit
+        while left is None or left > 0:
+            with self._database.reading() as connection:
+                key = rows.key_of(connection, rec)
+                piece = [] if key is None else rows.lines_from(connection, key, first)
+            if not piece:
+                return
+            piece = piece[:left]
+            yield from piece
+            first += len(piece)
+            left = None if left is None else left - len(piece)
+
+    def lines_count(self, rec: str) -> int:
+        """Return how many lines of screen text the recording has so far."""
+        with self._database.reading() as connection:
+            return rows.lines_count(connection, rec)
+
+    def commands(self, rec: str) -> list[Command]:
+        """Return the commands found, in order."""
+        with self._database.reading() as connection:
+            key = rows.key_of(connection, rec)
+            return [] if key is None else rows.commands(connection, key)
+
+    def damages(self, rec: str) -> list[Damage]:
+        """Return the unreadable stretches, in order."""
+        with self._database.reading() as connection:
+            key = rows.key_of(connection, rec)
+            return [] if key is None else rows.damages(connection, key)
+
+    def activity(self, rec: str) -> list[tuple[int, int]]:
+        """Return (second, output bytes) for every second with output, in order."""
+        with self._database.reading() as connection:
+            key = rows.key_of(connection, rec)
+            return [] if key is None else rows.activity(connection, key)
+
+    def keyframes(self, rec: str) -> list[Keyframe]:
+        """Return all keyframes in order, with empty `data`."""
+        with self._database.reading() as connection:
+            key = rows.key_of(connection, rec)
+            return [] if key is None else rows.keyframes(connection, key)
+
+    def keyframe(self, rec: str, number: int) -> Keyframe:
+        """Return the keyframe with this number, from 0, whole.
+
+        Raises:
+            NotFoundError: The recording has none with this number.
+        """
+        with self._database.reading() as connection:
+            key = rows.key_of(connection, rec)
+            keyframe = None if key is None else rows.keyframe(connection, key, number)
+        if keyframe is None:
+            raise NotFoundError(f"recording {rec} has no keyframe {number}")
+        return keyframe
+
+    # Being told.
+
+    def subscribe(self, listener: Callable[[Change], None]) -> Callable[[], None]:
+        """Call `listener` from any thread after each change; return what ends that."""
+        return self._changes.subscribe(listener)
+
+    def close(self) -> None:
+        """Release everything; the store cannot be used afterwards."""
+        self._changes.close()
+        self._truth.close()
+        self._database.close()
