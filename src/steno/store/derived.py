@@ -177,7 +177,7 @@ def activity(connection: apsw.Connection, key: int) -> list[tuple[int, int]]:
 def keyframes(connection: apsw.Connection, key: int) -> list[Keyframe]:
     """Return all keyframes in order, with empty data."""
     columns = "SELECT at_us, offset_bytes, piece, columns, rows FROM keyframes"
-    return [Keyframe(*row, b"") for row in _rows(connection, columns, key)]
+    return [_keyframe(row, b"") for row in _rows(connection, columns, key)]
 
 
 def keyframe(connection: apsw.Connection, key: int, number: int) -> Keyframe | None:
@@ -191,7 +191,12 @@ def keyframe(connection: apsw.Connection, key: int, number: int) -> Keyframe | N
     if row is None:
         return None
     *facts, packed = row
-    return Keyframe(*facts, zstandard.ZstdDecompressor().decompress(packed))
+    return _keyframe(facts, zstandard.ZstdDecompressor().decompress(packed))
+
+
+def _keyframe(facts: Sequence[Any], data: bytes) -> Keyframe:
+    at_us, offset_bytes, piece, columns, rows = facts
+    return Keyframe(at_us, offset_bytes, piece, columns, rows, data)
 
 
 def _rows(connection: apsw.Connection, select: str, key: int) -> Iterator[tuple[Any, ...]]:
