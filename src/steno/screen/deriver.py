@@ -81,7 +81,7 @@ def as_terminal_output(data: bytes) -> bytes:
 class Deriver:
     """Follow one recording. Does no I/O, reads no clock: only the pieces' instants count.
 
-    A recording that begins with output before any window is a pipe's: plain lines.
+    A recording that begins with output before any window's size is known is a pipe's: plain lines.
     """
 
     def __init__(self, user: str = "", host: str = "") -> None:
@@ -151,6 +151,10 @@ class Deriver:
 
     def feed(self, message: Message, offset_bytes: int, *, first_piece: int = 0) -> None:
         """Take a message's pieces; its line begins at `offset_bytes` of the recording."""
+        start = message.start
+        if start is not None and start.columns and start.rows:
+            # Windows need not be recorded; the size at the start is known all the same.
+            self._resize(Window(0, start.columns, start.rows))
         for number in range(first_piece, len(message.pieces)):
             piece = message.pieces[number]
             if isinstance(piece, (Output, Window)):

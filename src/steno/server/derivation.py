@@ -1,0 +1,272 @@
+"""Derive the index of one recording from its original bytes, however they come. Does no I/O.
+
+The state between two calls can be saved and restored, so that an index is never begun anew only
+because a server was restarted.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import zstandard
+from pyghostty import GhosttyError  # type: ignore[import-untyped]  # carries no types
+
+from steno.errors import FormatError
+from steno.formats.sequence import Sequencer
+from steno.formats.tlog import MAX_LINE_BYTES, decode_message
+from steno.integrity.chain import ChainState, ChainVerifier
+from steno.model import Damage, Message
+from steno.screen.deriver import Deriver
+from steno.screen.emulator import ScreenStateError
+from steno.server.summaries import SummaryState
+from steno.store.protocol import Derived
+
+STATE_VERSION = 1
+"""Grows whenever the rules or the saved state change: indexes of older states are built anew."""
+MAX_STATE_BYTES = 256 * 1024 * 1024
+
+
+class StateError(ScreenStateError):
+    """A saved state is of another version or unreadable; the index must be built anew."""
+
+
+class _State(msgspec.Struct):
+    version: int
+    upto_bytes: int
+    lines: int
+    last_id: int | None
+    chain: ChainState
+    summary: SummaryState
+    deriver: bytes | None
+    is_torn: bool
+    has_lost_lines: bool
+
+
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(_State).decode
+_decode_version = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
+
+
+class Derivation:
+    """One recording on its way into the index.
+
+    Attributes:
+        upto_bytes: All lines that end here or before are accounted for.
+        is_torn: A last line without its newline was accounted for as damage: if more bytes come
+            after all, the index is wrong about it and must be built anew.
+        is_text_stopped: The screen text could not be followed any further; lines are still counted
+            and verified.
+    """
+
+    def __init__(self, rec: str) -> None:
+        self.upto_bytes = 0
+        self.is_torn = False
+        self._lines = 0
+        self._rest = bytearray()
+        self._skipped_bytes = 0
+        self._sequencer = Sequencer()
+        self._chain = ChainVerifier()
+        self._summary = SummaryState(rec)
+        self._deriver: Deriver | None = None
+        self.is_text_stopped = False
+        self._has_lost_lines = False
+        self._damages: list[Damage] = []
+
+    # Keeping.
+
+    def save(self) -> bytes:
+        """Return the state at `upto_bytes`; what was found must be taken before."""
+        if self.is_text_stopped:
+            deriver = None
+        else:
+            deriver = b"" if self._deriver is None else self._deriver.save()
+        state = _State(
+            version=STATE_VERSION,
+            upto_bytes=self.upto_bytes,
+            lines=self._lines,
+            last_id=self._sequencer.last_id,
+            chain=self._chain.state(),
+            summary=self._summary,
+            deriver=deriver,
+            is_torn=self.is_torn,
+            has_lost_lines=self._has_lost_lines,
+        )
+        packed = zstandard.ZstdCompressor(level=1).compress(_encode(state))
+        return _encode((STATE_VERSION, packed))
+
+    @classmethod
+    def restore(cls, rec: str, data: bytes) -> Derivation:
+        """Return the derivation that `save` saved.
+
+        Raises:
+            StateError: It is unreadable, or another version's.
+        """
+        derivation = cls(rec)
+        try:
+            version, packed = _decode_version(data)
+            if version != STATE_VERSION:
+                raise StateError(f"the index of {rec} is of version {version}")
+            raw = zstandard.ZstdDecompressor().decompress(packed, MAX_STATE_BYTES)
+            derivation._adopt(_decode(raw))
+        except (msgspec.MsgspecError, zstandard.ZstdError, ScreenStateError) as error:
+            raise StateError(f"the index of {rec} cannot go on: {error}") from error
+        return derivation
+
+    def _adopt(self, state: _State) -> None:
+        self.upto_bytes = state.upto_bytes
+        self.is_torn = state.is_torn
+        self._lines = state.lines
+        self._sequencer = Sequencer(last_id=state.last_id)
+        self._chain = ChainVerifier(state.chain)
+        self._summary = state.summary
+        self.is_text_stopped = state.deriver is None
+        self._has_lost_lines = state.has_lost_lines
+        if state.deriver:
+            self._deriver = Deriver.restore(state.deriver)
+
+    def close(self) -> None:
+        """Free the terminal's memory now; the derivation cannot be used afterwards."""
+        if self._deriver is not None:
+            self._deriver.close()
+
+    # Following.
+
+    @property
+    def next_bytes(self) -> int:
+        """Where the bytes for the next `feed` begin."""
+        return self.upto_bytes + self._skipped_bytes + len(self._rest)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the end facts have come."""
+        return self._summary.end is not None
+
+    @property
+    def last_unix_us(self) -> int:
+        """The last piece's instant on the calendar; 0 when the messages bear no time."""
+        return self._summary.last_unix_us()
+
+    def feed(self, data: bytes) -> None:
+        """Take the recording's next bytes, from `next_bytes` on."""
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._rest += data[start : end + 1]
+            self._end_line()
+            start = end + 1
+        self._rest += data[start:]
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._skipped_bytes += len(self._rest)
+            self._rest.clear()
+
+    def finish_torn(self) -> None:
+        """Account for a last line without its newline: no more bytes are to be expected."""
+        if self._rest or self._skipped_bytes:
+            self._end_line()
+            self.is_torn = True
+
+    def settle(self, waited_us: int) -> None:
+        """Take note that nothing more came for so long after the last piece."""
+        if self._deriver is not None and not self.is_text_stopped:
+            self._deriver.settle(self._summary.duration_us + waited_us)
+
+    def stop_text(self, reason: str) -> None:
+        """Derive no more screen text from here on, and say why."""
+        if not self.is_text_stopped:
+            self.is_text_stopped = True
+            self._add_damage(len(self._rest), f"screen text stops here: {reason}")
+
+    def take(
+        self,
+        *,
+        now_unix_us: int,
+        live_timeout_us: int,
+        sender: str | None,
+        from_bytes: int,
+        from_serial: int,
+    ) -> Derived:
+        """Return what was found since the last call, for the store."""
+        found = None if self._deriver is None else self._deriver.take()
+        if found is not None and found.lost_lines and not self._has_lost_lines:
+            self._has_lost_lines = True
+            self._add_damage(0, "more screen text than is indexed for so little output")
+        is_live = not self.has_ended and self.last_unix_us + live_timeout_us > now_unix_us
+        damages, self._damages = self._damages, []
+        summary = self._summary.render(
+            size_bytes=self.upto_bytes,
+            is_live=is_live,
+            chain=self._chain.verification(),
+            sender=sender,
+        )
+        derived = Derived(
+            upto_bytes=self.upto_bytes,
+            summary=summary,
+            from_bytes=from_bytes,
+            from_serial=from_serial,
+            state=self.save(),
+            damages=damages,
+        )
+        if found is None:
+            return derived
+        return msgspec.structs.replace(
+            derived,
+            lines=found.lines,
+            keyframes=found.keyframes,
+            commands=found.commands,
+            activity=sorted(found.activity.items()),
+        )
+
+    def _end_line(self) -> None:
+        line = bytes(self._rest)
+        length_bytes = self._skipped_bytes + len(line)
+        self._lines += 1
+        try:
+            if self._skipped_bytes:
+                self._chain.feed(b"\n")
+                self._add_damage(length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
+            else:
+                self._chain.feed(line)
+                self._take_line(line)
+        finally:
+            self._rest.clear()
+            self._skipped_bytes = 0
+            self.upto_bytes += length_bytes
+
+    def _take_line(self, line: bytes) -> None:
+        if not line.strip():
+            return
+        try:
+            message = decode_message(line)
+        except FormatError as error:
+            torn = "" if line.endswith(b"\n") else "torn line: "
+            self._add_damage(len(line), torn + error.reason)
+            return
+        if message.rec and message.rec != self._summary.rec:
+            self._add_damage(len(line), f"the line belongs to recording {message.rec}")
+            return
+        self._take_message(message, len(line))
+
+    def _take_message(self, message: Message, length_bytes: int) -> None:
+        last_id = self._sequencer.last_id or 0
+        late = self._sequencer.late
+        pieces = self._sequencer.feed(message)
+        if self._sequencer.late > late:
+            reason = f"message {message.id} comes again or late, after {last_id}: left out"
+            self._add_damage(length_bytes, reason)
+            return
+        if message.id > last_id + 1:
+            missing = f"{last_id + 1} to {message.id - 1}"
+            self._add_damage(0, f"messages {missing} are missing before this line")
+        self._summary.add(message, pieces)
+        if self.is_text_stopped:
+            return
+        try:
+            if self._deriver is None:
+                self._deriver = Deriver(message.user, message.host)
+            self._deriver.feed(message, self.upto_bytes)
+            if message.end is not None:
+                self._deriver.finish()
+        except GhosttyError as error:
+            self.stop_text(str(error))
+
+    def _add_damage(self, length_bytes: int, reason: str) -> None:
+        self._summary.damages += 1
+        self._damages.append(Damage(self._lines, self.upto_bytes, length_bytes, reason))

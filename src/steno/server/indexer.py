@@ -1,0 +1,372 @@
+"""Keep the index up with the recordings, in the background.
+
+One thread takes turns among the recordings that grew: each turn reads a bounded amount, so that
+no recording waits for another's bulk. All that a recording needs to go on is in the store, written
+with what was found, so that idle recordings cost no memory and a restart loses nothing. Several
+indexers may work on one store: the slower one notices and starts that turn anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from steno.errors import StenoError
+from steno.metrics import Metrics
+from steno.server.derivation import Derivation, StateError
+from steno.server.turns import Turns
+from steno.store.protocol import Change, StaleError, Store
+
+_log = logging.getLogger(__name__)
+_RETRY_S = 5.0
+
+
+class UnderivableError(StenoError):
+    """A recording made the derivation fail in a way that nobody foresaw; others are not hurt."""
+
+
+class IndexerSettings(msgspec.Struct, frozen=True):
+    """How the indexer works.
+
+    Attributes:
+        turn_bytes: How much of a recording is read in one turn.
+        settle_wait_s: When nothing came for so long, what stands on the screen is indexed. Longer
+            than a recorder holds a message back, plus the rule's second is for late deliveries.
+        live_timeout_s: A recording without end facts whose last line is older than this is not
+            live any more.
+        torn_wait_s: A last line without its newline counts as torn when nothing came for so long
+            and the recording is not live.
+        max_open: How many recordings' states are held in memory.
+        rescan_s: How often all recordings are looked through for what was missed.
+    """
+
+    turn_bytes: int = 1024 * 1024
+    settle_wait_s: float = 1.5
+    live_timeout_s: float = 900.0
+    torn_wait_s: float = 60.0
+    max_open: int = 32
+    rescan_s: float = 300.0
+
+
+class _Opened(msgspec.Struct):
+    """A recording's state in memory, and what the index said when it was read."""
+
+    derivation: Derivation
+    from_bytes: int
+    serial: int
+    grown_s: float
+    """When bytes were last read, on the monotonic clock."""
+    is_settled: bool
+    """Whether what stands on the screen was indexed since then."""
+
+
+@contextmanager
+def _naming_failures() -> Iterator[None]:
+    """Tell what fails because of a recording from what fails because of the store."""
+    try:
+        yield
+    except Exception as error:
+        raise UnderivableError(f"{type(error).__name__}: {error}") from error
+
+
+class Indexer:
+    """Follow one store.
+
+    Use either `start` and `stop` (a thread), or `drain` (the caller's thread), not both at once.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: IndexerSettings | None = None,
+        *,
+        metrics: Metrics | None = None,
+        now_unix_us: Callable[[], int] = lambda: time.time_ns() // 1000,
+        monotonic_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._settings = settings or IndexerSettings()
+        self._now_unix_us = now_unix_us
+        self._monotonic_s = monotonic_s
+        self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._turns = Turns(monotonic_s)
+        self._given_up: set[str] = set()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        metrics = metrics or Metrics()
+        self._bytes_total = metrics.counter(
+            "steno_indexed_bytes_total", "Original bytes that were indexed"
+        )
+        self._lines_total = metrics.counter(
+            "steno_indexed_lines_total", "Lines of screen text that were indexed"
+        )
+        self._failures_total = metrics.counter(
+            "steno_index_failures_total", "Turns that failed for a reason that nobody foresaw"
+        )
+        metrics.gauge(
+            "steno_index_waiting", "Recordings that wait for the indexer", lambda: len(self._turns)
+        )
+
+    # In the background.
+
+    def start(self) -> None:
+        """Begin to follow the store in a thread of its own."""
+        self._unsubscribe = self._store.subscribe(self._on_change)
+        self._thread = threading.Thread(target=self._run, name="steno-indexer", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after the turn it is in."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._is_stopping = True
+        self._turns.close()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        self._close_all()
+
+    def _on_change(self, change: Change) -> None:
+        if change.kind == "appended":
+            self.wake(change.rec)
+
+    def wake(self, rec: str) -> None:
+        """Have `rec` looked at soon. Any thread may call this."""
+        self._given_up.discard(rec)
+        self._turns.add(rec)
+
+    def _run(self) -> None:
+        next_scan_s = 0.0
+        while not self._is_stopping:
+            if self._monotonic_s() >= next_scan_s:
+                self._scan()
+                next_scan_s = self._monotonic_s() + self._settings.rescan_s
+            rec = self._turns.next(next_scan_s)
+            if rec is not None:
+                self._take_guarded_turn(rec)
+
+    def _take_guarded_turn(self, rec: str) -> None:
+        try:
+            if self._take_turn(rec, is_final=False):
+                self._turns.add(rec)
+        except Exception:  # noqa: BLE001  # a daemon's outermost loop
+            # The store's disk is full, say: later it may work.
+            self._failures_total.add()
+            _log.exception("the index of recording %s cannot be written", rec)
+            self._close(rec)
+            self._turns.add_later(rec, _RETRY_S)
+
+    def _scan(self) -> None:
+        """Find recordings that are not indexed to their end, or that seem to be live."""
+        try:
+            for rec in self._store.recs():
+                if self._is_stopping:
+                    return
+                if rec not in self._given_up and self._needs_turn(rec):
+                    self.wake(rec)
+        except Exception:  # noqa: BLE001  # a daemon's outermost loop
+            self._failures_total.add()
+            _log.exception("looking through the recordings failed")
+
+    def _needs_turn(self, rec: str) -> bool:
+        derived_bytes = self._store.derived_bytes(rec)
+        if derived_bytes < self._store.durable_bytes(rec):
+            return True
+        return derived_bytes > 0 and self._store.find(rec).is_live
+
+    # In the caller's thread.
+
+    def drain(
+        self,
+        recs: Iterable[str] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        """Index these recordings, or all, up to their present ends; then return.
+
+        `progress` is called after every turn with the recording, the bytes that are indexed and
+        the bytes there are. What is not live any more is taken to be complete.
+        """
+        for rec in list(self._store.recs() if recs is None else recs):
+            while True:
+                has_more = self._take_turn(rec, is_final=True)
+                if progress is not None:
+                    total_bytes = self._store.durable_bytes(rec)
+                    progress(rec, self._store.derived_bytes(rec), total_bytes)
+                if not has_more:
+                    break
+            self._close(rec)
+        self._turns.forget_timers()
+
+    # One turn.
+
+    def _take_turn(self, rec: str, *, is_final: bool) -> bool:
+        """Index some of `rec`; return whether there is more. Raises only what the store raises."""
+        try:
+            return self._index_some(rec, is_final=is_final)
+        except StaleError:
+            self._close(rec)
+            if is_final:
+                return self._store.derived_bytes(rec) < self._store.durable_bytes(rec)
+            self._turns.add_later(rec, random.uniform(0.2, 1.0))  # noqa: S311  # spreads load
+            return False
+        except UnderivableError as error:
+            self._failures_total.add()
+            _log.error("indexing recording %s failed", rec, exc_info=error)
+            self._close(rec)
+            return self._poison(rec, error)
+
+    def _poison(self, rec: str, error: UnderivableError) -> bool:
+        """Go on with a recording without its screen text; give it up if even that fails."""
+        opened = self._open(rec)
+        if opened.derivation.is_text_stopped:
+            _log.error("recording %s is not indexed any further", rec)
+            self._given_up.add(rec)
+            self._close(rec)
+            return False
+        opened.derivation.stop_text(str(error))
+        self._put(rec, opened)
+        return self._store.derived_bytes(rec) < self._store.durable_bytes(rec)
+
+    def _index_some(self, rec: str, *, is_final: bool) -> bool:
+        opened = self._open(rec)
+        derivation = opened.derivation
+        end_bytes = self._store.durable_bytes(rec)
+        if derivation.is_torn and end_bytes > derivation.upto_bytes:
+            # The torn line was none: it goes on.
+            self._restart(rec)
+            opened = self._open(rec)
+            derivation = opened.derivation
+        start_bytes = derivation.next_bytes
+        stop_bytes = min(end_bytes, start_bytes + self._settings.turn_bytes)
+        if stop_bytes > start_bytes:
+            for data in self._store.read(rec, start_bytes, stop_bytes):
+                with _naming_failures():
+                    derivation.feed(data)
+            opened.grown_s = self._monotonic_s()
+            opened.is_settled = False
+            self._bytes_total.add(stop_bytes - start_bytes)
+            if derivation.upto_bytes > opened.from_bytes:
+                self._put(rec, opened)
+        if stop_bytes < end_bytes:
+            return True
+        self._wait_for_more(rec, opened, is_final=is_final)
+        return False
+
+    def _wait_for_more(self, rec: str, opened: _Opened, *, is_final: bool) -> None:
+        """All bytes are indexed: see what their absence says, and when to look again."""
+        settings = self._settings
+        derivation = opened.derivation
+        quiet_s = self._monotonic_s() - opened.grown_s
+        age_s = (self._now_unix_us() - derivation.last_unix_us) / 1e6
+        is_over = derivation.has_ended or age_s >= settings.live_timeout_s
+        is_torn = derivation.next_bytes > derivation.upto_bytes
+        wait_s = settings.settle_wait_s
+        if is_over:
+            if is_torn and not is_final and quiet_s < settings.torn_wait_s:
+                self._turns.add_later(rec, settings.torn_wait_s - quiet_s)
+            else:
+                self._conclude(rec, opened)
+        elif not opened.is_settled and max(quiet_s, age_s if is_final else 0) >= wait_s:
+            opened.is_settled = True
+            with _naming_failures():
+                derivation.settle(int(wait_s * 1e6))
+            self._put(rec, opened)
+            self._turns.add_later(rec, max(1.0, settings.live_timeout_s - age_s))
+        elif opened.is_settled:
+            self._turns.add_later(rec, max(1.0, settings.live_timeout_s - age_s))
+        else:
+            self._turns.add_later(rec, wait_s - quiet_s)
+
+    def _conclude(self, rec: str, opened: _Opened) -> None:
+        """No more is expected: put what is still outstanding, if the index does not know yet."""
+        derivation = opened.derivation
+        is_torn = derivation.next_bytes > derivation.upto_bytes
+        is_shown_live = opened.serial > 0 and self._store.find(rec).is_live
+        with _naming_failures():
+            if not derivation.has_ended:
+                derivation.settle(int(self._settings.live_timeout_s * 1e6))
+            if is_torn:
+                derivation.finish_torn()
+        if is_torn or is_shown_live or not opened.is_settled or not opened.serial:
+            opened.is_settled = True
+            self._put(rec, opened)
+        self._close(rec)
+
+    def _put(self, rec: str, opened: _Opened) -> None:
+        derived = opened.derivation.take(
+            now_unix_us=self._now_unix_us(),
+            live_timeout_us=int(self._settings.live_timeout_s * 1e6),
+            sender=self._store.sender_of(rec),
+            from_bytes=opened.from_bytes,
+            from_serial=opened.serial,
+        )
+        self._store.put_derived(rec, derived)
+        opened.from_bytes = derived.upto_bytes
+        opened.serial += 1
+        self._lines_total.add(len(derived.lines))
+
+    def _open(self, rec: str) -> _Opened:
+        opened = self._opened.get(rec)
+        if opened is None:
+            state = self._store.derived_state(rec)
+            try:
+                derivation = Derivation.restore(rec, state.state) if state.serial else None
+            except StateError as error:
+                _log.warning("%s; it is built anew", error)
+                derivation = None
+            if derivation is None:
+                if state.serial:
+                    self._store.clear_derived(rec)
+                    state = self._store.derived_state(rec)
+                derivation = Derivation(rec)
+            opened = _Opened(
+                derivation,
+                state.upto_bytes,
+                state.serial,
+                self._monotonic_s(),
+                is_settled=derivation.has_ended,
+            )
+            self._opened[rec] = opened
+            while len(self._opened) > self._settings.max_open:
+                self._opened.popitem(last=False)[1].derivation.close()
+        self._opened.move_to_end(rec)
+        return opened
+
+    def _restart(self, rec: str) -> None:
+        self._close(rec)
+        self._store.clear_derived(rec)
+
+    def _close(self, rec: str) -> None:
+        opened = self._opened.pop(rec, None)
+        if opened is not None:
+            opened.derivation.close()
+
+    def _close_all(self) -> None:
+        for rec in list(self._opened):
+            self._close(rec)
+
+
+def reindex(
+    store: Store,
+    recs: Iterable[str] | None = None,
+    *,
+    settings: IndexerSettings | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> None:
+    """Forget what is derived from these recordings, or all, and derive it anew.
+
+    `progress` is called with a recording, its bytes indexed so far, and all its bytes.
+    """
+    indexer = Indexer(store, settings)
+    for rec in list(store.recs() if recs is None else recs):
+        store.clear_derived(rec)
+        indexer.drain([rec], progress)
