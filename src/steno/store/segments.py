@@ -16,7 +16,7 @@ import msgspec
 from steno.errors import NotFoundError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
-from steno.model import End, Input, Keyframe, Output, Piece, Window
+from steno.model import Damage, End, Input, Keyframe, Output, Piece, Window
 from steno.screen.deriver import as_terminal_output
 from steno.screen.emulator import clamp_window
 from steno.store.protocol import Store, Summary
@@ -195,17 +195,28 @@ class EventReader:
         `position`, `duration_us` and `end` then say where that is, and whether there is more to
         come.
         """
-        stop_bytes = self._store.durable_bytes(self._rec)
-        stop_bytes = min(stop_bytes, self.position.offset_bytes + limit_bytes)
+        durable_bytes = self._store.durable_bytes(self._rec)
+        start_bytes = self.position.offset_bytes
         events: list[Event] = []
-        decoder = Decoder(offset_bytes=self.position.offset_bytes)
-        for placed in _placed(self._store, self._rec, decoder, self.position, stop_bytes):
-            late = self._sequencer.late
-            self._sequencer.feed(placed.message)
-            if self._sequencer.late == late:
-                self._add_message(placed, events)
-            self.position = Position(placed.offset_bytes + placed.length_bytes)
+        while start_bytes == self.position.offset_bytes < durable_bytes:
+            # A line may be longer than the limit.
+            stop_bytes = min(durable_bytes, start_bytes + limit_bytes)
+            decoder = Decoder(offset_bytes=start_bytes)
+            for data in self._store.read(self._rec, start_bytes, stop_bytes):
+                for found in decoder.feed(data):
+                    self._add_found(found, events)
+            if stop_bytes == durable_bytes:
+                break
+            limit_bytes *= 4
         return events
+
+    def _add_found(self, found: Placed | Damage, events: list[Event]) -> None:
+        if isinstance(found, Placed) and found.message.rec in ("", self._rec):
+            late = self._sequencer.late
+            self._sequencer.feed(found.message)
+            if self._sequencer.late == late:
+                self._add_message(found, events)
+        self.position = Position(found.offset_bytes + found.length_bytes)
 
     def _add_message(self, placed: Placed, events: list[Event]) -> None:
         message = placed.message
