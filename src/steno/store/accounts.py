@@ -223,8 +223,11 @@ class Accounts:
             raise NotFoundError(f"no user {user}") from error
         return secret
 
-    def find_session(self, secret: str) -> Signed | None:
-        """Return whose session this is, and note that it is in use; None when it has ended."""
+    def find_session(self, secret: str, *, touch: bool = True) -> Signed | None:
+        """Return whose session this is; None when it has ended.
+
+        With `touch` it is noted that the session is in use, so that it goes on.
+        """
         digest = digest_of_secret(secret)
         now_unix_us = self._now_unix_us()
         with self._file.reading() as db:
@@ -243,7 +246,7 @@ class Accounts:
             self.end_session(secret)
             return None
         # Once in a sixtieth of the idle time is exact enough, and spares a disk write a request.
-        if now_unix_us - seen_unix_us > self._limits.idle_us // 60:
+        if touch and now_unix_us - seen_unix_us > self._limits.idle_us // 60:
             with self._file.writing() as db:
                 db.execute(
                     "UPDATE sessions SET seen_unix_us = ? WHERE digest = ?", (now_unix_us, digest)

@@ -45,6 +45,15 @@ def decode_summary(data: bytes) -> Summary:
     return msgspec.json.decode(data, type=Summary)
 
 
+def senders(connection: apsw.Connection) -> dict[str, int]:
+    """Return how many recordings each sender delivered."""
+    found: Any = connection.execute(
+        "SELECT CAST(summary AS TEXT) ->> '$.sender' AS sender, count(*) FROM recordings"
+        " GROUP BY 1 HAVING sender IS NOT NULL"
+    )
+    return dict(found)
+
+
 def key_of(connection: apsw.Connection, rec: str) -> int | None:
     """Return the recording's key, None when nothing is derived from it."""
     row: Any = connection.execute("SELECT key FROM recordings WHERE rec = ?", (rec,)).fetchone()

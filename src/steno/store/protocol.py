@@ -189,6 +189,9 @@ class Store(Protocol):
     def sender_of(self, rec: str) -> str | None:
         """Return the authenticated host that delivers `rec`."""
 
+    def senders(self) -> dict[str, int]:
+        """Return how many recordings each authenticated host delivered, by its name."""
+
     # What is derived.
 
     def put_derived(self, rec: str, derived: Derived) -> None:

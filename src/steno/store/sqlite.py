@@ -63,6 +63,11 @@ class SqliteStore:
         """Return the authenticated host that delivers `rec`."""
         return self._truth.sender_of(rec)
 
+    def senders(self) -> dict[str, int]:
+        """Return how many recordings each authenticated host delivered, by its name."""
+        with self._database.reading() as connection:
+            return rows.senders(connection)
+
     # What is derived.
 
     def put_derived(self, rec: str, derived: Derived) -> None:

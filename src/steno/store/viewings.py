@@ -144,11 +144,15 @@ class Attempts:
                 db.execute("INSERT INTO login_attempts VALUES (?, ?)", (subject, now_unix_us))
         return None
 
-    def forgive(self, subject: str, *, last_only: bool = False) -> None:
-        """Forget a subject's attempts, or the last one, after a success."""
+    def succeed(self, name: str, address: str) -> None:
+        """Forget all attempts of the subject `name`, and the last one of `address`.
+
+        One's own success does not pay for guesses at others' names from the same address.
+        """
         with self._file.writing() as db:
+            db.execute("DELETE FROM login_attempts WHERE subject = ?", (name,))
             db.execute(
                 "DELETE FROM login_attempts WHERE rowid IN (SELECT rowid FROM login_attempts"
-                " WHERE subject = ? ORDER BY at_unix_us DESC LIMIT ?)",
-                (subject, 1 if last_only else -1),
+                " WHERE subject = ? ORDER BY at_unix_us DESC LIMIT 1)",
+                (address,),
             )
