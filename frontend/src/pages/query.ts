@@ -16,21 +16,13 @@ interface Token {
 /** A field's pattern: a name, a colon, a value that may be quoted. */
 const FIELD = /^([a-z_]+):(.*)$/is;
 
-/** Where a token that begins at `start` ends: quotes and regular expressions stay whole. */
-function endOfToken(query: string, start: number): number {
-  const opener = query[start];
-  let index = start;
-  let quote = opener === "/" ? "/" : "";
-  if (quote) index += 1;
-  for (; index < query.length; index += 1) {
-    const character = query.charAt(index);
-    if (quote) {
-      if (character === "\\") index += 1;
-      else if (character === quote) quote = "";
-    } else if (character === '"') quote = '"';
-    else if (/[\s()]/.test(character)) break;
-  }
-  return Math.min(index, query.length);
+/** A term as the server reads it: phrase, substring, regular expression, field, or word. */
+const TERM =
+  /-?(?:"(?:\\.|[^"\\])*"?|\*(?:\\.|[^*\\])+\*|\/(?:\\.|[^\\/])+\/i?(?=[\s()]|$)|[a-z_]+:"(?:\\.|[^"\\])*"?|[^\s()]+)/iy;
+
+function endOfTerm(query: string, start: number): number {
+  TERM.lastIndex = start;
+  return TERM.test(query) ? TERM.lastIndex : start + 1;
 }
 
 function tokensOf(query: string): Token[] {
@@ -43,9 +35,8 @@ function tokensOf(query: string): Token[] {
       index += 1;
       continue;
     }
-    let end = index + 1;
     if (character === ")") depth = Math.max(0, depth - 1);
-    else if (character !== "(") end = endOfToken(query, index);
+    const end = /[()]/.test(character) ? index + 1 : endOfTerm(query, index);
     tokens.push({ start: index, end, depth, text: query.slice(index, end) });
     if (character === "(") depth += 1;
     index = end;

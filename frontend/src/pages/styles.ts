@@ -26,6 +26,9 @@ const base = css`
     font-weight: 650;
     margin: 0;
   }
+  h1 + p {
+    margin-top: 0.25rem;
+  }
   h1:focus {
     outline: none;
   }
@@ -150,6 +153,11 @@ const controls = css`
   input::placeholder {
     color: var(--muted);
     opacity: 1;
+  }
+  input:focus-visible,
+  select:focus-visible {
+    outline-offset: 0;
+    border-radius: 6px;
   }
   input[aria-invalid="true"] {
     border-color: var(--bad);
@@ -302,7 +310,7 @@ const tables = css`
     overflow: hidden;
   }
   /* On a narrow screen every row becomes a block whose cells name themselves. */
-  @media (max-width: 760px) {
+  @media (max-width: 1000px) {
     .cards thead {
       position: absolute;
       clip-path: inset(50%);

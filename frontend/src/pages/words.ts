@@ -210,7 +210,7 @@ export function noteFacts(note: Note): string {
 }
 
 const EXPORTS: Record<string, [string, string]> = {
-  tlog: ["Original lines (tlog)", "Byte-exact, chained; `steno verify` and tlog-play read it."],
+  tlog: ["Original lines (tlog)", "Byte-exact and chained; for steno verify and tlog-play."],
   "asciicast-v3": ["asciicast v3", "For asciinema 3 and its player."],
   "asciicast-v2": ["asciicast v2", "For older asciinema and many other players."],
   typescript: ["typescript", "For scriptreplay, with its timing file."],

@@ -6,12 +6,15 @@ test("a field's value is read where a filter may change it, and nowhere else", (
   assert.equal(fieldIn("passwd user:avery", "user"), "avery");
   assert.equal(fieldIn('host:"web one" x', "host"), "web one");
   assert.equal(fieldIn("User:Avery", "user"), "Avery");
+  assert.equal(fieldIn("/etc/passwd /etc user:avery", "user"), "avery");
   for (const query of [
     "",
     "user",
     '"user:avery"',
     "/user:avery/",
     "NOT user:avery",
+    "-user:avery",
+    "*a user:avery*",
     "(user:avery)",
     "user:avery OR user:blake",
   ]) {

@@ -54,6 +54,10 @@ function exactly(human: unknown, exact: string) {
   return html`${human}<span class="exact">${exact}</span>`;
 }
 
+function amount(count: number) {
+  return count < 1000 ? exactSize(count) : exactly(bytes(count), exactSize(count));
+}
+
 function who(recording: RecordingDetail): Fact[] {
   const { user, uid, login_user, host, sender, remote, service, terminal } = recording;
   const id = uid === null || uid === undefined ? "" : ` (uid ${uid})`;
@@ -118,8 +122,8 @@ function amounts(recording: RecordingDetail): Fact[] {
       "Stored",
       exactly(bytes(size_bytes), `${exactSize(size_bytes)} in ${counted(messages, "message")}`),
     ],
-    ["To the screen", exactly(bytes(output), exactSize(output))],
-    ["From the keyboard", exactly(bytes(input), exactSize(input))],
+    ["To the screen", amount(output)],
+    ["From the keyboard", amount(input)],
     ["Screen text", counted(recording.lines_count, "line")],
     ["Commands", count(recording.commands_count)],
     ["Number on this host", number ? count(number) : UNKNOWN],

@@ -1,5 +1,5 @@
 /** Filters for the list: each writes its field into the query's text. */
-import { css, html, LitElement } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { fieldIn, withField } from "../query.ts";
 import { sharedStyles } from "../styles.ts";
@@ -33,7 +33,21 @@ const FILTERS: Filter[] = [
       ["8h", "8 hours"],
     ],
   },
-  { field: "is", label: "State", kind: "choice", choices: [["live", "live"]] },
+  {
+    field: "is",
+    label: "State",
+    kind: "choice",
+    choices: [
+      ["live", "live"],
+      ["ended", "ended"],
+      ["cut", "cut off, without an end"],
+      ["complete", "whole, chain verified"],
+      ["broken", "chain broken"],
+      ["unchained", "no chain"],
+      ["damaged", "damaged"],
+      ["gaps", "messages missing"],
+    ],
+  },
 ];
 
 @customElement("steno-filters")
@@ -87,14 +101,17 @@ export class Filters extends LitElement {
       this.#set(filter.field, entered.trim());
     };
     if (filter.kind !== "choice") {
+      // A calendar can't show "yesterday", which the query may say.
+      const isDay = filter.kind === "date" && /^(\d{4}-\d\d-\d\d)?$/.test(value);
       return html`<input
         id=${filter.field}
-        type=${filter.kind}
-        list=${filter.field === "host" ? "hosts" : ""}
+        type=${isDay ? "date" : "text"}
+        title=${filter.kind === "date" ? "Days begin by the server's clock" : ""}
+        list=${filter.field === "host" ? "hosts" : nothing}
         autocomplete="off"
         autocapitalize="off"
         spellcheck="false"
-        .value=${filter.kind === "date" ? value.slice(0, 10) : value}
+        .value=${value}
         @change=${onChange}
       />`;
     }

@@ -28,15 +28,18 @@ export const hitStyles = css`
     font-family: var(--mono);
     font-size: 0.85rem;
     line-height: 1.45;
-    white-space: pre-wrap;
-    overflow-wrap: anywhere;
     min-width: 0;
   }
   .screen div {
     min-height: 1.45em;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
   }
-  .around {
+  .screen .around {
     color: var(--muted);
+    white-space: pre;
+    overflow: hidden;
+    text-overflow: ellipsis;
   }
   @media (max-width: 760px) {
     .hit {

@@ -12,10 +12,12 @@ const EXAMPLES: [string, string][] = [
   ["*cme/secr*", "these characters anywhere in a line"],
   ["/err(or|no)/i", "a regular expression; i: in any case"],
   ["user:avery host:web1", "whose account, on which machine"],
+  ["login:blake remote:192.0.2.7", "who logged in, and from where"],
   ["service:sudo status:3", "how they came in, how it ended"],
-  ["after:2026-01-31 before:2026-03-01", "when it started"],
-  ["longer:10m is:live", "how long, and still going on"],
-  ["(rm OR shred) NOT user:root", "together with AND, OR, NOT and parentheses"],
+  ["after:2026-01-31 before:yesterday", "when it started, by the server's clock"],
+  ["at:2026-01-31T14:30", "what was going on then"],
+  ["longer:10m is:live", "how long; live, ended, cut, broken, damaged, gaps"],
+  ["(rm OR shred) -user:root", "together with AND, OR, NOT (or -) and parentheses"],
 ];
 
 @customElement("steno-query-box")
@@ -97,7 +99,7 @@ export class QueryBox extends LitElement {
             autocomplete="off"
             autocapitalize="off"
             spellcheck="false"
-            maxlength="2000"
+            maxlength="4000"
             placeholder=${this.placeholder}
             aria-invalid=${problem ? "true" : "false"}
             aria-describedby=${problem ? "problem" : nothing}

@@ -7,6 +7,8 @@ import { badge, bytes, foreign, instant, span } from "./templates.ts";
 
 interface Column {
   name: string;
+  /** Names the column to the style sheet. */
+  key: string;
   /** What the server calls the order by this column; null when it offers none. */
   sort: string | null;
   isNumber?: boolean;
@@ -15,7 +17,7 @@ interface Column {
 
 function who(recording: Recording): TemplateResult {
   const { user, login_user: login, command } = recording;
-  return html`<a class="who" href=${recordingPath(recording.rec)}>${foreign(user)}</a>${
+  return html`<a class="name" href=${recordingPath(recording.rec)}>${foreign(user)}</a>${
     login && login !== user
       ? html`<span class="muted"> logged in as ${foreign(login)}</span>`
       : nothing
@@ -30,18 +32,30 @@ function where(recording: Recording): TemplateResult {
 }
 
 export const COLUMNS: readonly Column[] = [
-  { name: "Who", sort: "user", cell: who },
-  { name: "Where", sort: "host", cell: where },
-  { name: "Started", sort: "started", cell: ({ started_unix_us }) => instant(started_unix_us) },
+  { name: "Who", key: "who", sort: "user", cell: who },
+  { name: "Where", key: "where", sort: "host", cell: where },
+  {
+    name: "Started",
+    key: "started",
+    sort: "started",
+    cell: ({ started_unix_us }) => instant(started_unix_us),
+  },
   {
     name: "Length",
+    key: "length",
     sort: "duration",
     isNumber: true,
     cell: ({ duration_us }) => span(duration_us),
   },
-  { name: "State", sort: null, cell: (recording) => badge(stateSaying(recording)) },
-  { name: "Size", sort: "size", isNumber: true, cell: ({ size_bytes }) => bytes(size_bytes) },
-  { name: "Chain", sort: null, cell: ({ chain }) => badge(chainSaying(chain)) },
+  { name: "State", key: "state", sort: null, cell: (recording) => badge(stateSaying(recording)) },
+  {
+    name: "Size",
+    key: "size",
+    sort: "size",
+    isNumber: true,
+    cell: ({ size_bytes }) => bytes(size_bytes),
+  },
+  { name: "Chain", key: "chain", sort: null, cell: ({ chain }) => badge(chainSaying(chain)) },
 ];
 
 /** What a column's heading sorts by when it is activated: numbers and dates downwards first. */
@@ -52,10 +66,28 @@ export function nextSort(column: string, sort: string): string {
 }
 
 export const tableStyles = css`
+  table {
+    table-layout: fixed;
+  }
+  .started {
+    width: 11.5rem;
+  }
+  .length {
+    width: 8rem;
+  }
+  .state {
+    width: 9.5rem;
+  }
+  .size {
+    width: 7rem;
+  }
+  .chain {
+    width: 11rem;
+  }
   tbody tr {
     cursor: pointer;
   }
-  .who {
+  .name {
     font-weight: 600;
   }
   .more {
@@ -64,7 +96,6 @@ export const tableStyles = css`
     overflow: hidden;
     text-overflow: ellipsis;
     white-space: nowrap;
-    max-width: 24rem;
   }
   th button {
     min-height: 0;
@@ -78,33 +109,63 @@ export const tableStyles = css`
   th[aria-sort] button {
     color: var(--text);
   }
-  .arrow {
-    display: inline-block;
-    width: 0.8em;
-  }
-  @media (max-width: 760px) {
-    .cell {
-      min-width: 0;
+  @media (max-width: 1000px) {
+    .cards tr {
+      display: grid;
+      grid-template-columns: minmax(0, 1fr) max-content;
+      gap: 0.1rem 0.75rem;
+      grid-template-areas: "who state" "where length" "started size" "chain chain";
     }
-    .more {
-      white-space: normal;
+    .cards td,
+    .cards td.end {
+      display: block;
+      width: auto;
+    }
+    .cards td::before {
+      content: none;
+    }
+    .cards td.state,
+    .cards td.length,
+    .cards td.size {
+      text-align: end;
+    }
+    .cards .who {
+      grid-area: who;
+    }
+    .cards .where {
+      grid-area: where;
+    }
+    .cards .started {
+      grid-area: started;
+    }
+    .cards .length {
+      grid-area: length;
+    }
+    .cards .state {
+      grid-area: state;
+    }
+    .cards .size {
+      grid-area: size;
+    }
+    .cards .chain {
+      grid-area: chain;
     }
   }
 `;
 
 function heading(column: Column, sort: string, onSort: (sort: string) => void): TemplateResult {
-  const { name, sort: key, isNumber } = column;
-  if (key === null) return html`<th scope="col" role="columnheader">${name}</th>`;
+  const { name, key: style, sort: key, isNumber } = column;
+  if (key === null) return html`<th scope="col" role="columnheader" class=${style}>${name}</th>`;
   const direction = sort === key ? "ascending" : sort === `-${key}` ? "descending" : null;
   const arrow = direction === "ascending" ? "↑" : direction === "descending" ? "↓" : "";
   return html`<th
     scope="col"
     role="columnheader"
-    class=${isNumber ? "end" : ""}
+    class=${`${style}${isNumber ? " end" : ""}`}
     aria-sort=${direction ?? nothing}
   >
     <button title="Sort by this" @click=${() => onSort(nextSort(key, sort))}>
-      ${name}<span class="arrow" aria-hidden="true">${arrow}</span>
+      ${name}${arrow ? html`<span aria-hidden="true">${arrow}</span>` : nothing}
     </button>
   </th>`;
 }
@@ -138,8 +199,7 @@ export function recordingsTable(
           ${COLUMNS.map(
             (column) => html`<td
               role="cell"
-              data-name=${column.name}
-              class=${column.isNumber ? "end" : ""}
+                            class=${`${column.key}${column.isNumber ? " end" : ""}`}
             >
               <span class="cell">${column.cell(recording)}</span>
             </td>`,

@@ -35,7 +35,7 @@ export class RecordingsPage extends PageElement {
       .sort {
         display: none;
       }
-      @media (max-width: 760px) {
+      @media (max-width: 1000px) {
         .sort {
           display: flex;
           align-items: center;
