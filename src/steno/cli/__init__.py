@@ -10,7 +10,9 @@ import click
 from steno import __version__
 from steno.errors import StenoError
 
-COMMANDS: dict[str, tuple[str, str]] = {}
+COMMANDS: dict[str, tuple[str, str]] = {
+    "server": ("server", "Look after a server and its store."),
+}
 """Command name -> (module in steno.cli that holds its click command as `command`, short help).
 
 The short help stands here so that `steno --help` loads no command.
