@@ -156,8 +156,8 @@ def test_delivered_recordings_go_at_once_under_refuse(tmp_path: Path) -> None:
         file.append(b"line\n")
         if rec == "a":
             file.finish()
-    spool.acknowledge("a", 5)
-    spool.acknowledge("b", 5)
+        spool.acknowledge(rec, 5)
+    spool.complete("a")
     assert [(entry.rec, entry.delivered_bytes) for entry in spool.entries()] == [("b", 5)]
     assert sorted(item.name for item in tmp_path.iterdir()) == [".lock", "b.delivered", "b.open"]
 
@@ -171,16 +171,22 @@ def test_the_oldest_delivered_make_room(tmp_path: Path) -> None:
         file.append(line_of(40_000))
         file.finish()
         os.utime(tmp_path / f"{rec}.done", (number, number))
-    spool.acknowledge("b", 40_000)
-    spool.acknowledge("c", 40_000)
+        spool.acknowledge(rec, 40_000)
+    spool.complete("b")
+    spool.complete("c")
+    spool.complete("c")
     file = spool.begin("d")
-    assert [entry.rec for entry in spool.entries()] == ["a", "b", "c", "d"]
+    delivered = [(entry.rec, entry.is_delivered) for entry in spool.entries()]
+    assert delivered == [("a", False), ("b", True), ("c", True), ("d", False)]
     file.append(line_of(100_000))
     assert [entry.rec for entry in spool.entries()] == ["a", "c", "d"]
     with pytest.raises(NoSpaceError):
         file.append(line_of(100_000))
     assert [entry.rec for entry in spool.entries()] == ["a", "d"]
     file.close()
+    reader = spool.open("a")
+    assert reader.available() == (40_000, True)
+    reader.close()
 
 
 def test_a_sync_is_due_a_second_after_the_first_unsynced_write() -> None:

@@ -3,7 +3,9 @@
 A recording is delivered by "append these bytes at offset N": the server answers with the
 offset up to which it has the recording safe on disk. Sending twice changes nothing, so any
 doubt (a lost answer, a time-out, another server) is settled by sending again. One request per
-recording is on its way at a time, a few over all. docs/formats/wire.md has the bytes.
+recording is on its way at a time, a few over all. A recording is complete when the server has
+said so after its end: what it said while the recording grew is not enough to remove the host's
+copy, nor is what is remembered. docs/formats/wire.md has the bytes.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ class Send(msgspec.Struct, frozen=True):
         server: Which of the servers, from 0.
         rec: The recording.
         offset_bytes: Where in the recording the body begins.
-        end_bytes: Where it ends.
+        end_bytes: Where it ends. The body is empty when this only asks for confirmation.
     """
 
     number: int
@@ -133,22 +135,34 @@ class _Upload:
         self.is_finished = False
         self.delivered_bytes = delivered_bytes
         self.pending: Send | None = None
+        self.is_confirming = False
+        self.is_confirmed = False
         self.corrections = 0
         self.trouble = _Trouble()
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is something to send and nothing on its way."""
+        is_settled = self.is_confirmed if self.is_finished else True
+        return self.pending is None and (self.delivered_bytes < self.upto_bytes or not is_settled)
 
 
 class Standing(msgspec.Struct, frozen=True):
     """How far a recording is.
 
     Attributes:
+        upto_bytes: What the host has safe.
         delivered_bytes: What the server has said to have safe.
-        is_complete: The recording is finished and the server has all of it.
+        is_settled: There is nothing to send and nothing on its way.
+        is_complete: The recording is finished, and the server has said since that it has all of it.
         error: What stands in the way at the moment.
         failures: How many failures in a row there were, 0 when all is well.
         is_lasting: Whether trying again soon is of no use.
     """
 
+    upto_bytes: int
     delivered_bytes: int
+    is_settled: bool
     is_complete: bool
     error: StenoError | None
     failures: int
@@ -210,11 +224,7 @@ class Uploads:
         """Return what to do now."""
         if len(self._pending) >= self._connections:
             return Wait(None)
-        waiting = [
-            upload
-            for upload in self._uploads.values()
-            if upload.pending is None and upload.delivered_bytes < upload.upto_bytes
-        ]
+        waiting = [upload for upload in self._uploads.values() if upload.is_waiting]
         ready = [upload for upload in waiting if upload.trouble.until_us <= now_us]
         if not ready:
             return Wait(min((upload.trouble.until_us for upload in waiting), default=None))
@@ -244,6 +254,7 @@ class Uploads:
         send = Send(self._next_number, server, upload.rec, upload.delivered_bytes, end_bytes)
         self._next_number += 1
         upload.pending = send
+        upload.is_confirming = upload.is_finished
         self._pending[send.number] = upload
         # To the end of the line: a long recording must not hold up the others.
         self._uploads[upload.rec] = self._uploads.pop(upload.rec)
@@ -278,7 +289,8 @@ class Uploads:
 
     def _move(self, upload: _Upload, send: Send, offset_bytes: int, now_us: int) -> None:
         upload.delivered_bytes = offset_bytes
-        if offset_bytes > send.offset_bytes:
+        upload.is_confirmed = upload.is_confirming and offset_bytes == upload.upto_bytes
+        if offset_bytes > send.offset_bytes or offset_bytes == send.end_bytes:
             upload.corrections = 0
             upload.trouble.clear()
             return
@@ -318,8 +330,10 @@ class Uploads:
         trouble = upload.trouble
         failure = trouble.failure
         return Standing(
+            upto_bytes=upload.upto_bytes,
             delivered_bytes=upload.delivered_bytes,
-            is_complete=upload.is_finished and upload.delivered_bytes == upload.upto_bytes,
+            is_settled=upload.pending is None and not upload.is_waiting,
+            is_complete=upload.is_confirmed,
             error=failure.error if failure else None,
             failures=trouble.failures,
             is_lasting=failure is not None and failure.is_lasting,
@@ -328,6 +342,12 @@ class Uploads:
     def recs(self) -> list[str]:
         """Return the recordings that were offered and not forgotten."""
         return list(self._uploads)
+
+    def backlog(self) -> int:
+        """Return how many recordings have something to send, those in trouble left out."""
+        return sum(
+            upload.is_waiting and not upload.trouble.failures for upload in self._uploads.values()
+        )
 
     def server_failures(self) -> list[Failure | None]:
         """Return each server's latest failure; None if its last request went well."""

@@ -12,19 +12,19 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from steno.delivery.names import is_sane_rec
-from steno.delivery.spool_file import DONE, OPEN, SpoolFile, SpoolReader
+from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
 from steno.delivery.syncing import SYNC_EVERY_US
 from steno.errors import NoSpaceError, NotFoundError, StoreError, UsageError
 
 DELIVERED, TORN = ".delivered", ".torn"
-_LOGS = (OPEN, DONE)
+_LOGS = (OPEN, DONE, SENT)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RECOUNT_BYTES = 1 << 20
 _RECOUNT_US = 1_000_000
@@ -59,6 +59,7 @@ class SpoolEntry(msgspec.Struct, frozen=True):
         size_bytes: How long its file is.
         delivered_bytes: How much of it a server has acknowledged.
         is_finished: Whether nothing will be appended any more.
+        is_delivered: Whether it is finished and a server has said to have all of it.
         changed_unix_us: When it was last appended to.
     """
 
@@ -66,12 +67,8 @@ class SpoolEntry(msgspec.Struct, frozen=True):
     size_bytes: int
     delivered_bytes: int
     is_finished: bool
+    is_delivered: bool
     changed_unix_us: int
-
-    @property
-    def is_delivered(self) -> bool:
-        """Whether it is finished and a server has all of it."""
-        return self.is_finished and self.delivered_bytes >= self.size_bytes
 
 
 def monotonic_us() -> int:
@@ -137,24 +134,32 @@ class Spool:
 
     def entries(self) -> list[SpoolEntry]:
         """Return what the spool holds, the oldest first."""
-        found = []
+        recs = set()
         for item in self._items():
             stem, suffix = os.path.splitext(item.name)
             if suffix in _LOGS and is_sane_rec(stem):
-                try:
-                    status = item.stat()
-                except FileNotFoundError:
-                    continue  # finished, delivered or dropped since we listed it
-                found.append(
-                    SpoolEntry(
-                        rec=stem,
-                        size_bytes=status.st_size,
-                        delivered_bytes=self.delivered_bytes(stem),
-                        is_finished=suffix == DONE,
-                        changed_unix_us=status.st_mtime_ns // 1000,
-                    )
-                )
+                recs.add(stem)
+        # None: finished and delivered, or dropped, since we listed it.
+        found = [entry for entry in map(self.entry, recs) if entry is not None]
         return sorted(found, key=lambda entry: (entry.changed_unix_us, entry.rec))
+
+    def entry(self, rec: str) -> SpoolEntry | None:
+        """Return what the spool holds of `rec`; None when it holds nothing (any more)."""
+        # A recording that finishes between the two looks is found by the second.
+        for suffix in _LOGS:
+            try:
+                status = self.path(rec, suffix).stat()
+            except FileNotFoundError:
+                continue
+            return SpoolEntry(
+                rec=rec,
+                size_bytes=status.st_size,
+                delivered_bytes=self.delivered_bytes(rec),
+                is_finished=suffix != OPEN,
+                is_delivered=suffix == SENT,
+                changed_unix_us=status.st_mtime_ns // 1000,
+            )
+        return None
 
     def open(self, rec: str) -> SpoolReader:
         """Open a recording for reading, whether it still grows or not.
@@ -163,8 +168,7 @@ class Spool:
             NotFoundError: The spool has no such recording (any more).
         """
         self._check(rec)
-        # A recording that finishes between the two looks is found by the third.
-        for suffix in (OPEN, DONE, OPEN):
+        for suffix in _LOGS:
             try:
                 descriptor = os.open(self.path(rec, suffix), os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
@@ -180,26 +184,37 @@ class Spool:
             return 0  # the server will tell: its 409 says what it has
 
     def acknowledge(self, rec: str, offset_bytes: int) -> None:
-        """Keep that a server has `rec` safe up to `offset_bytes`; remove it if policy says so."""
-        new = self.directory / f".{rec}{DELIVERED}.new"
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{offset_bytes}\n")
-        new.rename(self.path(rec, DELIVERED))
-        if self.limits.policy == "refuse":
-            self._remove_if_delivered(rec, offset_bytes)
+        """Remember that a server has said to have `rec` up to `offset_bytes`.
 
-    def _remove_if_delivered(self, rec: str, offset_bytes: int) -> None:
+        This only saves sending twice. Where it cannot be written (the disk is full), the server
+        will say it again.
+        """
+        new = self.directory / f".{rec}{DELIVERED}.new"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        with suppress(OSError):
+            with os.fdopen(os.open(new, flags, 0o600), "w", encoding="ascii") as file:
+                file.write(f"{offset_bytes}\n")
+            new.rename(self.path(rec, DELIVERED))
+
+    def complete(self, rec: str) -> None:
+        """Remove a finished recording that is on a server, or mark it so, as policy says.
+
+        Raises:
+            StoreError: The disk failed; the recording stays and will be offered again.
+        """
         try:
-            size_bytes = self.path(rec, DONE).stat().st_size
-        except FileNotFoundError:
-            return
-        if offset_bytes >= size_bytes:
-            self._remove(rec)
+            if self.limits.policy == "refuse":
+                self._remove(rec)
+            else:
+                with suppress(FileNotFoundError):  # marked before
+                    self.path(rec, DONE).rename(self.path(rec, SENT))
+                self.path(rec, DELIVERED).unlink(missing_ok=True)
+        except OSError as error:
+            raise self.explained(error) from error
 
     def _remove(self, rec: str) -> None:
-        self.path(rec, DONE).unlink(missing_ok=True)
-        self.path(rec, DELIVERED).unlink(missing_ok=True)
+        for suffix in (DONE, SENT, DELIVERED):
+            self.path(rec, suffix).unlink(missing_ok=True)
 
     def reserve(self, length_bytes: int) -> None:
         """Count `length_bytes` that are about to be written; make room for them if policy allows.
@@ -254,6 +269,26 @@ class Spool:
                 self._remove(entry.rec)
                 self._recount(self.clock())
 
+    def lock_delivery(self) -> int | None:
+        """Return a descriptor that makes this process the one to deliver, until it is closed.
+
+        None: another process delivers.
+
+        Raises:
+            StoreError: The spool cannot be written.
+        """
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        try:
+            descriptor = os.open(self.directory / ".delivering", flags, 0o600)
+        except OSError as error:
+            raise self.explained(error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        return descriptor
+
     @contextmanager
     def exclusively(self) -> Iterator[None]:
         """Hold the spool's lock: between making a file and locking it nobody may recover it."""
@@ -288,7 +323,7 @@ class Spool:
 
     def _items(self) -> list[os.DirEntry[str]]:
         with os.scandir(self.directory) as items:
-            return [item for item in items if item.name != ".lock"]
+            return [item for item in items if item.name not in (".lock", ".delivering")]
 
     def _check(self, rec: str) -> None:
         if not is_sane_rec(rec):

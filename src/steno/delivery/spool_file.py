@@ -12,7 +12,8 @@ from steno.delivery.syncing import SyncRule
 if TYPE_CHECKING:
     from steno.delivery.spool import Spool
 
-OPEN, DONE = ".open", ".done"
+OPEN, DONE, SENT = ".open", ".done", ".sent"
+"""A recording's file: being written; finished; finished and on a server."""
 
 
 class SpoolFile:
@@ -123,7 +124,7 @@ class SpoolReader:
         Only these may be sent: a server must never know more than the host does after a
         power cut.
         """
-        is_finished = self._spool.path(self.rec, DONE).exists()
+        is_finished = not self._spool.path(self.rec, OPEN).exists()
         size_bytes = os.fstat(self._descriptor).st_size
         if size_bytes != self._checked_bytes:
             os.fdatasync(self._descriptor)

@@ -75,6 +75,20 @@ CREATE INDEX IF NOT EXISTS viewings_by_user ON viewings (user, id);
 """What `steno.store.accounts` keeps. Viewings outlive the users who made them."""
 
 HOSTS_TABLES = """
+CREATE TABLE IF NOT EXISTS hosts (
+    name TEXT PRIMARY KEY,
+    token_digest BLOB NOT NULL UNIQUE,
+    certificate_digest BLOB UNIQUE,
+    certificate_serial TEXT,
+    enrolled_unix_us INTEGER NOT NULL,
+    last_seen_unix_us INTEGER,
+    revoked_unix_us INTEGER
+) STRICT;
+CREATE TABLE IF NOT EXISTS host_codes (
+    digest BLOB PRIMARY KEY,
+    host TEXT,
+    expires_unix_us INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 """
 """What `steno.store.hosts` keeps."""
 

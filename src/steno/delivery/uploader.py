@@ -1,0 +1,336 @@
+"""Delivering a spool: threads around the protocol's state machine.
+
+One uploader works on a spool at a time, whichever process gets the spool's delivery lock; others
+wait for it and take over when it is gone.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from steno.delivery.protocol import Answer, Backoff, Failure, Send, Standing, Uploads, Wait
+from steno.delivery.recovery import Recovery, recover
+from steno.delivery.spool import Spool, SpoolEntry, monotonic_us
+from steno.delivery.transport import Transport
+from steno.errors import NotFoundError, StenoError
+
+_SCAN_US = 500_000
+_LEAST_SCAN_US = 200_000
+"""Each look at a recording that grew syncs it: not more often than this, however fast it grows."""
+_RECOVER_US = 30_000_000
+_MOST_RECORDINGS = 512
+_GIVE_UP_FAILURES = 3
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What emptying a spool came to.
+
+    Attributes:
+        delivered: Recordings that a server now has wholly.
+        growing: Recordings still being written, delivered up to their last whole line.
+        failed: Recordings that could not be delivered, with the reason.
+    """
+
+    delivered: tuple[str, ...]
+    growing: tuple[str, ...]
+    failed: dict[str, StenoError]
+
+
+class Events:
+    """What an uploader tells; override what is of interest. Called from the uploader's thread."""
+
+    def found(self, entry: SpoolEntry) -> None:
+        """Tell that a recording is to be delivered, or that it grew."""
+
+    def moved(self, rec: str, standing: Standing) -> None:
+        """Tell that a recording's standing changed."""
+
+    def recovered(self, recovery: Recovery) -> None:
+        """Tell that an orphaned recording was closed."""
+
+    def failed(self, server: str, error: StenoError) -> None:
+        """Tell that a request to a server came to nothing."""
+
+
+class Uploader:
+    """Deliver what is in a spool, and what comes into it, to the first server that takes it.
+
+    Args:
+        spool: What to deliver.
+        transports: The servers, to be tried in turn. They are not closed here.
+        events: Whom to tell.
+        connections: How many requests may be on their way at a time.
+        backoff: How long to wait after failures.
+        clock: Reads a clock that only goes forward, in microseconds.
+    """
+
+    def __init__(
+        self,
+        spool: Spool,
+        transports: Sequence[Transport],
+        *,
+        events: Events | None = None,
+        connections: int = 2,
+        backoff: Backoff | None = None,
+        clock: Callable[[], int] = monotonic_us,
+    ) -> None:
+        self._spool = spool
+        self._transports = list(transports)
+        self._events = events or Events()
+        self._clock = clock
+        self._uploads = Uploads(
+            len(self._transports),
+            backoff or Backoff(random.random),  # jitter, no secret
+            connections=connections,
+        )
+        self._requests: queue.SimpleQueue[Send | None] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[tuple[Send, Answer | None] | None] = queue.SimpleQueue()
+        self._workers = [
+            threading.Thread(target=self._work, name=f"steno-send-{number}", daemon=True)
+            for number in range(connections)
+        ]
+        self._seen: dict[str, tuple[int, bool]] = {}
+        self._is_all_offered = False
+        self._delivered: list[str] = []
+        self._scan_us = 0
+        self._scanned_us = 0
+        self._recover_us = 0
+        self._lock_descriptor: int | None = None
+        self._is_stopped = threading.Event()
+        self._is_notified = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    # In the background.
+
+    def start(self) -> None:
+        """Deliver from now on, in a thread, until `stop`."""
+        self._thread = threading.Thread(target=self._run_forever, name="steno-upload", daemon=True)
+        self._thread.start()
+
+    def notify(self) -> None:
+        """Have the spool looked at soon: lines were appended, or a recording finished."""
+        if not self._is_notified.is_set():
+            self._is_notified.set()
+            self._reports.put(None)
+
+    def wait_for(self, rec: str, timeout_s: float) -> bool:
+        """Wait until a server has all of a finished recording; tell whether that came true.
+
+        It does not matter which process delivers it.
+        """
+        until_s = time.monotonic() + timeout_s
+        self.notify()
+        while not self._is_delivered(rec):
+            if time.monotonic() >= until_s:
+                return False
+            time.sleep(0.05)
+        return True
+
+    def _is_delivered(self, rec: str) -> bool:
+        entry = self._spool.entry(rec)
+        return entry is None or entry.is_delivered
+
+    def stop(self, timeout_s: float = 5.0) -> None:
+        """End delivering; a request that is on its way is given up after `timeout_s`."""
+        self._is_stopped.set()
+        self.notify()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+
+    def _run_forever(self) -> None:
+        try:
+            while not self._is_stopped.is_set() and not self._lock():
+                self._is_stopped.wait(1.0)
+            self._start_workers()
+            while not self._is_stopped.is_set():
+                try:
+                    self._turn()
+                except (StenoError, OSError) as error:
+                    # The spool's disk failed: recording must go on, and so must we.
+                    self._events.failed(str(self._spool.directory), self._explained(error))
+                    self._is_stopped.wait(1.0)
+        except StenoError as error:
+            self._events.failed(str(self._spool.directory), error)
+        finally:
+            self._end()
+
+    def _explained(self, error: StenoError | OSError) -> StenoError:
+        return self._spool.explained(error) if isinstance(error, OSError) else error
+
+    # By hand.
+
+    def run(self) -> Outcome | None:
+        """Deliver what is there now, then return; None when another process is delivering.
+
+        Raises:
+            StenoError: No server can be reached or takes anything, each having been tried a few
+                times; what is undelivered stays in the spool.
+        """
+        if not self._lock():
+            return None
+        try:
+            self._start_workers()
+            while True:
+                self._turn()
+                if self._is_hopeless():
+                    raise self._server_error()
+                if outcome := self._outcome():
+                    return outcome
+        finally:
+            self._end()
+
+    def _is_hopeless(self) -> bool:
+        if self._uploads.least_server_failures() >= _GIVE_UP_FAILURES:
+            return True
+        failures = self._uploads.server_failures()
+        return all(failure is not None and failure.is_lasting for failure in failures)
+
+    def _server_error(self) -> StenoError:
+        failures = [failure for failure in self._uploads.server_failures() if failure]
+        return failures[0].error
+
+    def _outcome(self) -> Outcome | None:
+        if not self._is_all_offered:
+            return None
+        growing, failed = [], {}
+        for rec in self._uploads.recs():
+            standing = self._uploads.standing(rec)
+            if standing.error and (standing.is_lasting or standing.failures >= _GIVE_UP_FAILURES):
+                failed[rec] = standing.error
+            elif not standing.is_settled:
+                return None
+            else:
+                growing.append(rec)
+        return Outcome(tuple(self._delivered), tuple(growing), failed)
+
+    # One turn of either.
+
+    def _turn(self) -> None:
+        now_us = self._clock()
+        if now_us >= self._scan_us:
+            self._scan(now_us)
+        while isinstance(action := self._uploads.next(now_us), Send):
+            self._requests.put(action)
+        until_us = min(self._scan_us, self._until_us(action))
+        try:
+            report = self._reports.get(timeout=max(0, until_us - self._clock()) / 1_000_000)
+        except queue.Empty:
+            return
+        if report is None:
+            self._is_notified.clear()
+            self._scan_us = min(self._scan_us, self._scanned_us + _LEAST_SCAN_US)
+        else:
+            self._take(*report)
+
+    def _until_us(self, wait: Wait) -> int:
+        return self._scan_us if wait.until_us is None else wait.until_us
+
+    def _scan(self, now_us: int) -> None:
+        if now_us >= self._recover_us:
+            self._recover()
+            self._recover_us = now_us + _RECOVER_US
+        entries = self._spool.entries()
+        here = {entry.rec: (entry.size_bytes, entry.is_finished) for entry in entries}
+        self._seen = {rec: state for rec, state in self._seen.items() if rec in here}
+        for rec in self._uploads.recs():
+            if rec not in here:  # delivered or dropped by somebody else
+                self._uploads.forget(rec)
+        self._is_all_offered = False
+        for entry in entries:
+            if self._seen.get(entry.rec) == here[entry.rec]:
+                continue
+            if self._uploads.backlog() >= _MOST_RECORDINGS:
+                break  # the rest's turn comes when some of these are delivered
+            self._seen[entry.rec] = here[entry.rec]
+            self._offer(entry)
+        else:
+            self._is_all_offered = True
+        self._scanned_us = now_us
+        self._scan_us = now_us + _SCAN_US
+
+    def _recover(self) -> None:
+        try:
+            for recovery in recover(self._spool):
+                self._events.recovered(recovery)
+        except StenoError as error:
+            # On a full disk an orphan cannot be closed; delivering the others makes room.
+            self._events.failed(str(self._spool.directory), error)
+
+    def _offer(self, entry: SpoolEntry) -> None:
+        if entry.is_delivered:
+            self._spool.complete(entry.rec)  # kept under another policy than today's
+            return
+        try:
+            reader = self._spool.open(entry.rec)
+        except NotFoundError:
+            return
+        try:
+            upto_bytes, is_finished = reader.available()
+        finally:
+            reader.close()
+        self._uploads.offer(
+            entry.rec,
+            upto_bytes,
+            is_finished=is_finished,
+            delivered_bytes=entry.delivered_bytes,
+        )
+        self._events.found(entry)
+
+    def _take(self, send: Send, answer: Answer | None) -> None:
+        if answer is None:  # delivered or dropped by somebody else
+            self._uploads.forget(send.rec)
+            return
+        if not self._uploads.answered(send.number, answer, self._clock()):
+            return
+        if isinstance(answer, Failure):
+            self._events.failed(self._transports[send.server].server, answer.error)
+        standing = self._uploads.standing(send.rec)
+        if standing.is_complete:
+            self._spool.complete(send.rec)
+            self._delivered.append(send.rec)
+            self._uploads.forget(send.rec)
+        else:
+            self._spool.acknowledge(send.rec, standing.delivered_bytes)
+        self._events.moved(send.rec, standing)
+
+    # The threads that send.
+
+    def _start_workers(self) -> None:
+        for worker in self._workers:
+            worker.start()
+
+    def _work(self) -> None:
+        while (send := self._requests.get()) is not None:
+            self._reports.put((send, self._perform(send)))
+
+    def _perform(self, send: Send) -> Answer | None:
+        try:
+            reader = self._spool.open(send.rec)
+        except NotFoundError:
+            return None
+        try:
+            data = reader.read(send.offset_bytes, send.end_bytes)
+        finally:
+            reader.close()
+        if len(data) != send.end_bytes - send.offset_bytes:
+            error = NotFoundError(f"spool: recording {send.rec} is shorter than it was")
+            return Failure(error, "recording", is_lasting=True)
+        return self._transports[send.server].append(send.rec, send.offset_bytes, data)
+
+    def _end(self) -> None:
+        for _ in self._workers:
+            self._requests.put(None)
+        if self._lock_descriptor is not None:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = None
+
+    def _lock(self) -> bool:
+        self._lock_descriptor = self._spool.lock_delivery()
+        return self._lock_descriptor is not None

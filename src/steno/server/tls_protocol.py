@@ -1,0 +1,70 @@
+"""Let applications see a connection's client certificate, which uvicorn does not show them.
+
+Uvicorn has no TLS extension yet; https://github.com/Kludex/uvicorn/pull/3133 proposes one, and
+this module goes when such a thing is released. Source of the extension:
+https://asgi.readthedocs.io/en/latest/specs/tls.html, version 0.2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from pathlib import Path
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from steno.server.certificates import CertificateFiles
+
+
+class TlsHttpProtocol(HttpToolsProtocol):
+    """Uvicorn's HTTP protocol that also fills in the scope's `extensions["tls"]`."""
+
+    _tls: dict[object, object] | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Look at the connection's certificate once: it cannot change."""
+        super().connection_made(transport)
+        ssl_object = transport.get_extra_info("ssl_object")
+        if ssl_object is not None:
+            self._tls = tls_extension(ssl_object)
+
+    def on_message_begin(self) -> None:
+        """Give each request what is known of its connection."""
+        super().on_message_begin()
+        if self._tls is not None:
+            self.scope["extensions"] = {**(self.scope.get("extensions") or {}), "tls": self._tls}
+
+
+def tls_extension(ssl_object: ssl.SSLObject) -> dict[object, object]:
+    """Return the ASGI `tls` extension of a connection whose handshake is done."""
+    der = ssl_object.getpeercert(binary_form=True)
+    return {
+        "server_cert": None,
+        "client_cert_chain": (ssl.DER_cert_to_PEM_cert(der),) if der else (),
+        "client_cert_name": None,
+        "client_cert_error": None,
+        "tls_version": None,
+        "cipher_suite": None,
+    }
+
+
+def uvicorn_tls_options(files: CertificateFiles) -> dict[str, Any]:
+    """Return uvicorn's options for HTTPS with `files`, client certificates asked for, not demanded.
+
+    People's browsers have none; hosts show theirs. A certificate that is shown must be good.
+    """
+    return tls_options(files.server, files.server_key, files.ca)
+
+
+def tls_options(certificate: Path, key: Path, clients_ca: Path | None) -> dict[str, Any]:
+    """Return uvicorn's options for HTTPS; with `clients_ca` hosts may show their certificates."""
+    options: dict[str, Any] = {
+        "http": TlsHttpProtocol,
+        "ssl_certfile": str(certificate),
+        "ssl_keyfile": str(key),
+    }
+    if clients_ca is not None:
+        options["ssl_ca_certs"] = str(clients_ca)
+        options["ssl_cert_reqs"] = ssl.CERT_OPTIONAL
+    return options
