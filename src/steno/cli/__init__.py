@@ -11,7 +11,10 @@ from steno import __version__
 from steno.errors import StenoError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("serve", "Run the server: API, pages, taking recordings in."),
     "server": ("server", "Look after a server and its store."),
+    "user": ("user", "Say who may sign in to a server."),
+    "token": ("token", "Make, list and revoke API tokens."),
 }
 """Command name -> (module in steno.cli that holds its click command as `command`, short help).
 

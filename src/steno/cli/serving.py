@@ -1,0 +1,228 @@
+"""Runs a server: opens its parts, binds its address, serves until told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+
+from steno.cli.notify import notify_systemd
+from steno.config import ServerConfig
+from steno.errors import AddressInUseError, ConfigError, UsageError
+from steno.metrics import Metrics
+from steno.server.certificates import Authority, CertificateFiles
+from steno.server.enrolment import enrolment_routes
+from steno.server.indexer import Indexer
+from steno.server.ingest import Ingest
+from steno.server.tls_protocol import tls_options
+from steno.store.accounts_file import AccountsFile
+from steno.store.hosts import HostRegistry
+from steno.store.opening import open_store
+from steno.store.protocol import Store
+from steno.web.app import make_app, make_services
+from steno.web.services import Services
+
+log = logging.getLogger(__name__)
+
+GRACE_S = 10
+
+
+class Server(uvicorn.Server):
+    """Uvicorn's server that ends live streams before it waits for requests to finish.
+
+    Unlike uvicorn's it does not raise the signal again once it has stopped: the store must
+    still be closed in good order.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, services: Services, on_ready: Callable[[], None]
+    ) -> None:
+        super().__init__(config)
+        self._services = services
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, then say so."""
+        await super().startup(sockets)
+        if self.started:
+            notify_systemd("READY=1")
+            self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop taking connections, end the streams, let requests finish."""
+        notify_systemd("STOPPING=1")
+        log.info("stopping")
+        self._services.streams.end_all()
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Stop on SIGTERM and SIGINT; in a thread, where signals never arrive, do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.remove_signal_handler(number)
+
+
+@contextmanager
+def bound_socket(config: ServerConfig) -> Iterator[socket.socket]:
+    """Take the address that the configuration names.
+
+    Raises:
+        AddressInUseError: Another program has it.
+        UsageError: It is no address of this machine, or needs a privilege.
+    """
+    host, port = config.address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        try:
+            sock.bind((host, port))
+            # Only listening finds out whether another program listens there.
+            sock.listen(2048)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise AddressInUseError(
+                    f"{config.listen}: another program listens there; choose another with --listen"
+                ) from error
+            raise UsageError(f"cannot listen on {config.listen}: {error.strerror}") from error
+        sock.setblocking(False)
+        yield sock
+
+
+def tls_files(config: ServerConfig) -> dict[str, Any]:
+    """Return uvicorn's options for HTTPS; {} for plain HTTP.
+
+    Raises:
+        ConfigError: A certificate or key is missing or unusable.
+    """
+    if not config.is_https:
+        return {}
+    made = CertificateFiles(config.ca_directory)
+    certificate = Path(config.tls.certificate) if config.tls.certificate else made.server
+    key = Path(config.tls.key) if config.tls.key else made.server_key
+    clients_ca = Path(config.tls.clients_ca) if config.tls.clients_ca else made.ca
+    for file in (certificate, key):
+        if not file.is_file() or not os.access(file, os.R_OK):
+            raise ConfigError(
+                f"listening on {config.listen} takes HTTPS, but this file is missing or"
+                " unreadable; make it with: steno server init",
+                file=str(file),
+            )
+    return tls_options(certificate, key, clients_ca if clients_ca.exists() else None)
+
+
+class Parts:
+    """The open parts of a server, and the application that they make."""
+
+    def __init__(self, app: Starlette, services: Services) -> None:
+        self.app = app
+        self.services = services
+
+
+@contextmanager
+def open_parts(config: ServerConfig) -> Iterator[Parts]:
+    """Open store and accounts, start the indexer; afterwards flush and close all of it.
+
+    Raises:
+        StoreError: The store or the accounts are unusable.
+        ConfigError: The certificates are damaged.
+    """
+    metrics = Metrics()
+    with contextlib.ExitStack() as stack:
+        store = open_store(config.store_directory)
+        stack.callback(store.close)
+        accounts_file = AccountsFile(config.accounts_path)
+        stack.callback(accounts_file.close)
+        authority = Authority.load(CertificateFiles(config.ca_directory))
+        registry = HostRegistry(accounts_file)
+        indexer = Indexer(store, metrics=metrics)
+        indexer.start()
+        stack.callback(indexer.stop)
+        services = make_services(config, store, accounts_file, metrics, hosts=registry)
+        ingest = Ingest(store, registry, metrics, body_limit_bytes=config.limits.ingest_body_bytes)
+        _count_recordings(store, metrics)
+        routes = [*ingest.routes(), *enrolment_routes(registry, authority)]
+        yield Parts(make_app(services, more_routes=routes), services)
+
+
+def _count_recordings(store: Store, metrics: Metrics) -> None:
+    metrics.gauge(
+        "steno_recordings", "Recordings in the store.", lambda: sum(1 for _ in store.recs())
+    )
+
+
+def run_server(
+    config: ServerConfig,
+    *,
+    on_ready: Callable[[str, Server], None] | None = None,
+) -> None:
+    """Serve until SIGTERM or SIGINT, or until the server's `should_exit` is set.
+
+    Args:
+        config: How.
+        on_ready: Called with the server's own address (http://127.0.0.1:8040) and the server
+            when it accepts requests.
+
+    Raises:
+        AddressInUseError: Another program has the address.
+        StenoError: A part cannot be opened; nothing was served.
+    """
+    options = tls_files(config)
+    with bound_socket(config) as sock, open_parts(config) as parts:
+        address = server_address(config, sock)
+
+        def tell() -> None:
+            log.info("serving", extra={"url": address, "directory": config.directory})
+            if on_ready is not None:
+                on_ready(address, server)
+
+        settings: dict[str, Any] = {"http": "httptools", **options}
+        server = Server(
+            uvicorn.Config(
+                parts.app,
+                loop="uvloop",
+                ws="none",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=bool(config.trusted_proxies),
+                forwarded_allow_ips=config.trusted_proxies,
+                timeout_graceful_shutdown=GRACE_S,
+                h11_max_incomplete_event_size=None,
+                **settings,
+            ),
+            parts.services,
+            tell,
+        )
+        server.run(sockets=[sock])
+
+
+def server_address(config: ServerConfig, sock: socket.socket) -> str:
+    """Return the URL of the socket's address: the port is the real one, also for port 0."""
+    host, _ = config.address
+    shown = f"[{host}]" if ":" in host else host
+    scheme = "https" if config.is_https else "http"
+    return f"{scheme}://{shown}:{sock.getsockname()[1]}"

@@ -1,0 +1,187 @@
+"""The web application: routes from the table, pages, problems, the rim."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import anyio.to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from steno.config import ServerConfig
+from steno.errors import StenoError
+from steno.metrics import CONTENT_TYPE, Metrics
+from steno.store.accounts import Accounts, SessionLimits
+from steno.store.accounts_file import AccountsFile
+from steno.store.hosts import HostRegistry
+from steno.store.protocol import Store
+from steno.store.viewings import Attempts, Viewings
+from steno.web.callers import find_caller, read_address
+from steno.web.changes import ChangeHub
+from steno.web.endpoint import Endpoint
+from steno.web.openapi import build_document
+from steno.web.passwords import PasswordChecker
+from steno.web.problems import Problem, answer_error, answer_http_exception, answer_problem
+from steno.web.rim import Rim
+from steno.web.services import Services
+from steno.web.signing import use_link
+from steno.web.static_files import PAGE_PATHS, StaticFiles
+from steno.web.streams import Streams
+from steno.web.table import ENDPOINTS, PREFIX
+
+MINUTE_US = 60 * 1_000_000
+STATIC = Path(__file__).parent / "static"
+
+
+def make_services(
+    config: ServerConfig,
+    store: Store,
+    accounts_file: AccountsFile,
+    metrics: Metrics,
+    *,
+    hosts: HostRegistry | None = None,
+    static: Path = STATIC,
+) -> Services:
+    """Put together what the web application needs; the caller closes store and file."""
+    sessions = config.sessions
+    limits = SessionLimits(
+        idle_us=sessions.idle_minutes * MINUTE_US,
+        absolute_us=sessions.absolute_hours * 60 * MINUTE_US,
+    )
+    streams = Streams(limit=config.limits.streams, limit_per_user=config.limits.streams_per_user)
+    metrics.gauge("steno_http_streams", "Event streams that are open.", lambda: len(streams))
+    return Services(
+        config=config,
+        store=store,
+        accounts=Accounts(accounts_file, limits=limits),
+        hosts=hosts or HostRegistry(accounts_file),
+        viewings=Viewings(accounts_file),
+        attempts=Attempts(accounts_file, window_us=config.login.window_minutes * MINUTE_US),
+        passwords=PasswordChecker(config.login.parallel_checks),
+        streams=streams,
+        changes=ChangeHub(store),
+        metrics=metrics,
+        static=static,
+    )
+
+
+def make_app(services: Services, *, more_routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """Return the ASGI application.
+
+    Args:
+        services: What answers requests.
+        more_routes: Routes of other rooms (ingest); they authenticate by themselves.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        services.changes.start()
+        try:
+            yield
+        finally:
+            services.streams.end_all()
+            services.changes.stop()
+
+    app = Starlette(
+        routes=[*more_routes, *_api_routes(services), *_other_routes(services)],
+        exception_handlers={
+            Problem: answer_problem,
+            StenoError: answer_error,
+            HTTPException: answer_http_exception,
+        },
+        middleware=[Middleware(Rim, config=services.config, metrics=services.metrics)],
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.openapi = build_document(ENDPOINTS, PREFIX)
+    return app
+
+
+class _Resource:
+    """All methods of one path, so that a wrong one is answered with those that there are."""
+
+    def __init__(self, services: Services, endpoints: dict[str, Endpoint]) -> None:
+        self._services = services
+        self._endpoints = endpoints
+
+    async def __call__(self, request: Request) -> Response:
+        method = "GET" if request.method == "HEAD" else request.method
+        return await self._endpoints[method].serve(request, self._services)
+
+
+def _api_routes(services: Services) -> list[Route]:
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+
+    def route(path: str, endpoints: dict[str, Endpoint]) -> Route:
+        resource = _Resource(services, endpoints)
+
+        async def answer(request: Request) -> Response:
+            return await resource(request)
+
+        pattern = PREFIX + path.replace("{number}", "{number:int}")
+        return Route(pattern, answer, methods=list(endpoints))
+
+    return [route(path, endpoints) for path, endpoints in paths.items()]
+
+
+def _other_routes(services: Services) -> list[Route]:
+    """Return what does not belong to the API: pages, files, one-time links, health, metrics."""
+    files = StaticFiles(services.static)
+
+    async def once(request: Request) -> Response:
+        return await use_link(request, services)
+
+    async def page(request: Request) -> Response:
+        return await files.answer_page(request)
+
+    async def static(request: Request) -> Response:
+        return await files.answer(request, request.path_params["name"])
+
+    async def health(request: Request) -> Response:
+        await anyio.to_thread.run_sync(services.accounts.users)
+        return PlainTextResponse("ok\n", headers={"Cache-Control": "no-store"})
+
+    async def metrics(request: Request) -> Response:
+        await _check_metrics_reader(request, services)
+        text = await anyio.to_thread.run_sync(services.metrics.expose)
+        headers = {"Cache-Control": "no-store", "Content-Type": CONTENT_TYPE}
+        return Response(text, headers=headers)
+
+    return [
+        Route("/once/{secret}", once),
+        Route("/healthz", health),
+        Route("/metrics", metrics),
+        Route("/static/{name:path}", static),
+        *(Route(path, page) for path in PAGE_PATHS),
+    ]
+
+
+async def _check_metrics_reader(request: Request, services: Services) -> None:
+    """Let in programs on this machine, and auditors' and admins' tokens.
+
+    Raises:
+        Problem: 401 or 403.
+    """
+    caller = await find_caller(request, services)
+    if caller is not None and caller.role != "user":
+        return
+    # A proxy on this machine also comes from loopback, and says for whom it asks.
+    is_forwarded = any(name in request.headers for name in ("forwarded", "x-forwarded-for", "via"))
+    try:
+        is_local = ipaddress.ip_address(read_address(request)).is_loopback
+    except ValueError:
+        is_local = False
+    if is_local and not is_forwarded:
+        return
+    if caller is not None:
+        raise Problem(403, "only for the role auditor")
+    raise Problem(401, "a token is needed", headers={"WWW-Authenticate": "Bearer"})

@@ -1,0 +1,261 @@
+"""What an endpoint is: one row of the API's table, from which routes, checks and OpenAPI come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from functools import cache
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from steno.store.accounts import RANKS, Role, Signed
+from steno.store.protocol import Summary
+from steno.web.callers import check_csrf, find_caller, read_address
+from steno.web.problems import Problem
+from steno.web.services import Services
+from steno.web.visibility import find_visible
+
+_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+T = TypeVar("T", bound=msgspec.Struct)
+
+SAFE_METHODS = frozenset({"GET", "HEAD"})
+
+
+class Call:
+    """One request, checked: what a handler gets.
+
+    Attributes:
+        request: The request itself.
+        services: What the server consists of.
+        caller: Who asks; None only where the endpoint lets anybody in.
+        query: The query parameters, as the endpoint's `query` struct.
+        body: The body, as the endpoint's `body` struct.
+        recording: The recording named by the path, which the caller may see.
+    """
+
+    def __init__(self, request: Request, services: Services) -> None:
+        self.request = request
+        self.services = services
+        self.found_caller: Signed | None = None
+        self.query: Any = None
+        self.body: Any = None
+        self.found_recording: Summary | None = None
+
+    @property
+    def caller(self) -> Signed:
+        """Who asks."""
+        if self.found_caller is None:
+            raise Problem(401, "sign in first", headers={"WWW-Authenticate": "Bearer"})
+        return self.found_caller
+
+    @property
+    def recording(self) -> Summary:
+        """The recording that the path names."""
+        if self.found_recording is None:
+            raise Problem(404)
+        return self.found_recording
+
+    @property
+    def visible_to(self) -> str | None:
+        """The name whose recordings alone the caller may see; None for all."""
+        return self.caller.name if self.caller.role == "user" else None
+
+    @property
+    def address(self) -> str:
+        """Where the request comes from."""
+        return read_address(self.request)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What an endpoint answers when all is well.
+
+    Attributes:
+        status: The HTTP status.
+        type: What the JSON body is, None for no JSON.
+        media_types: The body's media types.
+        purpose: What it is, for OpenAPI.
+    """
+
+    status: int = 200
+    type: Any = None
+    media_types: tuple[str, ...] = ("application/json",)
+    purpose: str = "What was asked for"
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """One method on one path.
+
+    Attributes:
+        method: GET, POST, PATCH or DELETE.
+        path: The path, with parameters in braces.
+        handler: Answers a checked call.
+        purpose: What it is for, for OpenAPI.
+        least: The least role that may call it; None: anybody, signed in or not.
+        query: The query parameters' struct.
+        body: The JSON body's struct.
+        answers: What it answers when all is well, the usual one first.
+        problems: The statuses of its problems beside those that follow from the rest.
+        viewing: What the viewing log says; None: shows nothing of what was recorded.
+        viewing_detail: The query parameter that goes into the log with it.
+        needs_session: Whether a token will not do.
+    """
+
+    method: str
+    path: str
+    handler: Callable[[Call], Awaitable[Response]]
+    purpose: str
+    least: Role | None = "user"
+    query: type[msgspec.Struct] | None = None
+    body: type[msgspec.Struct] | None = None
+    answers: tuple[Answer, ...] = (Answer(),)
+    problems: tuple[int, ...] = ()
+    viewing: str | None = None
+    viewing_detail: str | None = None
+    needs_session: bool = False
+
+    @property
+    def is_of_recording(self) -> bool:
+        """Whether the path names a recording."""
+        return "{rec}" in self.path
+
+    async def serve(self, request: Request, services: Services) -> Response:
+        """Check everything that the table says, then let the handler answer.
+
+        Raises:
+            Problem: The caller may not, or asks in the wrong way.
+            StenoError: What the handler's rooms could not do.
+        """
+        call = Call(request, services)
+        call.found_caller = await find_caller(request, services)
+        self._check_role(call)
+        if self.method not in SAFE_METHODS and call.found_caller is not None:
+            check_csrf(request, call.found_caller)
+        call.query = _read_query(request, self.query)
+        if self.body is not None:
+            call.body = await _read_body(request, self.body, services.config.limits.body_bytes)
+        if self.is_of_recording:
+            rec = request.path_params["rec"]
+            call.found_recording = await anyio.to_thread.run_sync(
+                find_visible, services.store, rec, call.visible_to
+            )
+        if self.viewing is not None:
+            await self._log_viewing(call, self.viewing)
+        return await self.handler(call)
+
+    def _check_role(self, call: Call) -> None:
+        if self.least is None:
+            return
+        if RANKS[call.caller.role] < RANKS[self.least]:
+            raise Problem(403, f"only for the role {self.least}")
+        if self.needs_session and call.caller.through != "session":
+            raise Problem(403, "not with a token; sign in")
+
+    async def _log_viewing(self, call: Call, how: str) -> None:
+        rec = call.recording.rec if self.is_of_recording else None
+        detail = getattr(call.query, self.viewing_detail) if self.viewing_detail else ""
+        await anyio.to_thread.run_sync(
+            call.services.viewings.add, call.caller, how, rec, detail, call.address
+        )
+
+
+@cache
+def integer_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the names of the fields of `kind` that are integers."""
+    found = set()
+    for field in msgspec.structs.fields(kind):
+        info = msgspec.inspect.type_info(field.type)
+        options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
+        if any(isinstance(option, msgspec.inspect.IntType) for option in options):
+            found.add(field.encode_name)
+    return frozenset(found)
+
+
+def _read_query(request: Request, kind: type[T] | None) -> T | None:
+    """Return the query parameters as `kind`; one that is unknown or given twice is an error."""
+    values: dict[str, Any] = {}
+    for name, text in request.query_params.multi_items():
+        if kind is None or name not in kind.__struct_encode_fields__:
+            raise Problem(422, f"there is no parameter {name}", parameter=name)
+        if name in values:
+            raise Problem(422, f"parameter {name} is given twice", parameter=name)
+        if name in integer_fields(kind):
+            if not _INTEGER.match(text):
+                raise Problem(422, f"{name}: not an integer", parameter=name)
+            values[name] = int(text)
+        else:
+            values[name] = text
+    return _convert(values, kind) if kind is not None else None
+
+
+def _convert(values: object, kind: type[T]) -> T:
+    try:
+        return msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise _describe(error) from error
+
+
+def _describe(error: msgspec.ValidationError) -> Problem:
+    reason, _, path = str(error).partition(" - at `$")
+    name = path.rstrip("`").lstrip(".")
+    reason = reason.replace("`", "")
+    reason = reason[:1].lower() + reason[1:]
+    return Problem(422, f"{name}: {reason}" if name else reason, parameter=name or None)
+
+
+def needs_body(kind: type[msgspec.Struct]) -> bool:
+    """Return whether `kind` has members without a default, so that some body must come."""
+    return any(field.required for field in msgspec.structs.fields(kind))
+
+
+async def _read_body(request: Request, kind: type[T], limit_bytes: int) -> T:
+    """Return the JSON body as `kind`; none at all stands for all defaults.
+
+    Raises:
+        Problem: 400, 413, 415 or 422.
+    """
+    body = await _read_bytes(request, limit_bytes)
+    if not body and not needs_body(kind):
+        return kind()
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise Problem(415, "the body must be application/json")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _describe(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, f"the body is no JSON: {error}") from error
+
+
+async def _read_bytes(request: Request, limit_bytes: int) -> bytearray:
+    try:
+        announced = int(request.headers.get("content-length", "0"))
+        body = bytearray()
+        if announced <= limit_bytes:
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > limit_bytes:
+                    break
+    except ClientDisconnect as error:
+        raise Problem(400, "the body ended early") from error
+    except ValueError as error:
+        raise Problem(400, "Content-Length is no number") from error
+    if announced > limit_bytes or len(body) > limit_bytes:
+        raise Problem(413, f"the body exceeds {limit_bytes} bytes", headers={"Connection": "close"})
+    return body
+
+
+def json_response(
+    data: object, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Return `data` as a JSON answer that nobody caches."""
+    return Response(
+        msgspec.json.encode(data),
+        status,
+        {"Cache-Control": "no-store", **(headers or {})},
+        media_type="application/json",
+    )

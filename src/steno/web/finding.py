@@ -1,0 +1,87 @@
+"""Search: over all recordings that the caller may see, and within one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import anyio.to_thread
+import msgspec
+from starlette.responses import Response
+
+from steno.model import TextLine
+from steno.store.protocol import Hit, Page, Summary
+from steno.store.query import parse
+from steno.web.endpoint import Call, json_response
+
+
+class SearchQuery(msgspec.Struct, frozen=True):
+    """Parameters of a search: the query, and which page of the result."""
+
+    q: str = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
+    cursor: str | None = None
+
+
+class LineHit(msgspec.Struct, frozen=True):
+    """A line that was found; `highlights` are (start, end) in characters of `text`."""
+
+    number: int | None
+    at_us: int | None
+    text: str | None
+    highlights: list[tuple[int, int]]
+    before: list[TextLine]
+    after: list[TextLine]
+
+
+class RecordingHit(LineHit, frozen=True, kw_only=True):
+    """A line that was found, and its recording.
+
+    `number` is None when the query asked for fields only: then the recording itself is the hit.
+    """
+
+    recording: Summary
+
+
+def _line_hit(hit: Hit) -> LineHit:
+    return LineHit(
+        number=hit.number,
+        at_us=hit.line.at_us if hit.line else None,
+        text=hit.line.text if hit.line else None,
+        highlights=hit.highlights,
+        before=hit.before,
+        after=hit.after,
+    )
+
+
+def _recording_hit(hit: Hit) -> RecordingHit:
+    line = _line_hit(hit)
+    facts = {name: getattr(line, name) for name in line.__struct_fields__}
+    return RecordingHit(**facts, recording=hit.summary)
+
+
+async def _search(call: Call, rec: str | None) -> Page[Hit]:
+    query: SearchQuery = call.query
+    expression = parse(query.q)
+
+    def read() -> Page[Hit]:
+        return call.services.store.search(
+            expression,
+            rec=rec,
+            cursor=query.cursor,
+            limit=query.limit,
+            visible_to=call.visible_to,
+        )
+
+    return await anyio.to_thread.run_sync(read)
+
+
+async def search_all(call: Call) -> Response:
+    """GET /search."""
+    page = await _search(call, None)
+    return json_response(Page([_recording_hit(hit) for hit in page.items], page.cursor))
+
+
+async def search_recording(call: Call) -> Response:
+    """GET /recordings/{rec}/search."""
+    page = await _search(call, call.recording.rec)
+    return json_response(Page([_line_hit(hit) for hit in page.items], page.cursor))

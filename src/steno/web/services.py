@@ -1,0 +1,47 @@
+"""What the server's parts are; handed to every handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from steno.config import ServerConfig
+from steno.metrics import Metrics
+from steno.store.accounts import Accounts
+from steno.store.hosts import HostRegistry
+from steno.store.protocol import Store
+from steno.store.viewings import Attempts, Viewings
+from steno.web.changes import ChangeHub
+from steno.web.passwords import PasswordChecker
+from steno.web.streams import Streams
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything that answers a request.
+
+    Attributes:
+        config: How the server is set up.
+        store: Where the recordings are.
+        accounts: Who may sign in.
+        hosts: Which hosts deliver.
+        viewings: Who looked at what.
+        attempts: Who tried to sign in.
+        passwords: Checks passwords.
+        streams: The open event streams.
+        changes: Tells the streams what changed in the store.
+        metrics: What is counted.
+        static: The built front end.
+    """
+
+    config: ServerConfig
+    store: Store
+    accounts: Accounts
+    hosts: HostRegistry
+    viewings: Viewings
+    attempts: Attempts
+    passwords: PasswordChecker
+    streams: Streams
+    changes: ChangeHub
+    metrics: Metrics
+    static: Path
