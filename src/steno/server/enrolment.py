@@ -8,11 +8,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from steno.delivery.fingerprint import fingerprint
 from steno.delivery.wire import CA_PATH, ENROL_PATH
 from steno.errors import StenoError
 from steno.server.bodies import read_body
 from steno.server.certificates import Authority
 from steno.server.problems import problem, problem_of
+from steno.store.accounts_file import AccountsFile
 from steno.store.hosts import HostRegistry
 
 _BODY_LIMIT_BYTES = 65536
@@ -32,6 +34,11 @@ class EnrolmentAnswer(msgspec.Struct, frozen=True):
     token: str
     certificate: str | None
     ca: str | None
+
+
+def open_registry(file: AccountsFile, authority: Authority | None) -> HostRegistry:
+    """Return the hosts in `file`; the codes that they make name `authority`."""
+    return HostRegistry(file, ca_fingerprint=fingerprint(authority.pem) if authority else "")
 
 
 def enrolment_routes(registry: HostRegistry, authority: Authority | None) -> list[Route]:

@@ -1,0 +1,219 @@
+"""`steno deliver`: empty the spool."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from steno.delivery.opening import open_transports
+from steno.delivery.places import default_places
+from steno.delivery.protocol import Standing
+from steno.delivery.recovery import Recovery
+from steno.delivery.spool import Spool, SpoolEntry
+from steno.delivery.transport import HttpTransport
+from steno.delivery.uploader import Events, Outcome, Uploader
+from steno.errors import StenoError, UnreachableError
+
+_WATCH_S = 0.5
+_PATIENCE_S = 60.0
+
+
+@click.command("deliver")
+@click.option(
+    "--spool",
+    "spool_directory",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="What to deliver [default: /var/lib/steno/spool for root, else"
+    " ~/.local/state/steno/spool].",
+)
+@click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="URL",
+    help="Where to [default: the servers this host is enrolled with]; repeatable, tried in turn.",
+)
+@click.option(
+    "--host-directory",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="Where this host's credentials are kept.",
+)
+@click.option("--follow", is_flag=True, help="Go on delivering until SIGTERM or Ctrl-C.")
+@click.option("--json", "as_json", is_flag=True, help="Say what came of it as one JSON object.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+def command(
+    spool_directory: Path | None,
+    servers: tuple[str, ...],
+    host_directory: Path | None,
+    follow: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Deliver the recordings that wait in the spool, and say what came of it.
+
+    Recordings whose recorder is gone are closed first. Those still being written are delivered
+    as far as they are. May be interrupted and run again at any time.
+    """
+    places = default_places(os.environ, os.geteuid())
+    spool = Spool(spool_directory or places.spool)
+    transports = open_transports(host_directory or places.host, servers)
+    try:
+        if follow:
+            _follow(spool, transports)
+        else:
+            _empty(spool, transports, as_json=as_json, is_quiet=quiet)
+    finally:
+        for transport in transports:
+            transport.close()
+
+
+class _Shown(Events):
+    """Shows what an uploader does, on standard error; a bar only where that is a terminal."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._task = progress.add_task("delivering", total=0)
+        self._sizes: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self.delivered_bytes = 0
+
+    def found(self, entry: SpoolEntry) -> None:
+        self._sizes[entry.rec] = entry.size_bytes
+        self._done.setdefault(entry.rec, entry.delivered_bytes)
+        self._draw()
+
+    def moved(self, rec: str, standing: Standing) -> None:
+        self.delivered_bytes += max(0, standing.delivered_bytes - self._done.get(rec, 0))
+        self._done[rec] = standing.delivered_bytes
+        self._draw()
+
+    def recovered(self, recovery: Recovery) -> None:
+        if recovery.kept_as:
+            text = (
+                f"had no whole line; its {recovery.cut_bytes} bytes are kept in {recovery.kept_as}"
+            )
+        elif recovery.cut_bytes:
+            text = (
+                f"was left open; {recovery.cut_bytes} torn bytes were cut off, and that noted in it"
+            )
+        else:
+            text = "was left open; that is noted in it"
+        self._say(f"recording {recovery.rec} {text}")
+
+    def failed(self, server: str, error: StenoError) -> None:
+        self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        self._progress.console.print(f"steno: {text}", soft_wrap=True)
+
+    def _draw(self) -> None:
+        done_bytes, total_bytes = sum(self._done.values()), sum(self._sizes.values())
+        self._progress.update(self._task, completed=done_bytes, total=total_bytes)
+
+
+def _make_progress(*, is_shown: bool) -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True, markup=False, highlight=False),
+        disable=not is_shown,
+        transient=True,
+    )
+
+
+def _empty(
+    spool: Spool, transports: Sequence[HttpTransport], *, as_json: bool, is_quiet: bool
+) -> None:
+    progress = _make_progress(is_shown=not is_quiet and sys.stderr.isatty())
+    with progress:
+        shown = _Shown(progress)
+        outcome = Uploader(spool, transports, events=shown).run()
+        if outcome is None:
+            outcome = _watch(spool, shown)
+    _tell(outcome, shown.delivered_bytes, as_json=as_json)
+    for error in list(outcome.failed.values())[1:]:
+        click.echo(f"steno: {error}", err=True)
+    for error in outcome.failed.values():
+        raise error
+
+
+def _watch(spool: Spool, shown: _Shown) -> Outcome:
+    """Show what the process that holds the spool's delivery lock gets done."""
+    shown.failed("", StenoError("another process is delivering this spool; watching it"))
+    first = {entry.rec for entry in spool.entries() if not entry.is_delivered}
+    before: list[SpoolEntry] = []
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        entries = [entry for entry in spool.entries() if not entry.is_delivered]
+        for entry in entries:
+            shown.found(entry)
+        if not any(entry.is_finished for entry in entries):
+            growing = tuple(entry.rec for entry in entries)
+            return Outcome(tuple(sorted(first - set(growing))), growing, {})
+        if entries != before:
+            before, until_s = entries, time.monotonic() + _PATIENCE_S
+        elif time.monotonic() > until_s:
+            raise UnreachableError("the process that delivers this spool gets nothing through")
+        time.sleep(_WATCH_S)
+
+
+def _tell(outcome: Outcome, delivered_bytes: int, *, as_json: bool) -> None:
+    if as_json:
+        facts = {
+            "delivered": list(outcome.delivered),
+            "growing": list(outcome.growing),
+            "failed": {rec: str(error) for rec, error in outcome.failed.items()},
+            "bytes": delivered_bytes,
+        }
+        click.echo(json.dumps(facts))
+        return
+    count = len(outcome.delivered)
+    text = f"delivered {count} recording{'' if count == 1 else 's'} ({decimal(delivered_bytes)})"
+    if outcome.growing:
+        text += f"; {len(outcome.growing)} still being written, delivered so far"
+    if outcome.failed:
+        text += f"; {len(outcome.failed)} not delivered"
+    click.echo(text)
+
+
+class _Logged(Events):
+    """Says only what went wrong and what was closed: for a journal."""
+
+    def recovered(self, recovery: Recovery) -> None:
+        click.echo(f"steno: closed {recovery.rec}, {recovery.cut_bytes} bytes cut off", err=True)
+
+    def failed(self, server: str, error: StenoError) -> None:
+        click.echo(f"steno: {error}", err=True)
+
+
+def _follow(spool: Spool, transports: Sequence[HttpTransport]) -> None:
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    uploader = Uploader(spool, transports, events=_Logged())
+    uploader.start()
+    ended.wait()
+    uploader.stop()

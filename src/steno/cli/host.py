@@ -1,0 +1,20 @@
+"""`steno host`: enrolling hosts, on the host (enrol, status) and on the server (the rest)."""
+
+from __future__ import annotations
+
+import click
+
+from steno.cli.lazy import LazyGroup
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "enrol": ("host_enrolment:enrol_command", "On a host: enrol it with a server."),
+    "status": ("host_enrolment:status_command", "On a host: show how it is enrolled."),
+    "code": ("host_accounts:code_command", "On the server: make a one-time code."),
+    "list": ("host_accounts:list_command", "On the server: list the hosts."),
+    "revoke": ("host_accounts:revoke_command", "On the server: refuse a host from now on."),
+}
+
+
+@click.group("host", cls=LazyGroup, table=_COMMANDS)
+def command() -> None:
+    """Enrol hosts with a server; list and revoke them."""

@@ -1,0 +1,31 @@
+"""The way to the servers that this host is enrolled with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from steno.delivery.credentials import client_context, load
+from steno.delivery.transport import TIMEOUT_S, HttpTransport
+
+
+def open_transports(
+    directory: Path, servers: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S
+) -> list[HttpTransport]:
+    """Return a transport for each server, in the order in which they are to be tried.
+
+    Args:
+        directory: Where the host's credentials are.
+        servers: Addresses to use in place of those the host is enrolled with.
+        timeout_s: How long to wait for a server at any one point.
+
+    Raises:
+        ConfigError: The host is not enrolled, or its credentials are damaged.
+        UsageError: An address cannot be a server's.
+    """
+    credentials = load(directory)
+    context = client_context(credentials, directory)
+    return [
+        HttpTransport(url, context, credentials.token, timeout_s=timeout_s)
+        for url in servers or credentials.servers
+    ]
