@@ -23,12 +23,11 @@ from steno.config import ServerConfig
 from steno.errors import AddressInUseError, ConfigError, UsageError
 from steno.metrics import Metrics
 from steno.server.certificates import Authority, CertificateFiles
-from steno.server.enrolment import enrolment_routes
+from steno.server.enrolment import enrolment_routes, open_registry
 from steno.server.indexer import Indexer
 from steno.server.ingest import Ingest
 from steno.server.tls_protocol import tls_options
 from steno.store.accounts_file import AccountsFile
-from steno.store.hosts import HostRegistry
 from steno.store.opening import open_store
 from steno.store.protocol import Store
 from steno.web.app import make_app, make_services
@@ -156,7 +155,7 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
         accounts_file = AccountsFile(config.accounts_path)
         stack.callback(accounts_file.close)
         authority = Authority.load(CertificateFiles(config.ca_directory))
-        registry = HostRegistry(accounts_file)
+        registry = open_registry(accounts_file, authority)
         indexer = Indexer(store, metrics=metrics)
         indexer.start()
         stack.callback(indexer.stop)
