@@ -1,4 +1,4 @@
 /** Registers `<steno-player>`; this is the entry point of player.js. */
-class StenoPlayer extends HTMLElement {}
+import { StenoPlayer } from "./element.ts";
 
 if (!customElements.get("steno-player")) customElements.define("steno-player", StenoPlayer);

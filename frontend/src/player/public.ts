@@ -51,6 +51,8 @@ export interface RecordingDamage {
   offset_bytes: number;
   length_bytes: number;
   reason: string;
+  /** When: the last readable message's instant. */
+  at_us?: number;
 }
 
 /** A whole recording in one object, for pages without a server. */
@@ -92,7 +94,7 @@ export interface StenoPlayerElement extends HTMLElement {
   readonly live: boolean;
   /** 1/16 to 16. */
   speed: number;
-  /** The longest pause, in seconds of playing time; Infinity plays pauses in full. */
+  /** The longest pause, in seconds of the recording; Infinity plays pauses in full. */
   idleLimit: number;
   play(): Promise<void>;
   pause(): void;

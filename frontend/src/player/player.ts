@@ -1,0 +1,285 @@
+/** The player: joins a source, the playback and the views. One for each recording shown. */
+import { perform } from "./actions.ts";
+import { type Action, actionOf } from "./keys.ts";
+import { LiveFollower } from "./live.ts";
+import { commandMarks, damageMark, noteMark, typedText } from "./marks.ts";
+import { Playback } from "./playback.ts";
+import type { SegmentEvent, SegmentIndex } from "./public.ts";
+import { SearchSession } from "./searchsession.ts";
+import { type Details, type RecordingSource, SourceError } from "./source.ts";
+import { type Mark, neighbour } from "./timeline.ts";
+import type { View } from "./view.ts";
+
+/** What the element tells the page. */
+export interface PlayerEvents {
+  ready(duration: number): void;
+  time(time: number, duration: number): void;
+  state(playing: boolean, live: boolean): void;
+  error(message: string, status: number | undefined): void;
+}
+
+export interface PlayerOptions {
+  /** Start here; null: at the begin, or live when the recording is. */
+  at: number | null;
+  speed: number;
+  idleLimit: number;
+  autoplay: boolean;
+  /** Makes the address that shows an instant; null when there is none. */
+  link: ((time: number) => string) | null;
+}
+
+const TYPED_LENGTH = 60;
+
+const TICKER = {
+  now: () => performance.now() / 1000,
+  frame: (callback: () => void) => {
+    const id = requestAnimationFrame(callback);
+    return () => cancelAnimationFrame(id);
+  },
+};
+
+export class Player {
+  readonly playback: Playback;
+  readonly search: SearchSession;
+  private readonly live: LiveFollower;
+  private index: SegmentIndex | null = null;
+  private details: Details | null = null;
+  private marks: Mark[] = [];
+  private isDrawing = false;
+  private isClosed = false;
+  private wanted: number | null = null;
+  private typed = "";
+  private told = { playing: false, live: false, at: 0 };
+
+  constructor(
+    private readonly source: RecordingSource,
+    private readonly view: View,
+    private readonly events: PlayerEvents,
+    private readonly options: PlayerOptions,
+  ) {
+    this.playback = new Playback((n, signal) => source.segment(n, signal), TICKER, {
+      screen: () => this.drawSoon(),
+      state: () => this.showState(),
+      played: (played) => this.showTyped(played),
+      failed: (error) => this.fail(error),
+    });
+    this.playback.speed = options.speed;
+    this.playback.idleLimit = options.idleLimit;
+    this.search = new SearchSession(source, view.searchBar, {
+      goTo: (time) => this.seek(time),
+      changed: () => this.showHits(),
+    });
+    this.live = new LiveFollower(source, this.playback, {
+      connection: (state) => view.status.setLive(state),
+      reload: (isLive) => this.reload(isLive),
+    });
+  }
+
+  /** Load and show the first instant. */
+  async open(): Promise<void> {
+    try {
+      await this.load();
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  close(): void {
+    this.isClosed = true;
+    this.live.stop();
+    this.search.stop();
+    this.playback.close();
+  }
+
+  async seek(time: number): Promise<void> {
+    this.showTypedText("");
+    await this.playback.seek(time);
+    this.draw();
+  }
+
+  /** Seek while a slider is dragged: the newest wish, once the one before is on the screen. */
+  async seekSoon(time: number): Promise<void> {
+    const isBusy = this.wanted !== null;
+    this.wanted = time;
+    if (isBusy) return;
+    while (this.wanted !== null) {
+      const next: number = this.wanted;
+      await this.seek(next);
+      if (this.wanted === next) this.wanted = null;
+    }
+  }
+
+  async step(): Promise<void> {
+    await this.playback.step();
+    this.draw();
+  }
+
+  async stepBack(): Promise<void> {
+    await this.playback.stepBack();
+    this.draw();
+  }
+
+  async follow(): Promise<void> {
+    await this.playback.follow();
+    this.draw();
+  }
+
+  /** Act on a key; tells whether it was ours. */
+  press(event: KeyboardEvent): boolean {
+    const action = actionOf(event);
+    if (!action) return false;
+    if (action.do === "close") return this.view.closeTopmost();
+    this.act(action);
+    return true;
+  }
+
+  act(action: Action): void {
+    perform(action, this, this.view);
+  }
+
+  /** Play pauses in full, or at most so long. */
+  setIdleLimit(seconds: number): void {
+    this.playback.idleLimit = seconds;
+    this.showState();
+  }
+
+  /** The screen's text, without a recording's reordering characters. */
+  screenText(): string {
+    return this.playback.emulator?.text() ?? "";
+  }
+
+  /** Copy the address that shows this instant. */
+  copyLink(): void {
+    const address = this.options.link?.(this.playback.time);
+    if (address) void this.view.copy(address, "the link to this instant");
+  }
+
+  /** Go to the command after (1) or before (-1) this instant. */
+  goToMark(by: 1 | -1): void {
+    const commands = this.marks.filter((mark) => mark.kind === "command");
+    const slack = this.playback.isPlaying ? 0.5 * this.playback.speed : 0.001;
+    const mark = neighbour(commands, this.playback.time, by, slack);
+    if (mark) void this.seek(mark.at).then(() => this.view.status.say(mark.label));
+    else this.view.status.say(by > 0 ? "no command after this" : "no command before this");
+  }
+
+  private async load(): Promise<void> {
+    const detailed = this.source.details();
+    detailed.catch(() => undefined);
+    const index = await this.source.index();
+    if (this.isClosed) return;
+    this.take(index, false);
+    await this.seek(this.options.at ?? 0);
+    this.events.ready(index.duration);
+    const details = await detailed;
+    if (this.isClosed) return;
+    this.takeDetails(details);
+    if (details.isLive && this.source.live) await this.goLive();
+    else if (this.options.autoplay) this.playback.play();
+  }
+
+  private async goLive(): Promise<void> {
+    await this.reload(true);
+    if (this.options.at === null) await this.follow();
+    else if (this.options.autoplay) this.playback.play();
+  }
+
+  /** Take the index anew: a live recording has grown or ended. */
+  private async reload(isLive: boolean): Promise<void> {
+    const wasFollowing = this.playback.isFollowing;
+    const index = await this.source.index();
+    if (this.isClosed) return;
+    this.take(index, isLive);
+    if (isLive) this.live.start(index.duration);
+    else this.takeDetails(await this.source.details());
+    if (wasFollowing && isLive) await this.follow();
+    else await this.seek(wasFollowing ? index.duration : this.playback.time);
+  }
+
+  private take(index: SegmentIndex, isLive: boolean): void {
+    this.index = index;
+    this.playback.open(index, isLive);
+    this.showMarks();
+  }
+
+  private takeDetails(details: Details): void {
+    this.details = details;
+    this.view.status.setVerification(details.verification);
+    this.view.controls.setDownloads(this.source.downloads());
+    this.view.timeline.setActivity(details.activity, this.playback.duration);
+    this.showMarks();
+  }
+
+  private showMarks(): void {
+    if (!this.index) return;
+    this.marks = [
+      ...commandMarks(this.index),
+      ...(this.details?.notes ?? []).map(noteMark),
+      ...(this.details?.damages ?? []).map(damageMark),
+    ].sort((a, b) => a.at - b.at);
+    this.view.marksPanel.setMarks(this.marks);
+    this.view.controls.hasMarks = this.marks.length > 0;
+    this.showHits();
+  }
+
+  private showHits(): void {
+    this.view.timeline.setMarks([...this.marks, ...this.search.marks]);
+    this.view.screen.highlight(this.search.terms);
+  }
+
+  private showTyped(events: readonly SegmentEvent[]): void {
+    const keys = events.filter((event) => event[1] === "i").map((event) => typedText(event[2]));
+    if (keys.length > 0) this.showTypedText((this.typed + keys.join("")).slice(-TYPED_LENGTH));
+  }
+
+  private showTypedText(text: string): void {
+    this.typed = text;
+    this.view.showTyped(text);
+  }
+
+  private drawSoon(): void {
+    if (this.isDrawing) return;
+    this.isDrawing = true;
+    requestAnimationFrame(() => this.draw());
+  }
+
+  private draw(): void {
+    this.isDrawing = false;
+    const { emulator } = this.playback;
+    if (!emulator || this.isClosed) return;
+    this.view.screen.draw(emulator.read(), emulator.columns);
+    this.view.status.setSize(emulator.columns, emulator.rows);
+  }
+
+  private showState(): void {
+    const { playback } = this;
+    const isLive = this.live?.isOn ?? false;
+    this.view.timeline.setTime(playback.time, playback.duration);
+    this.view.controls.show({
+      time: playback.time,
+      duration: playback.duration,
+      isPlaying: playback.isPlaying,
+      isBuffering: playback.isBuffering,
+      isLive,
+      isFollowing: playback.isFollowing,
+      speed: playback.speed,
+      idleLimit: playback.idleLimit,
+    });
+    this.tell(playback.isPlaying, isLive && playback.isFollowing);
+  }
+
+  private tell(playing: boolean, live: boolean): void {
+    const now = performance.now();
+    if (playing !== this.told.playing || live !== this.told.live) this.events.state(playing, live);
+    else if (playing && now - this.told.at < 250) return;
+    this.told = { playing, live, at: now };
+    this.events.time(this.playback.time, this.playback.duration);
+  }
+
+  private fail(error: unknown): void {
+    if (this.isClosed) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.view.status.fail(message);
+    this.events.error(message, error instanceof SourceError ? error.status : undefined);
+  }
+}

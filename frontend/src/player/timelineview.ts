@@ -1,0 +1,156 @@
+/** The timeline: a slider over the activity's graph, with marks. */
+import { make, makeSvg, setText } from "./dom.ts";
+import { formatTime } from "./format.ts";
+import {
+  type Activity,
+  barsOf,
+  barsPath,
+  fractionOf,
+  groupMarks,
+  type Mark,
+  type MarkKind,
+  ticksOf,
+} from "./timeline.ts";
+
+const BARS = 240;
+const MARK_GAP_PX = 4;
+/** How near the pointer must be for a mark to show its label. */
+const NEAR_PX = 6;
+const KINDS: readonly MarkKind[] = ["command", "note", "damage", "hit"];
+
+export class TimelineView {
+  readonly element: HTMLElement;
+  private readonly graph = makeSvg(
+    `0 0 ${BARS} 1`,
+    { class: "graph", preserveAspectRatio: "none" },
+    "",
+  );
+  private readonly played = make("div", { class: "played" });
+  private readonly head = make("div", { class: "head" });
+  private readonly marks = make("div", { class: "marks" });
+  private readonly ticks = make("div", { class: "ticks", "aria-hidden": "true" });
+  private readonly tip = make("div", { class: "tip", hidden: true });
+  private readonly slider: HTMLElement;
+  private duration = 0;
+  private shown: Mark[] = [];
+  private readonly observer = new ResizeObserver(() => this.layOut());
+
+  /** @param onSeek The person wants this instant; called often while dragging. */
+  constructor(private readonly onSeek: (time: number) => void) {
+    this.slider = make(
+      "div",
+      {
+        class: "slider",
+        role: "slider",
+        tabindex: "0",
+        "aria-label": "Instant",
+        "aria-valuemin": "0",
+        "aria-orientation": "horizontal",
+      },
+      this.graph,
+      this.played,
+      this.marks,
+      this.head,
+      this.tip,
+    );
+    this.element = make("div", { class: "timeline" }, this.slider, this.ticks);
+    this.listen();
+  }
+
+  connect(): void {
+    this.observer.observe(this.slider);
+  }
+
+  disconnect(): void {
+    this.observer.disconnect();
+  }
+
+  setTime(time: number, duration: number): void {
+    if (duration !== this.duration) {
+      this.duration = duration;
+      this.layOut();
+    }
+    const percent = `${(fractionOf(time, duration) * 100).toFixed(3)}%`;
+    this.played.style.width = percent;
+    this.head.style.left = percent;
+    this.slider.setAttribute("aria-valuemax", duration.toFixed(1));
+    this.slider.setAttribute("aria-valuenow", time.toFixed(1));
+    const text = `${formatTime(time, true)} of ${formatTime(duration)}`;
+    this.slider.setAttribute("aria-valuetext", text);
+  }
+
+  setActivity(activity: Activity, duration: number): void {
+    const path = this.graph.querySelector("path");
+    path?.setAttribute("d", barsPath(barsOf(activity, duration, BARS)));
+  }
+
+  setMarks(marks: readonly Mark[]): void {
+    this.shown = [...marks];
+    this.layOut();
+  }
+
+  private layOut(): void {
+    const width = this.slider.clientWidth || 600;
+    const drawn = KINDS.flatMap((kind) => {
+      const ofKind = this.shown.filter((mark) => mark.kind === kind);
+      return groupMarks(ofKind, this.duration, MARK_GAP_PX / width).map((group) => {
+        const mark = make("i", { class: `mark ${kind}` });
+        mark.style.left = `${(group.fraction * 100).toFixed(3)}%`;
+        return mark;
+      });
+    });
+    this.marks.replaceChildren(...drawn);
+    const ticks = ticksOf(this.duration, Math.max(2, Math.floor(width / 90))).map((at) => {
+      const tick = make("span", {}, formatTime(at));
+      tick.style.left = `${(fractionOf(at, this.duration) * 100).toFixed(3)}%`;
+      return tick;
+    });
+    this.ticks.replaceChildren(...ticks);
+  }
+
+  private listen(): void {
+    const { slider } = this;
+    slider.addEventListener("pointerdown", (event) => {
+      if (event.button !== 0) return;
+      slider.setPointerCapture(event.pointerId);
+      this.onSeek(this.timeAt(event));
+    });
+    slider.addEventListener("pointermove", (event) => {
+      if (slider.hasPointerCapture(event.pointerId)) this.onSeek(this.timeAt(event));
+      this.showTip(event);
+    });
+    slider.addEventListener("pointerleave", () => {
+      this.tip.hidden = true;
+    });
+  }
+
+  private timeAt(event: PointerEvent): number {
+    const box = this.slider.getBoundingClientRect();
+    const fraction = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    const near = this.nearest(fraction, box.width);
+    return near ? near.at : fraction * this.duration;
+  }
+
+  private nearest(fraction: number, width: number): Mark | null {
+    const reach = (NEAR_PX / width) * this.duration;
+    const at = fraction * this.duration;
+    let best: Mark | null = null;
+    for (const mark of this.shown) {
+      const distance = Math.abs(mark.at - at);
+      if (distance <= reach && (!best || distance < Math.abs(best.at - at))) best = mark;
+    }
+    return best;
+  }
+
+  private showTip(event: PointerEvent): void {
+    const box = this.slider.getBoundingClientRect();
+    const fraction = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
+    const mark = this.nearest(fraction, box.width);
+    const time = formatTime(mark ? mark.at : fraction * this.duration, true);
+    setText(this.tip, mark ? `${time}  ${mark.label.slice(0, 80)}` : time);
+    this.tip.hidden = false;
+    const half = this.tip.offsetWidth / 2;
+    const centre = Math.min(box.width - half, Math.max(half, fraction * box.width));
+    this.tip.style.left = `${centre}px`;
+  }
+}
