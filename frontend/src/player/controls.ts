@@ -35,7 +35,7 @@ function choice(
 }
 
 function idleText(seconds: number): string {
-  return Number.isFinite(seconds) ? `pauses ≤ ${seconds} s` : "pauses in full";
+  return Number.isFinite(seconds) ? `pauses ≤ ${seconds} s` : "all pauses";
 }
 
 /** Choose `value`, adding it first when it is none of the usual ones. */
@@ -99,7 +99,7 @@ export class Controls {
       make("span", { class: "spring" }),
       this.speed,
       this.idle,
-      make("span", { class: "spring" }),
+      make("span", { class: "spring row-break" }),
       this.commandsButton,
       button("search", "Search", "/", { do: "search" }),
       button("copy", "Copy the screen's text", "c", { do: "copy" }),

@@ -33,6 +33,8 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   private player: Player | null = null;
   private inline: RecordingData | null = null;
   private isStartPending = false;
+  /** Sought before there was a player. */
+  private wantedAt: number | null = null;
 
   constructor() {
     super();
@@ -126,7 +128,8 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   }
 
   async seek(time: number): Promise<void> {
-    await this.player?.seek(time);
+    if (this.player) await this.player.seek(time);
+    else this.wantedAt = time;
   }
 
   async step(): Promise<void> {
@@ -139,7 +142,7 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
 
   async find(query: string): Promise<number> {
     this.view.searchBar.setQuery(query);
-    return (await this.player?.search.find(query, this.currentTime)) ?? 0;
+    return (await this.player?.find(query)) ?? 0;
   }
 
   screenText(): string {
@@ -225,7 +228,8 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   private options(): PlayerOptions {
     const isLinkable = this.hasAttribute("linkable");
     const at = this.getAttribute("at") ?? (isLinkable ? instantInAddress() : null);
-    const seconds = at === null || at === "" ? Number.NaN : Number(at);
+    const seconds = this.wantedAt ?? (at === null || at === "" ? Number.NaN : Number(at));
+    this.wantedAt = null;
     return {
       at: Number.isFinite(seconds) ? seconds : null,
       speed: this.speed,

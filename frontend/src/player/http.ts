@@ -121,9 +121,8 @@ export class HttpSource implements RecordingSource {
     );
   }
 
-  live = (after: number, listener: LiveListener): (() => void) => {
-    const from_us = Math.floor(after * 1e6);
-    const events = new EventSource(`${this.base}/live?from_us=${from_us}`);
+  live = (last: Segment, listener: LiveListener): (() => void) => {
+    const events = new EventSource(`${this.base}/live?after_bytes=${last.upto_bytes ?? 0}`);
     events.addEventListener("open", () => listener.connection(true));
     events.addEventListener("error", () => listener.connection(false));
     events.addEventListener("pieces", (event: MessageEvent<string>) => {

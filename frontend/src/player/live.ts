@@ -1,9 +1,10 @@
 /** Follows a recording while it is being made. */
 import type { Playback } from "./playback.ts";
+import type { Segment } from "./public.ts";
 import type { RecordingSource } from "./source.ts";
 
 /** After so many live characters a newer index is taken: its keyframes make seeking quick again. */
-const MAX_TAIL_LENGTH = 1_000_000;
+const MAX_LIVE_LENGTH = 1_000_000;
 
 export interface LiveFollowerListener {
   connection(state: "up" | "lost" | null): void;
@@ -24,15 +25,15 @@ export class LiveFollower {
     return this.cancel !== null;
   }
 
-  /** Listen from `after` seconds on: the duration of the index that the playback has. */
-  start(after: number): void {
+  /** Listen from the end of `last` on: the growing segment that the playback has. */
+  start(last: Segment): void {
     this.stop();
     const listen = this.source.live;
     if (!listen) return;
-    this.cancel = listen(after, {
+    this.cancel = listen(last, {
       pieces: (events, duration) => {
         this.playback.append(events, duration);
-        if (this.playback.tailLength > MAX_TAIL_LENGTH) this.reload(true);
+        if (this.playback.liveLength > MAX_LIVE_LENGTH) this.reload(true);
       },
       end: () => this.reload(false),
       connection: (isUp) => this.listener.connection(isUp ? "up" : "lost"),

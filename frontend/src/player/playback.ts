@@ -47,10 +47,9 @@ export class Playback {
   private rate = 1;
   private starts: number[] = [];
   private length = 0;
-  private isGrowing = false;
-  /** Events that came live, after `index.duration`, which belong to the last segment. */
-  private tail: SegmentEvent[] = [];
-  private tailAfter = 0;
+  /** The last segment of a live recording, which grows; null when it is not live. */
+  private growing: Segment | null = null;
+  private grownBy = 0;
   private readonly cache: SegmentCache;
   /** Where the emulator stands; null while that is changing. */
   private position: Position | null = null;
@@ -65,9 +64,7 @@ export class Playback {
     private readonly ticker: Ticker,
     private readonly listener: PlaybackListener,
   ) {
-    this.cache = new SegmentCache(async (number, signal) =>
-      this.withTail(number, await load(number, signal)),
-    );
+    this.cache = new SegmentCache(load);
   }
 
   get duration(): number {
@@ -83,16 +80,18 @@ export class Playback {
     this.listener.state();
   }
 
-  /** Take the recording's index; for a live one also later, when it has grown. */
-  open(index: SegmentIndex, isLive: boolean): void {
-    const last = this.starts.length - 1;
-    if (last >= 0) this.cache.forget(last);
+  /**
+   * Take the recording's index; for a live one also later, when it has grown.
+   *
+   * @param growing A live recording's last segment, which `append` makes longer.
+   */
+  open(index: SegmentIndex, growing: Segment | null): void {
+    this.cache.forget(this.starts.length - 1);
     this.starts = index.segments.map((segment) => segment.start);
-    this.length = index.duration;
-    this.tail = [];
-    this.tailAfter = index.duration;
-    this.isGrowing = isLive;
-    if (!isLive) this.isFollowing = false;
+    this.growing = growing;
+    this.grownBy = 0;
+    this.length = Math.max(index.duration, growing?.events.at(-1)?.[0] ?? 0);
+    if (!growing) this.isFollowing = false;
     this.position = null;
     this.listener.state();
     if (this.isPlaying) this.start();
@@ -101,7 +100,7 @@ export class Playback {
   play(): void {
     if (this.isPlaying || this.starts.length === 0) return;
     this.isPlaying = true;
-    if (!this.isGrowing && this.time >= this.length) void this.seek(0);
+    if (!this.growing && this.time >= this.length) void this.seek(0);
     else this.start();
     this.listener.state();
   }
@@ -122,7 +121,7 @@ export class Playback {
 
   /** Go to the end of a live recording and stay there. */
   async follow(): Promise<void> {
-    if (!this.isGrowing) return;
+    if (!this.growing) return;
     this.isFollowing = true;
     this.isPlaying = true;
     await this.go(this.length);
@@ -144,17 +143,17 @@ export class Playback {
 
   /** What a live recording sent: events after all that are known, and the new duration. */
   append(events: readonly SegmentEvent[], duration: number): void {
-    const fresh = events.filter((event) => event[0] > this.tailAfter);
-    this.tail.push(...fresh);
-    this.cache.peek(this.starts.length - 1)?.events.push(...fresh);
-    this.length = Math.max(this.length, duration, fresh.at(-1)?.[0] ?? 0);
-    if (this.isFollowing) void this.go(this.length).then(() => this.listener.played(fresh));
+    if (!this.growing) return;
+    this.growing.events.push(...events);
+    this.grownBy += events.reduce((sum, event) => sum + event[2].length, 0);
+    this.length = Math.max(this.length, duration, events.at(-1)?.[0] ?? 0);
+    if (this.isFollowing) void this.go(this.length).then(() => this.listener.played(events));
     else this.listener.state();
   }
 
   /** Characters that came live since the index was taken: when many, take a newer index. */
-  get tailLength(): number {
-    return this.tail.reduce((sum, event) => sum + event[2].length, 0);
+  get liveLength(): number {
+    return this.grownBy;
   }
 
   /** Give up everything; the playback cannot be used afterwards. */
@@ -165,10 +164,14 @@ export class Playback {
     this.emulator?.close();
   }
 
-  private withTail(number: number, segment: Segment): Segment {
-    if (number !== this.starts.length - 1 || !this.isGrowing) return segment;
-    const known = segment.events.filter((event) => event[0] <= this.tailAfter);
-    return { snapshot: segment.snapshot, events: [...known, ...this.tail] };
+  private peek(number: number): Segment | null {
+    const isGrowing = this.growing !== null && number === this.starts.length - 1;
+    return isGrowing ? this.growing : this.cache.peek(number);
+  }
+
+  private get(number: number): Promise<Segment> {
+    const growing = number === this.starts.length - 1 ? this.growing : null;
+    return growing ? Promise.resolve(growing) : this.cache.get(number);
   }
 
   private stop(): void {
@@ -243,16 +246,16 @@ export class Playback {
 
   /** The segment, or null when a newer wish took over while it was fetched. */
   private async load(turn: number, number: number): Promise<Segment | null> {
-    const here = this.cache.peek(number);
-    if (!here) this.setBuffering(true);
-    const segment = await this.cache.get(number);
+    if (!this.peek(number)) this.setBuffering(true);
+    const segment = await this.get(number);
     if (turn !== this.turn) return null;
     this.setBuffering(false);
     return segment;
   }
 
   private prefetch(number: number): void {
-    if (number + 1 < this.starts.length) this.cache.prefetch(number + 1);
+    const next = number + 1;
+    if (next < this.starts.length && !this.peek(next)) this.cache.prefetch(next);
   }
 
   private show(emulator: Emulator): void {
@@ -265,7 +268,7 @@ export class Playback {
     return {
       starts: this.starts,
       duration: this.length,
-      segment: (number) => this.cache.peek(number),
+      segment: (number) => this.peek(number),
     };
   }
 
@@ -298,8 +301,8 @@ export class Playback {
 
   private async goOn(turn: number, status: "playing" | "waiting" | "ended"): Promise<void> {
     if (status === "ended") {
-      this.isFollowing = this.isGrowing;
-      this.isPlaying = this.isGrowing;
+      this.isFollowing = this.growing !== null;
+      this.isPlaying = this.isFollowing;
     } else {
       if (status === "waiting" && this.position) {
         if (!(await this.load(turn, this.position.segment))) return;
@@ -312,7 +315,7 @@ export class Playback {
 
   private async nextEventAt(): Promise<number | null> {
     for (let n = segmentAt(this.starts, this.time); n < this.starts.length; n++) {
-      const segment = await this.cache.get(n);
+      const segment = await this.get(n);
       const event = segment.events[eventsUpTo(segment.events, this.time)];
       if (event) return event[0];
     }
@@ -328,7 +331,7 @@ export class Playback {
 
   private async lastEventBefore(time: number): Promise<number | null> {
     for (let n = segmentAt(this.starts, time); n >= 0; n--) {
-      const { events } = await this.cache.get(n);
+      const { events } = await this.get(n);
       const event = events.findLast((each) => each[0] < time);
       if (event) return event[0];
     }

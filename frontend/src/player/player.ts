@@ -4,7 +4,7 @@ import { type Action, actionOf } from "./keys.ts";
 import { LiveFollower } from "./live.ts";
 import { commandMarks, damageMark, noteMark, typedText } from "./marks.ts";
 import { Playback } from "./playback.ts";
-import type { SegmentEvent, SegmentIndex } from "./public.ts";
+import type { Segment, SegmentEvent, SegmentIndex } from "./public.ts";
 import { SearchSession } from "./searchsession.ts";
 import { type Details, type RecordingSource, SourceError } from "./source.ts";
 import { type Mark, neighbour } from "./timeline.ts";
@@ -47,6 +47,10 @@ export class Player {
   private marks: Mark[] = [];
   private isDrawing = false;
   private isClosed = false;
+  private isOpen = false;
+  private startAt: number | null;
+  private readonly abort = new AbortController();
+  private opened: Promise<void> | null = null;
   private wanted: number | null = null;
   private typed = "";
   private told = { playing: false, live: false, at: 0 };
@@ -63,6 +67,7 @@ export class Player {
       played: (played) => this.showTyped(played),
       failed: (error) => this.fail(error),
     });
+    this.startAt = options.at;
     this.playback.speed = options.speed;
     this.playback.idleLimit = options.idleLimit;
     this.search = new SearchSession(source, view.searchBar, {
@@ -76,22 +81,25 @@ export class Player {
   }
 
   /** Load and show the first instant. */
-  async open(): Promise<void> {
-    try {
-      await this.load();
-    } catch (error) {
-      this.fail(error);
-    }
+  open(): Promise<void> {
+    this.opened ??= this.load().catch((error) => this.fail(error));
+    return this.opened;
   }
 
   close(): void {
     this.isClosed = true;
+    this.abort.abort();
     this.live.stop();
     this.search.stop();
     this.playback.close();
   }
 
+  /** Show the instant `time`; while the recording is still being loaded, start there. */
   async seek(time: number): Promise<void> {
+    if (!this.isOpen) {
+      this.startAt = time;
+      return this.open();
+    }
     this.showTypedText("");
     await this.playback.seek(time);
     this.draw();
@@ -107,6 +115,12 @@ export class Player {
       await this.seek(next);
       if (this.wanted === next) this.wanted = null;
     }
+  }
+
+  /** Search, and go to the first hit from here on; returns the number of hits. */
+  async find(query: string): Promise<number> {
+    await this.open();
+    return this.search.find(query, this.playback.time);
   }
 
   async step(): Promise<void> {
@@ -168,8 +182,10 @@ export class Player {
     detailed.catch(() => undefined);
     const index = await this.source.index();
     if (this.isClosed) return;
-    this.take(index, false);
-    await this.seek(this.options.at ?? 0);
+    this.take(index, null);
+    await this.playback.seek(this.startAt ?? 0);
+    this.draw();
+    this.isOpen = true;
     this.events.ready(index.duration);
     const details = await detailed;
     if (this.isClosed) return;
@@ -180,7 +196,7 @@ export class Player {
 
   private async goLive(): Promise<void> {
     await this.reload(true);
-    if (this.options.at === null) await this.follow();
+    if (this.startAt === null) await this.follow();
     else if (this.options.autoplay) this.playback.play();
   }
 
@@ -188,17 +204,19 @@ export class Player {
   private async reload(isLive: boolean): Promise<void> {
     const wasFollowing = this.playback.isFollowing;
     const index = await this.source.index();
+    const number = index.segments.length - 1;
+    const last = isLive ? await this.source.segment(number, this.abort.signal) : null;
     if (this.isClosed) return;
-    this.take(index, isLive);
-    if (isLive) this.live.start(index.duration);
+    this.take(index, last);
+    if (last) this.live.start(last);
     else this.takeDetails(await this.source.details());
-    if (wasFollowing && isLive) await this.follow();
-    else await this.seek(wasFollowing ? index.duration : this.playback.time);
+    if (wasFollowing && last) await this.follow();
+    else await this.seek(wasFollowing ? this.playback.duration : this.playback.time);
   }
 
-  private take(index: SegmentIndex, isLive: boolean): void {
+  private take(index: SegmentIndex, growing: Segment | null): void {
     this.index = index;
-    this.playback.open(index, isLive);
+    this.playback.open(index, growing);
     this.showMarks();
   }
 

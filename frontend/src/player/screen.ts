@@ -21,6 +21,10 @@ const CLASSES: readonly [flag: number, name: string][] = [
 
 /** Fitting never enlarges further than this. */
 const MAX_FIT = 1.6;
+/** A tall terminal is not made smaller than this; the page scrolls instead. */
+const MIN_FIT = 0.7;
+/** The terminal's part of the window's height; the rest is for the controls. */
+const SHARE_OF_WINDOW = 0.7;
 
 function drawRun(run: Run): HTMLSpanElement {
   const span = make("span", {}, run.text);
@@ -42,7 +46,14 @@ export class ScreenView {
   private readonly highlighter = new Highlighter();
   private columns = 80;
   private isFitting = true;
-  private readonly observer = new ResizeObserver(() => this.fit());
+  private readonly onResize = (): void => this.fit();
+  private roomWidth = 0;
+  private readonly observer = new ResizeObserver(([entry]) => {
+    const width = entry?.contentRect.width ?? 0;
+    if (width === this.roomWidth && !this.element.closest(".is-full")) return;
+    this.roomWidth = width;
+    this.fit();
+  });
 
   constructor() {
     this.element = make(
@@ -55,12 +66,12 @@ export class ScreenView {
   }
 
   connect(): void {
+    window.addEventListener("resize", this.onResize);
     this.observer.observe(this.element);
-    // Fonts may come late; then the cells' size changes.
-    this.observer.observe(this.layer);
   }
 
   disconnect(): void {
+    window.removeEventListener("resize", this.onResize);
     this.observer.disconnect();
     this.highlighter.clear();
   }
@@ -110,17 +121,34 @@ export class ScreenView {
   }
 
   private fit(): void {
-    const width = this.layer.offsetWidth;
-    const height = this.layer.offsetHeight;
-    if (width === 0 || height === 0) return;
+    const { layer, sizer } = this;
+    layer.style.transform = "";
+    layer.style.fontSize = "";
+    if (layer.offsetWidth === 0) return;
+    const scale = this.isFitting ? this.fittingScale() : 1;
+    if (scale !== 1) layer.style.fontSize = `calc(var(--steno-font-size) * ${scale.toFixed(4)})`;
+    this.shrinkFurther();
+    const box = layer.getBoundingClientRect();
+    sizer.style.width = `${Math.ceil(box.width)}px`;
+    sizer.style.height = `${Math.ceil(box.height)}px`;
+  }
+
+  /** How much larger or smaller the text must be: whole in width, and the controls in view. */
+  private fittingScale(): number {
     const room = this.element.getBoundingClientRect();
     const isFull = this.element.closest(".is-full") !== null;
-    const byHeight = isFull ? room.height / height : MAX_FIT;
-    const fitting = Math.min(room.width / width, byHeight, isFull ? 4 : MAX_FIT);
-    const scale = this.isFitting ? fitting : 1;
-    this.layer.style.transform = `scale(${scale})`;
-    this.sizer.style.width = `${Math.floor(width * scale)}px`;
-    this.sizer.style.height = `${Math.ceil(height * scale)}px`;
+    const height = isFull ? room.height : window.innerHeight * SHARE_OF_WINDOW;
+    const byWidth = (room.width - 1) / this.layer.offsetWidth;
+    const byHeight = height / this.layer.offsetHeight;
+    return Math.min(byWidth, Math.max(byHeight, isFull ? 0 : MIN_FIT), isFull ? 4 : MAX_FIT);
+  }
+
+  /** A browser with a smallest font size leaves the text too large: then it is scaled as a whole. */
+  private shrinkFurther(): void {
+    const room = this.element.clientWidth;
+    const width = this.layer.offsetWidth;
+    if (!this.isFitting || width <= room * 1.02) return;
+    this.layer.style.transform = `scale(${(room / width).toFixed(4)})`;
   }
 
   /** What is selected is copied as clean text: no padding, wrapped rows in one line. */

@@ -176,7 +176,7 @@ export class RecordingPage extends PageElement {
       { id: "text", label: `${counted(lines, "line")} of text` },
     ];
     return html`<div class="watch">
-      <steno-player src=${playerSource(rec)} @steno-time=${this.#onTime}></steno-player>
+      <steno-player linkable src=${playerSource(rec)} @steno-time=${this.#onTime}></steno-player>
       <section class="card" aria-label="Moments in it">
         <steno-tabs
           .tabs=${tabs}

@@ -1,0 +1,45 @@
+"""Driving `<steno-player>` from tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+PLAYER = "document.querySelector('steno-player')"
+
+
+def open_player(page: Page, address: str) -> None:
+    """Load a page and wait until its player shows the first instant."""
+    page.goto(address)
+    page.evaluate(
+        f"""() => new Promise((done, failed) => {{
+            const player = {PLAYER};
+            player.addEventListener('steno-error', (e) => failed(new Error(e.detail.message)));
+            if (player.duration > 0) done();
+            player.addEventListener('steno-ready', () => done());
+        }})"""
+    )
+
+
+def ask(page: Page, expression: str) -> Any:  # noqa: ANN401  # whatever JavaScript has
+    """Evaluate `expression` with the player as `p`; promises are waited for."""
+    return page.evaluate(f"async () => {{ const p = {PLAYER}; return {expression}; }}")
+
+
+def drawn_rows(page: Page) -> list[str]:
+    """Return the rows' text as the page draws it, without blank ones at the end."""
+    rows: list[str] = ask(
+        page, "[...p.shadowRoot.querySelectorAll('.row')].map((row) => row.textContent)"
+    )
+    rows = [row.rstrip() for row in rows]
+    while rows and not rows[-1]:
+        rows.pop()
+    return rows
+
+
+def settle(page: Page) -> None:
+    """Wait for two frames: what was drawn soon is drawn."""
+    page.evaluate(
+        "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
