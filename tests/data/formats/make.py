@@ -2,8 +2,8 @@
 
 Usage: unshare --mount --uts python3 make.py [--asciinema3 PATH]   (as root; see README.md)
 
-In the private mount namespace /mnt becomes a file system of its own and /etc/sudoers the golden's, so
-that nothing of it reaches the system; in the private UTS namespace the host is called "vm".
+In the private mount namespace /mnt becomes a file system of its own and /etc/sudoers the golden's,
+so that nothing of it reaches the system; in the private UTS namespace the host is called "vm".
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ ENVIRONMENT = {
     "TERM": "xterm-256color",
     "SHELL": "/bin/sh",
     "LC_ALL": "C.UTF-8",
+    "HOME": "/mnt",
     "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
 }
-SUDOERS = """Defaults log_input, log_output, iolog_dir=/mnt, iolog_file=%{seq}, maxseq=100
+SUDOERS = """Defaults log_input, log_output, iolog_dir=/mnt/log, iolog_file=%{seq}, maxseq=100
 Defaults:games !compress_io
 Defaults passwd_tries=1, !pam_session
 ALL ALL=(ALL:ALL) NOPASSWD: ALL
@@ -46,12 +47,12 @@ def drive(command: list[str], *, directory: str | Path = HERE, wait_s: float = 0
     if pid == 0:
         os.chdir(directory)
         time.sleep(0.1)
-        os.execvpe(command[0], command, ENVIRONMENT)  # noqa: S606  # real programs are the point
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        os.execvpe(command[0], command, ENVIRONMENT)
+    set_window(master, 24, 80)
     started = time.monotonic()
     actions = [
         (wait_s + 0.7, lambda: os.write(master, b"Avery\r")),
-        (wait_s + 1.0, lambda: fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 90, 0, 0))),
+        (wait_s + 1.0, lambda: set_window(master, 30, 90)),
     ]
     while time.monotonic() - started < LIMIT_S:
         ready, _, _ = select.select([master], [], [], 0.02)
@@ -67,14 +68,17 @@ def drive(command: list[str], *, directory: str | Path = HERE, wait_s: float = 0
     os.waitpid(pid, 0)
 
 
+def set_window(master: int, rows: int, columns: int) -> None:
+    """Set the window of the terminal whose master is given."""
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
 def make_typescripts() -> None:
     """Record with util-linux's script: classic, advanced with input, and both in one file."""
     session = " ".join(SESSION)
     drive(["script", "-q", "-c", session, "-T", "classic.timing", "-O", "classic"])
-    drive(
-        ["script", "-q", "-c", session, "-m", "advanced"]
-        + ["-T", "advanced.timing", "-O", "advanced", "-I", "advanced.in"]
-    )
+    advanced = ["script", "-q", "-c", session, "-m", "advanced", "-T", "advanced.timing"]
+    drive([*advanced, "-O", "advanced", "-I", "advanced.in"])
     drive(["script", "-q", "-c", session, "-T", "both.timing", "-B", "both"])
 
 
@@ -88,8 +92,6 @@ def make_casts(asciinema3: str | None) -> None:
 
 def make_sudo_logs() -> None:
     """Record with sudo's I/O log plug-in: compressed and plain, on a terminal and through pipes."""
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", "/mnt"], check=True)
     shutil.copy("session.sh", "/mnt")
     sudoers = Path("/mnt/sudoers")
     sudoers.write_text(SUDOERS)
@@ -106,7 +108,7 @@ def make_sudo_logs() -> None:
             )
         else:
             drive([*command, "session.sh"], directory="/mnt")
-        made = Path("/mnt/00/00", f"{number:02X}")
+        made = Path("/mnt/log/00/00", f"{number:02X}")
         shutil.rmtree(name, ignore_errors=True)
         shutil.copytree(made, name)
         Path(name).chmod(0o755)
@@ -121,6 +123,8 @@ def main() -> None:
     arguments = parser.parse_args()
     os.chdir(HERE)
     socket.sethostname("vm")
+    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "none", "/mnt"], check=True)
     make_typescripts()
     drive(["ttyrec", "-e", " ".join(SESSION), "session.ttyrec"])
     make_casts(arguments.asciinema3)

@@ -1,0 +1,140 @@
+"""Write a recording in any of the formats, and say what was lost."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import msgspec
+
+from steno.errors import UsageError
+from steno.formats import asciicast, tlog_track, ttyrec, typescript_encoder
+from steno.formats.track import Finish, Header, Item
+from steno.model import Damage, Note
+
+_SUFFIXES = {"output": "", "timing": ".timing", "input": ".in"}
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """A format that can be written.
+
+    Attributes:
+        name: Its name in commands and in the API.
+        extension: What a file of it is called.
+        media_type: Its type in HTTP.
+        has_parts: Whether a recording is several files; they travel as one zip archive.
+    """
+
+    name: str
+    extension: str
+    media_type: str
+    has_parts: bool = False
+
+
+KINDS = {
+    kind.name: kind
+    for kind in (
+        Kind("tlog", ".jsonl", "application/x-ndjson"),
+        Kind("asciicast-v2", ".cast", "application/x-asciicast"),
+        Kind("asciicast-v3", ".cast", "application/x-asciicast"),
+        Kind("typescript", ".typescript.zip", "application/zip", has_parts=True),
+        Kind("typescript-classic", ".typescript.zip", "application/zip", has_parts=True),
+        Kind("ttyrec", ".ttyrec", "application/x-ttyrec"),
+    )
+}
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Some more bytes of one of an export's files.
+
+    Attributes:
+        suffix: What the file's name ends in; "" for the main file.
+        data: The bytes.
+    """
+
+    suffix: str
+    data: bytes
+
+
+class _Encoder(Protocol):
+    def write(self, item: Item) -> bytes: ...
+    def losses(self) -> list[str]: ...
+
+
+class Exporter:
+    """Turn the items of one recording into the bytes of one format. Does no I/O.
+
+    What was damaged in the source stands in the result as a note `lost`, where there can be notes.
+    """
+
+    def __init__(self, name: str, *, rec: str = "", recorder: str = "") -> None:
+        """Begin to write the format `name`, one of KINDS.
+
+        Args:
+            name: The format.
+            rec: The id that a recording in tlog's format gets.
+            recorder: What it names as recorder when the source does not.
+
+        Raises:
+            UsageError: There is no such format.
+        """
+        if name not in KINDS:
+            raise UsageError(f"unknown format {name!r}; there are {', '.join(KINDS)}")
+        self._script: typescript_encoder.Encoder | None = None
+        self._encoder: _Encoder
+        if name.startswith("typescript"):
+            self._script = typescript_encoder.Encoder(is_advanced=name == "typescript")
+        elif name == "tlog":
+            self._encoder = tlog_track.Writer(rec=rec, recorder=recorder)
+        elif name == "ttyrec":
+            self._encoder = ttyrec.Encoder()
+        else:
+            self._encoder = asciicast.Encoder(2 if name == "asciicast-v2" else 3)
+        self._last_us = 0
+
+    def write(self, item: Item) -> list[Part]:
+        """Return the bytes for `item`; a Header comes first, a Finish last."""
+        if isinstance(item, Damage):
+            facts = {"what": item.reason, "line": item.line, "length_bytes": item.length_bytes}
+            item = Note(self._last_us, "lost", facts)
+        elif not isinstance(item, (Header, Finish)):
+            self._last_us = item.at_us
+        if self._script is not None:
+            written = self._script.write(item)
+            return [Part(_SUFFIXES[stream], data) for stream, data in written.items()]
+        data = self._encoder.write(item)
+        return [Part("", data)] if data else []
+
+    def losses(self) -> list[str]:
+        """Return what could not be written so far, one text each."""
+        return (self._script or self._encoder).losses()
+
+
+def export_lines(lines: Iterable[bytes], exporter: Exporter, rec: str) -> Iterator[Part]:
+    """Yield recording `rec`, whose original bytes are `lines` however cut, as `exporter` writes it.
+
+    Raises:
+        NotFoundError: `rec` is not in them.
+        FormatError: There is no message at all in them.
+    """
+    reader = tlog_track.Reader(rec)
+    for data in lines:
+        for item in reader.feed(data):
+            yield from exporter.write(item)
+    for item in reader.finish():
+        yield from exporter.write(item)
+
+
+def zip_parts(name: str, parts: Iterable[Part]) -> bytes:
+    """Return the files of a recording called `name` as one zip archive."""
+    files: dict[str, bytearray] = {}
+    for part in parts:
+        files.setdefault(part.suffix, bytearray()).extend(part.data)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for suffix, data in files.items():
+            # A fixed date: the same recording gives the same archive.
+            archive.writestr(zipfile.ZipInfo(name + suffix), bytes(data), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
