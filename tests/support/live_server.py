@@ -1,0 +1,112 @@
+"""A real `steno serve` in a process of its own, which a test may kill and start again."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from steno.store.opening import open_store
+
+STENO = [sys.executable, "-m", "steno.cli"]
+
+
+def run_steno(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run a steno command to its end; return what it said and its exit status."""
+    return subprocess.run(
+        [*STENO, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+class LiveServer:
+    """A server on loopback with its directory below `directory`; ends with the `with` block."""
+
+    def __init__(self, directory: Path, *, is_https: bool = True) -> None:
+        self.directory = directory / "server"
+        self.is_https = is_https
+        self.port = 0
+        self.process: subprocess.Popen[bytes] | None = None
+        if is_https:
+            made = run_steno("server", "init", "127.0.0.1", "--directory", self.directory)
+            assert made.returncode == 0, made.stderr
+
+    @property
+    def url(self) -> str:
+        """The address; the same after a restart."""
+        return f"{'https' if self.is_https else 'http'}://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it and wait until it serves."""
+        log = (self.directory.parent / "server.log").open("ab")
+        mode = "on" if self.is_https else "off"
+        listen = ["--listen", f"127.0.0.1:{self.port}", "--tls", mode]
+        self.process = subprocess.Popen(
+            [*STENO, "serve", "--directory", str(self.directory), *listen],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+        )
+        log.close()
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode()
+        assert line.startswith("serving on "), (self.directory.parent / "server.log").read_text()
+        self.port = int(line.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """End it in good order."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: int) -> None:
+        if self.process is not None:
+            os.kill(self.process.pid, number)
+            self.process.wait(30)
+            assert self.process.stdout is not None
+            self.process.stdout.close()
+            self.process = None
+
+    def code(self, *arguments: str) -> str:
+        """Make an enrolment code."""
+        made = run_steno("host", "code", "--json", *arguments, "--directory", self.directory)
+        assert made.returncode == 0, made.stderr
+        return str(json.loads(made.stdout)["code"])
+
+    def enrol(self, host: str, directory: Path) -> Path:
+        """Enrol a host, whose credentials come to be in `directory`; return that."""
+        done = run_steno(
+            "host", "enrol", self.url, self.code(), "--name", host, "--host-directory", directory
+        )
+        assert done.returncode == 0, done.stderr
+        return directory
+
+    def stored(self) -> dict[str, tuple[str | None, bytes]]:
+        """Return all recordings in the store, with their senders, as another process sees them."""
+        store = open_store(self.directory / "store")
+        try:
+            return {rec: (store.sender_of(rec), b"".join(store.read(rec))) for rec in store.recs()}
+        finally:
+            store.close()
+
+    def __enter__(self) -> LiveServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
