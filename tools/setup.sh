@@ -57,8 +57,6 @@ make_environment() {
         fail "the packages of $lock could not be installed"
     VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -q --no-deps --no-build-isolation -e . ||
         fail "the package itself could not be installed"
-    # Another list's stamp stays true only while it is a part of this one (dev holds server).
-    [ "$1" = dev ] || rm -f .venv/steno-dev
     printf '%s' "$stamp" >".venv/steno-$1"
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -124,3 +124,22 @@ def verify_lines(lines: Iterable[bytes]) -> Verification:
     for line in lines:
         verifier.feed(line)
     return verifier.verification()
+
+
+def verify_stream(pieces: Iterable[bytes]) -> Verification:
+    """Return the verdict on one recording whose bytes come in pieces, however cut."""
+    return verify_lines(_join_lines(pieces))
+
+
+def _join_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    rest = bytearray()
+    for piece in pieces:
+        start = 0
+        while (end := piece.find(b"\n", start)) >= 0:
+            rest += piece[start : end + 1]
+            yield bytes(rest)
+            rest.clear()
+            start = end + 1
+        rest += piece[start:]
+    if rest:
+        yield bytes(rest)

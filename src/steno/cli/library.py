@@ -1,0 +1,202 @@
+"""Where the reading commands find recordings: a store's directory, or a server."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tomllib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import click
+import msgspec
+
+from steno.config import default_directory
+from steno.errors import ConfigError, NotFoundError, StoreError, UsageError
+from steno.model import Command, Damage, TextLine, Verification
+from steno.store.protocol import Hit, Page, Summary
+
+Item = TypeVar("Item")
+_PAGE_ITEMS = 100
+
+
+class Library(Protocol):
+    """Recordings that can be listed, searched and read; queries are text."""
+
+    def recordings(
+        self, query: str | None, *, sort: str, cursor: str | None, limit: int
+    ) -> Page[Summary]:
+        """Return recordings that match `query`, or all."""
+
+    def search(
+        self, query: str, *, rec: str | None, cursor: str | None, limit: int, context_lines: int
+    ) -> Page[Hit]:
+        """Return lines that match `query`, in all recordings or in one."""
+
+    def find(self, rec: str) -> Summary:
+        """Return the recording with this id, or the only one whose id begins so."""
+
+    def read(self, rec: str, offset_bytes: int = 0) -> Iterator[bytes]:
+        """Yield the original lines' bytes, however cut."""
+
+    def lines(self, rec: str) -> Iterator[TextLine]:
+        """Yield the screen text."""
+
+    def commands(self, rec: str) -> list[Command]:
+        """Return the commands found."""
+
+    def damages(self, rec: str) -> list[Damage]:
+        """Return the stretches that could not be read."""
+
+    def verification(self, rec: str) -> Verification:
+        """Return what the chain proves, computed here and now from the original lines."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+
+class ClientConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`client.toml` in $XDG_CONFIG_HOME/steno: what holds when no option says otherwise.
+
+    Attributes:
+        server: Address of the server to read from.
+        token_file: A file that holds an API token.
+        ca: Certificate of the CA that signed the server's.
+        store: Directory of a server or store on this machine.
+    """
+
+    server: str | None = None
+    token_file: str | None = None
+    ca: str | None = None
+    store: str | None = None
+
+
+class Location(msgspec.Struct, frozen=True):
+    """Which library is meant; the options of the reading commands."""
+
+    server: str | None = None
+    token_file: Path | None = None
+    ca: Path | None = None
+    store: Path | None = None
+
+
+def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --server, --token-file, --ca and --store, handed over as one `location`."""
+
+    @functools.wraps(command)
+    def gather(
+        server: str | None,
+        token_file: Path | None,
+        ca: Path | None,
+        store: Path | None,
+        **rest: Any,  # noqa: ANN401  # the command's own options
+    ) -> object:
+        return command(location=Location(server, token_file, ca, store), **rest)
+
+    path = click.Path(path_type=Path)
+    for option in (
+        click.option("--store", type=path, help="Read a store or server directory here."),
+        click.option("--ca", type=path, help="Certificate of the CA that the server's is from."),
+        click.option("--token-file", type=path, help="File that holds an API token."),
+        click.option("--server", metavar="URL", help="Read from this server."),
+    ):
+        gather = option(gather)
+    return gather
+
+
+def collect(
+    fetch: Callable[[str | None, int], Page[Item]], limit: int | None = None
+) -> tuple[list[Item], bool]:
+    """Return up to `limit` items of a paged result, and whether there are more.
+
+    Args:
+        fetch: Takes a cursor (None for the first page) and how many items to fetch.
+        limit: How many are wanted; None: all.
+    """
+    items: list[Item] = []
+    cursor: str | None = None
+    while limit is None or len(items) < limit:
+        count = _PAGE_ITEMS if limit is None else min(limit - len(items), _PAGE_ITEMS)
+        page = fetch(cursor, count)
+        items += page.items
+        cursor = page.cursor
+        if cursor is None:
+            return items, False
+    return items, True
+
+
+def open_library(location: Location) -> Library:
+    """Open what the options, else client.toml, else the default directory name.
+
+    Raises:
+        ConfigError: client.toml is wrong.
+        UsageError: Both a server and a store are named.
+        NotFoundError: There is no store.
+    """
+    if location.server and location.store:
+        raise UsageError("--server and --store exclude each other")
+    if not location.server and not location.store:
+        location = _merge(location, load_client_config())
+    if location.server:
+        from steno.cli.remote import RemoteLibrary
+
+        return RemoteLibrary(location.server, location.token_file, location.ca)
+    directory = location.store or default_directory()
+    return open_store_library(directory)
+
+
+def open_store_library(directory: Path) -> Library:
+    """Open the store in `directory`, or in the server's directory that `directory` is.
+
+    Raises:
+        NotFoundError: There is none.
+        StoreError: The package's server part is not installed.
+    """
+    store = directory / "store" if (directory / "store").is_dir() else directory
+    if not store.is_dir():
+        raise NotFoundError(
+            f"no store in {directory}; name one with --store DIR or a server with --server URL"
+        )
+    try:
+        from steno.cli.local_library import StoreLibrary
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"reading a store here needs steno[server] ({error.name} is missing)"
+        ) from error
+    return StoreLibrary(store)
+
+
+def client_config_path() -> Path:
+    """Return where the client's configuration is looked for."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "steno" / "client.toml"
+
+
+def load_client_config() -> ClientConfig:
+    """Read client.toml; an absent one is empty.
+
+    Raises:
+        ConfigError: It is no TOML, or holds an unknown key or a wrong value.
+    """
+    path = client_config_path()
+    try:
+        return msgspec.convert(tomllib.loads(path.read_text()), ClientConfig)
+    except FileNotFoundError:
+        return ClientConfig()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(str(error), file=str(path)) from error
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error), file=str(path)) from error
+
+
+def _merge(location: Location, config: ClientConfig) -> Location:
+    def as_path(text: str | None) -> Path | None:
+        return Path(text).expanduser() if text else None
+
+    return Location(
+        config.server,
+        location.token_file or as_path(config.token_file),
+        location.ca or as_path(config.ca),
+        as_path(config.store),
+    )

@@ -1,0 +1,62 @@
+"""A library that is a store's directory on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from steno.integrity.chain import verify_stream
+from steno.model import Command, Damage, TextLine, Verification
+from steno.store.opening import open_store
+from steno.store.protocol import Hit, Page, Summary
+from steno.store.query import parse
+
+
+class StoreLibrary:
+    """Reads a store directly; whoever may read its files may see all of it."""
+
+    def __init__(self, directory: Path) -> None:
+        self._store = open_store(directory)
+
+    def recordings(
+        self, query: str | None, *, sort: str, cursor: str | None, limit: int
+    ) -> Page[Summary]:
+        """Return recordings that match `query`, or all."""
+        expression = parse(query) if query else None
+        return self._store.recordings(expression, sort=sort, cursor=cursor, limit=limit)
+
+    def search(
+        self, query: str, *, rec: str | None, cursor: str | None, limit: int, context_lines: int
+    ) -> Page[Hit]:
+        """Return lines that match `query`, in all recordings or in one."""
+        return self._store.search(
+            parse(query), rec=rec, cursor=cursor, limit=limit, context_lines=context_lines
+        )
+
+    def find(self, rec: str) -> Summary:
+        """Return the recording with this id, or the only one whose id begins so."""
+        return self._store.find(rec)
+
+    def read(self, rec: str, offset_bytes: int = 0) -> Iterator[bytes]:
+        """Yield the original lines' bytes, however cut."""
+        return self._store.read(rec, offset_bytes)
+
+    def lines(self, rec: str) -> Iterator[TextLine]:
+        """Yield the screen text."""
+        return self._store.lines(rec)
+
+    def commands(self, rec: str) -> list[Command]:
+        """Return the commands found."""
+        return self._store.commands(rec)
+
+    def damages(self, rec: str) -> list[Damage]:
+        """Return the stretches that could not be read."""
+        return self._store.damages(rec)
+
+    def verification(self, rec: str) -> Verification:
+        """Return what the chain proves, computed here and now from the original lines."""
+        return verify_stream(self._store.read(rec))
+
+    def close(self) -> None:
+        """Release the store."""
+        self._store.close()

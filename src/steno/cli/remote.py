@@ -1,0 +1,196 @@
+"""A library that is a server, over its HTTP API (docs/api.md)."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import httpx2
+import msgspec
+import orjson
+
+from steno.delivery.transport import explain, open_client
+from steno.delivery.wire import checked_url
+from steno.errors import (
+    AmbiguousError,
+    ConfigError,
+    NotFoundError,
+    ProtocolError,
+    QueryError,
+    RefusedError,
+    StenoError,
+)
+from steno.integrity.chain import verify_stream
+from steno.model import Command, Damage, TextLine, Verification
+from steno.store.protocol import Hit, Page, Summary
+
+Value = TypeVar("Value")
+
+
+class _RemoteHit(msgspec.Struct, frozen=True):
+    recording: Summary
+    number: int | None = None
+    at_us: int | None = None
+    text: str | None = None
+    highlights: list[tuple[int, int]] = []
+    before: list[TextLine] = []
+    after: list[TextLine] = []
+
+    def as_hit(self) -> Hit:
+        has_line = self.at_us is not None and self.text is not None
+        line = TextLine(self.at_us or 0, self.text or "") if has_line else None
+        return Hit(self.recording, self.number, line, self.highlights, self.before, self.after)
+
+
+class _RecordingHit(msgspec.Struct, frozen=True):
+    number: int
+    at_us: int
+    text: str
+    highlights: list[tuple[int, int]] = []
+    before: list[TextLine] = []
+    after: list[TextLine] = []
+
+
+class _Items(msgspec.Struct, frozen=True):
+    items: list[dict[str, Any]]
+    cursor: str | None = None
+    next: int | None = None
+
+
+class _Notes(msgspec.Struct, frozen=True):
+    damages: list[Damage] = []
+
+
+class RemoteLibrary:
+    """Reads from a server with an API token.
+
+    Raises:
+        ConfigError: The token's or the CA's file is unreadable.
+        UsageError: `url` cannot be a server's address.
+    """
+
+    def __init__(self, url: str, token_file: Path | None, ca: Path | None) -> None:
+        self._url = checked_url(url)
+        self._client = open_client(self._url, _make_context(ca))
+        if token_file is not None:
+            try:
+                token = token_file.read_text().strip()
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(f"no token there: {error}", file=str(token_file)) from error
+            self._client.headers["Authorization"] = f"Bearer {token}"
+
+    def recordings(
+        self, query: str | None, *, sort: str, cursor: str | None, limit: int
+    ) -> Page[Summary]:
+        """Return recordings that match `query`, or all."""
+        parameters = {"q": query, "sort": sort, "cursor": cursor, "limit": limit}
+        items = self._get("/recordings", _Items, parameters)
+        return Page([self._convert(item, Summary) for item in items.items], items.cursor)
+
+    def search(
+        self, query: str, *, rec: str | None, cursor: str | None, limit: int, context_lines: int
+    ) -> Page[Hit]:
+        """Return lines that match `query`, in all recordings or in one."""
+        parameters = {"q": query, "cursor": cursor, "limit": limit, "context": context_lines}
+        if rec is None:
+            items = self._get("/search", _Items, parameters)
+            hits = [self._convert(item, _RemoteHit).as_hit() for item in items.items]
+            return Page(hits, items.cursor)
+        summary = self.find(rec)
+        items = self._get(f"/recordings/{quote(rec, safe='')}/search", _Items, parameters)
+        found = [self._convert(item, _RecordingHit) for item in items.items]
+        hits = [
+            Hit(summary, hit.number, TextLine(hit.at_us, hit.text), hit.highlights, hit.before)
+            for hit in found
+        ]
+        return Page(hits, items.cursor)
+
+    def find(self, rec: str) -> Summary:
+        """Return the recording with this id, or the only one whose id begins so."""
+        return self._get(f"/recordings/{quote(rec, safe='')}", Summary, {})
+
+    def read(self, rec: str, offset_bytes: int = 0) -> Iterator[bytes]:
+        """Yield the original lines' bytes, however cut."""
+        path = f"/api/v1/recordings/{quote(rec, safe='')}/lines"
+        headers = {"Range": f"bytes={offset_bytes}-"} if offset_bytes else {}
+        try:
+            with self._client.stream("GET", path, headers=headers) as response:
+                if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                    return
+                if response.status_code >= httpx2.codes.BAD_REQUEST:
+                    raise self._explain_status(response.status_code, response.read())
+                yield from response.iter_bytes()
+        except httpx2.HTTPError as error:
+            raise explain(self._url, error) from error
+
+    def lines(self, rec: str) -> Iterator[TextLine]:
+        """Yield the screen text."""
+        first: int | None = 0
+        while first is not None:
+            path = f"/recordings/{quote(rec, safe='')}/text"
+            items = self._get(path, _Items, {"first": first, "limit": 1000})
+            yield from (self._convert(item, TextLine) for item in items.items)
+            first = items.next
+
+    def commands(self, rec: str) -> list[Command]:
+        """Return the commands found."""
+        items = self._get(f"/recordings/{quote(rec, safe='')}/commands", _Items, {})
+        return [self._convert(item, Command) for item in items.items]
+
+    def damages(self, rec: str) -> list[Damage]:
+        """Return the stretches that could not be read."""
+        return self._get(f"/recordings/{quote(rec, safe='')}/notes", _Notes, {}).damages
+
+    def verification(self, rec: str) -> Verification:
+        """Return what the chain proves, computed here from the lines: no server is believed."""
+        return verify_stream(self.read(rec))
+
+    def close(self) -> None:
+        """End all connections."""
+        self._client.close()
+
+    def _get(self, path: str, kind: type[Value], parameters: dict[str, Any]) -> Value:
+        given = {name: value for name, value in parameters.items() if value is not None}
+        try:
+            response = self._client.get("/api/v1" + path, params=given)
+        except httpx2.HTTPError as error:
+            raise explain(self._url, error) from error
+        if response.status_code >= httpx2.codes.BAD_REQUEST:
+            raise self._explain_status(response.status_code, response.content)
+        try:
+            return msgspec.json.decode(response.content, type=kind)
+        except msgspec.MsgspecError as error:
+            raise ProtocolError(f"{self._url} answers nonsense: {error}") from error
+
+    def _convert(self, item: dict[str, Any], kind: type[Value]) -> Value:
+        try:
+            return msgspec.convert(item, kind)
+        except msgspec.ValidationError as error:
+            raise ProtocolError(f"{self._url} answers nonsense: {error}") from error
+
+    def _explain_status(self, status: int, body: bytes) -> StenoError:
+        try:
+            problem = orjson.loads(body)
+            detail = str(problem["detail"])
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            problem, detail = {}, f"HTTP status {status}"
+        if isinstance(problem.get("position"), int) and isinstance(problem.get("query"), str):
+            reason = str(problem.get("reason") or detail.splitlines()[0])
+            return QueryError(reason, query=problem["query"], position=problem["position"])
+        if status in (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN):
+            return RefusedError(f"{self._url}: {detail}")
+        if status == httpx2.codes.NOT_FOUND:
+            return NotFoundError(f"{self._url}: {detail}")
+        if status == httpx2.codes.CONFLICT:
+            return AmbiguousError(detail)
+        return ProtocolError(f"{self._url}: {detail}")
+
+
+def _make_context(ca: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=None if ca is None else str(ca))
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"no certificate there: {error}", file=str(ca)) from error

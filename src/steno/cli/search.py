@@ -1,0 +1,102 @@
+"""`steno search`: find what was on the screen."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+from rich.console import Console
+from rich.text import Text
+
+from steno.cli.library import Location, collect, library_options, open_library
+from steno.cli.tables import format_instant, format_offset, make_console, printable
+from steno.model import TextLine
+from steno.store.protocol import Hit
+
+
+@click.command("search")
+@click.argument("query", nargs=-1, required=True)
+@click.option(
+    "-n", "--limit", type=click.IntRange(1), default=20, help="How many hits at most (20)."
+)
+@click.option(
+    "-C",
+    "--context",
+    "context_lines",
+    type=click.IntRange(0, 20),
+    default=1,
+    help="Lines of context before and after each hit (1).",
+)
+@click.option("--rec", help="Search in this recording only, oldest hit first.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@library_options
+def command(
+    query: tuple[str, ...],
+    limit: int,
+    context_lines: int,
+    rec: str | None,
+    as_json: bool,
+    location: Location,
+) -> int:
+    """Find QUERY on the recorded screens, newest first (the language: docs/find.md).
+
+    Ends with 0 when something was found, with 1 when nothing was.
+    """
+    library = open_library(location)
+    try:
+        rec = None if rec is None else library.find(rec).rec
+        hits, has_more = collect(
+            lambda cursor, count: library.search(
+                " ".join(query), rec=rec, cursor=cursor, limit=count, context_lines=context_lines
+            ),
+            limit,
+        )
+    finally:
+        library.close()
+    if as_json:
+        for hit in hits:
+            click.echo(msgspec.json.encode(hit))
+    else:
+        _print_hits(hits)
+        if has_more:
+            make_console(is_stderr=True).print(f"more than {limit} hits; see -n", style="dim")
+    return 0 if hits else 1
+
+
+def _print_hits(hits: list[Hit]) -> None:
+    console = make_console()
+    last_rec = None
+    for hit in hits:
+        summary = hit.summary
+        if summary.rec != last_rec:
+            if last_rec is not None:
+                console.print()
+            console.print(
+                Text.assemble(
+                    (str(printable(summary.rec)), "bold"),
+                    f"  {format_instant(summary.started_unix_us)}  ",
+                    (f"{printable(summary.user)}@{printable(summary.host)}", "cyan"),
+                )
+            )
+            last_rec = summary.rec
+        elif hit.before:
+            console.print("  --", style="dim")
+        for line in hit.before:
+            _print_line(console, line, "dim")
+        if hit.line is not None:
+            _print_line(console, hit.line, "", hit.highlights)
+        for line in hit.after:
+            _print_line(console, line, "dim")
+
+
+def _print_line(
+    console: Console, line: TextLine, style: str, highlights: list[tuple[int, int]] | None = None
+) -> None:
+    text = Text()
+    at = 0
+    for start, end in highlights or []:
+        text.append_text(printable(line.text[at:start]))
+        text.append_text(Text(str(printable(line.text[start:end])), style="bold reverse"))
+        at = end
+    text.append_text(printable(line.text[at:]))
+    text.stylize(style)
+    console.print(Text.assemble((f"{format_offset(line.at_us):>10}  ", "green"), text))

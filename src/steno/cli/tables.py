@@ -1,0 +1,109 @@
+"""How recordings are written out for people: instants, durations, sizes, tables."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from steno.model import Verification
+from steno.store.protocol import Summary
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def make_console(*, is_stderr: bool = False) -> Console:
+    """Return the console that tables go to; off a terminal, lines are never cut or wrapped."""
+    console = Console(stderr=is_stderr, highlight=False)
+    return (
+        console if console.is_terminal else Console(width=10_000, stderr=is_stderr, soft_wrap=True)
+    )
+
+
+def format_instant(unix_us: int) -> str:
+    """Return local date and time to the second."""
+    return datetime.fromtimestamp(unix_us / 1e6).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def format_duration(duration_us: int) -> str:
+    """Return a duration as people say it: 0.4 s, 12 s, 3 m 05 s, 2 h 07 m."""
+    seconds = duration_us / 1e6
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes, seconds_left = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {seconds_left:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} m"
+
+
+def format_offset(at_us: int) -> str:
+    """Return an instant within a recording: 1:02.5, 1:00:02.5."""
+    tenths = at_us // 100_000
+    minutes, tenths = divmod(tenths, 600)
+    hours, minutes = divmod(minutes, 60)
+    head = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{head}:{tenths // 10:02}.{tenths % 10}"
+
+
+def format_size(size_bytes: int) -> str:
+    """Return a size with its unit, in powers of 1000."""
+    size = float(size_bytes)
+    for unit in _UNITS:
+        if size < 1000 or unit == _UNITS[-1]:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 10 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable")
+
+
+def format_end(summary: Summary) -> str:
+    """Return how a recording ended: live, exit 3, signal 9, hangup, or that nothing is known."""
+    end = summary.end
+    if end is None:
+        return "live" if summary.is_live else "cut off"
+    if end.reason == "exit":
+        return f"exit {end.exit_status}"
+    if end.reason == "signal":
+        return f"signal {end.signal}"
+    return end.reason
+
+
+def format_chain(chain: Verification) -> str:
+    """Return what the chain proves, in a few words."""
+    if chain.state == "complete":
+        return f"complete: {chain.lines} lines, unbroken"
+    if chain.state == "so_far":
+        return f"unbroken so far: {chain.lines} lines, no end yet"
+    if chain.state == "unchained":
+        return "not chained: nothing can be proven"
+    return f"BROKEN at line {chain.broken_line}, byte {chain.broken_offset_bytes}: {chain.reason}"
+
+
+def printable(text: str) -> Text:
+    """Return recorded text that cannot drive the reader's terminal: controls are shown as such."""
+    return Text("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text))
+
+
+def make_recordings_table(summaries: list[Summary]) -> Table:
+    """Return the table that `steno ls` prints."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("recording", "started", "length", "user", "host", "service", "end", "command"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    table.columns[0].overflow = "fold"
+    for summary in summaries:
+        style = "red" if summary.chain.state == "broken" else None
+        table.add_row(
+            printable(summary.rec),
+            format_instant(summary.started_unix_us),
+            format_duration(summary.duration_us),
+            printable(summary.user),
+            printable(summary.host),
+            printable(summary.service or ""),
+            Text(format_end(summary) + (" BROKEN" if style else ""), style=style or ""),
+            printable(" ".join(summary.command or [])),
+        )
+    return table

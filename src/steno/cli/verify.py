@@ -1,0 +1,101 @@
+"""`steno verify`: is a recording what was written?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from steno.cli.library import Library, Location, collect, library_options, open_library
+from steno.cli.tables import format_chain, make_console, printable
+from steno.errors import BrokenChainError, FormatError
+from steno.formats.tlog import Decoder, Placed
+from steno.integrity.chain import verify_lines
+from steno.model import Verification
+
+_STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "broken": "bold red"}
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What `--json` prints, one a line."""
+
+    source: str
+    rec: str
+    verification: Verification
+
+
+@click.command("verify")
+@click.argument("targets", metavar="[REC|FILE]...", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@library_options
+def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None:
+    """Verify the chains of recordings, by id or in files; all of the store without arguments.
+
+    The original lines are read and computed on here, also when a server keeps them.
+    Ends with 8 when a chain is broken, whatever the others say.
+    """
+    console = make_console()
+    broken: list[Verdict] = []
+    for verdict in _verify_all(targets, location):
+        if verdict.verification.state == "broken":
+            broken.append(verdict)
+        if as_json:
+            click.echo(msgspec.json.encode(verdict))
+        else:
+            console.print(printable(verdict.rec), style="bold", end="  ")
+            text = printable(format_chain(verdict.verification))
+            console.print(text, style=_STYLES[verdict.verification.state])
+    if broken:
+        first = broken[0]
+        raise BrokenChainError(
+            f"{len(broken)} broken; the first is {printable(first.rec)}: "
+            f"{format_chain(first.verification)}"
+        )
+
+
+def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdict]:
+    files = [target for target in targets if Path(target).is_file()]
+    for file in files:
+        yield from _verify_file(Path(file))
+    others = [target for target in targets if target not in files]
+    if others or not targets:
+        library = open_library(location)
+        try:
+            recs = [library.find(target).rec for target in others] or _list_recs(library)
+            for rec in recs:
+                yield Verdict("library", rec, library.verification(rec))
+        finally:
+            library.close()
+
+
+def _list_recs(library: Library) -> list[str]:
+    summaries, _ = collect(
+        lambda cursor, count: library.recordings(None, sort="started", cursor=cursor, limit=count)
+    )
+    return [summary.rec for summary in summaries]
+
+
+def _verify_file(path: Path) -> Iterator[Verdict]:
+    """Verify each of the recordings that a file holds; damage breaks the chain it stands in."""
+    data = path.read_bytes()
+    decoder = Decoder()
+    lines: dict[str, list[bytes]] = {}
+    last_rec: str | None = None
+    for item in decoder.feed(data) + decoder.finish():
+        if isinstance(item, Placed):
+            last_rec = item.message.rec
+        elif last_rec is None:
+            raise FormatError(
+                f"no recording: {item.reason}",
+                line=item.line,
+                offset_bytes=item.offset_bytes,
+                source=str(path),
+            )
+        end = item.offset_bytes + item.length_bytes
+        lines.setdefault(last_rec, []).append(data[item.offset_bytes : end])
+    if not lines:
+        raise FormatError("no recording: the file is empty", source=str(path))
+    for rec, recorded in lines.items():
+        yield Verdict(str(path), rec, verify_lines(recorded))
