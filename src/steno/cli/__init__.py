@@ -17,6 +17,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "server": ("server", "Look after a server and its store."),
     "user": ("user", "Say who may sign in to a server."),
     "token": ("token", "Make, list and revoke API tokens."),
+    "ls": ("ls", "List recordings."),
+    "search": ("search", "Find what was on the screen."),
+    "show": ("show", "Show all that is known of one recording."),
+    "verify": ("verify", "Verify that recordings are what was written."),
 }
 """See `LazyGroup`; one line per command."""
 
@@ -37,7 +41,9 @@ def main() -> None:
         print(f"steno: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "steno"
+        print(f"{path}: {error.format_message().rstrip('.')} (see {path} --help)", file=sys.stderr)
         sys.exit(error.exit_code)
     except click.Abort:
         print("steno: interrupted", file=sys.stderr)

@@ -74,7 +74,7 @@ class RemoteLibrary:
 
     def __init__(self, url: str, token_file: Path | None, ca: Path | None) -> None:
         self._url = checked_url(url)
-        self._client = open_client(self._url, _make_context(ca))
+        self._client = open_client(self._url, make_context(ca))
         if token_file is not None:
             try:
                 token = token_file.read_text().strip()
@@ -189,7 +189,12 @@ class RemoteLibrary:
         return ProtocolError(f"{self._url}: {detail}")
 
 
-def _make_context(ca: Path | None) -> ssl.SSLContext:
+def make_context(ca: Path | None) -> ssl.SSLContext:
+    """Return what to trust: the CA in the file `ca`, or this machine's list.
+
+    Raises:
+        ConfigError: There is no certificate in that file.
+    """
     try:
         return ssl.create_default_context(cafile=None if ca is None else str(ca))
     except (OSError, ssl.SSLError) as error:

@@ -150,6 +150,11 @@ class Emulator:
         return bool(self._get("VT_GROUND", "bool*"))
 
     @property
+    def is_cursor_visible(self) -> bool:
+        """Whether the cursor is shown (DECTCEM)."""
+        return self._has_mode(25)
+
+    @property
     def cursor(self) -> tuple[int, int]:
         """The cursor's column and row, from 0."""
         return int(self._get("CURSOR_X", "uint16_t*")), int(self._get("CURSOR_Y", "uint16_t*"))
@@ -261,6 +266,20 @@ class Emulator:
         emulator.has_lost_lines = False
         return emulator
 
+    def crop(self, left: int, top: int, columns: int, rows: int) -> list[bytes]:
+        """Return a part of the screen, a row each: VT sequences that draw its cells in one line.
+
+        The part must lie within the screen.
+        """
+        drawn = []
+        for y in range(top, top + rows):
+            selection = init_sized("GhosttySelection")
+            start = self._reference(left, y, "ACTIVE")
+            end = self._reference(left + columns - 1, y, "ACTIVE")
+            selection.start, selection.end = start[0], end[0]
+            drawn.append(self._render_selection(selection, with_modes=False, trim=False))
+        return drawn
+
     # The library's calls.
 
     def _get(self, key: str, ctype: str) -> Any:  # noqa: ANN401  # the key decides
@@ -316,17 +335,20 @@ class Emulator:
 
     def _render(self) -> bytes:
         """Return VT sequences for the active screen, its modes, region, cursor and style."""
-        options = init_sized("GhosttyFormatterTerminalOptions")
-        options.emit = lib.GHOSTTY_FORMATTER_FORMAT_VT
-        options.unwrap, options.trim = False, True
-        extra = options.extra
-        extra.modes = extra.scrolling_region = extra.keyboard = True
-        extra.tabstops = False
-        extra.screen.cursor = extra.screen.style = True
-        extra.screen.charsets = extra.screen.protection = True
         selection = init_sized("GhosttySelection")
         start, end = self._screen()
         selection.start, selection.end = start[0], end[0]
+        return self._render_selection(selection, with_modes=True)
+
+    def _render_selection(self, selection: Any, *, with_modes: bool, trim: bool = True) -> bytes:  # noqa: ANN401  # a cffi struct
+        options = init_sized("GhosttyFormatterTerminalOptions")
+        options.emit = lib.GHOSTTY_FORMATTER_FORMAT_VT
+        options.unwrap, options.trim = False, trim
+        extra = options.extra
+        extra.modes = extra.scrolling_region = extra.keyboard = with_modes
+        extra.tabstops = False
+        extra.screen.cursor = extra.screen.style = with_modes
+        extra.screen.charsets = extra.screen.protection = with_modes
         options.selection = selection
         formatter = ffi.new("GhosttyFormatter*")
         check(

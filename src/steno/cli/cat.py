@@ -1,0 +1,59 @@
+"""`steno cat`: a recording's output, at once."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from steno.cli.library import Location, library_options
+from steno.cli.playing.feed import Feed, open_feed
+from steno.cli.playing.sanitizer import Sanitizer
+from steno.model import Input, Output, Piece
+
+
+@click.command("cat")
+@click.argument("target", metavar="REC|FILE|URL")
+@click.option("--rec", help="Which recording, where a file holds several.")
+@click.option("--input", "is_input", is_flag=True, help="What was typed instead of the output.")
+@click.option("--stderr", "is_stderr", is_flag=True, help="Only what came from standard error.")
+@click.option("--raw", is_flag=True, help="Also on a terminal, every byte as it was recorded.")
+@library_options
+def command(
+    target: str, rec: str | None, is_input: bool, is_stderr: bool, raw: bool, location: Location
+) -> None:
+    """Write out the recording's raw output, and end.
+
+    On a terminal, codes that reach beyond the screen (titles, clipboard, queries) are left out.
+    """
+    feed = open_feed(target, location, rec)
+    try:
+        write_all(feed, is_input=is_input, is_stderr=is_stderr, raw=raw)
+    finally:
+        feed.close()
+
+
+def write_all(
+    feed: Feed, *, is_input: bool = False, is_stderr: bool = False, raw: bool = False
+) -> None:
+    """Write one stream of a recording to standard output; say on standard error what is bad."""
+    out = sys.stdout.buffer
+    sanitizer = Sanitizer() if sys.stdout.isatty() and not raw else None
+    pieces: list[Piece] = feed.poll() + feed.finish()
+    for piece in pieces:
+        is_wanted = (
+            isinstance(piece, Input)
+            if is_input
+            else isinstance(piece, Output) and (piece.is_stderr or not is_stderr)
+        )
+        if is_wanted and isinstance(piece, (Input, Output)):
+            out.write(piece.data if sanitizer is None else sanitizer.feed(piece.data))
+    out.flush()
+    report_damages(feed)
+
+
+def report_damages(feed: Feed) -> None:
+    """Say on standard error what could not be read."""
+    for damage in feed.damages:
+        place = f"line {damage.line}, byte {damage.offset_bytes}"
+        click.echo(f"steno: {feed.name}: {place}: {damage.reason}; skipped", err=True)

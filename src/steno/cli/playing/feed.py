@@ -1,0 +1,140 @@
+"""One recording's pieces, as they come, whatever they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from steno.cli.library import Library, Location, open_library
+from steno.cli.playing.sources import (
+    ElasticSource,
+    FileSource,
+    LibrarySource,
+    LineSource,
+    open_journal,
+    refuse_empty,
+)
+from steno.errors import AmbiguousError, NotFoundError
+from steno.formats.sequence import Sequencer
+from steno.formats.tlog import Decoder, Placed
+from steno.model import Damage, End, Message, Piece
+
+
+class Feed:
+    """Follow one recording in a source of lines.
+
+    Attributes:
+        library: Where the recording is from, when it is from a store or server; else None.
+        rec: The recording's id, once it is known.
+        end: Its end facts, once they have come.
+        damages: What could not be read, so far.
+    """
+
+    def __init__(
+        self, source: LineSource, rec: str | None = None, library: Library | None = None
+    ) -> None:
+        self.library = library
+        self.rec = rec
+        self.end: End | None = None
+        self.damages: list[Damage] = []
+        self.messages: list[Message] = []
+        self._wanted = rec
+        self._source = source
+        self._decoder = Decoder()
+        self._sequencer = Sequencer()
+        self._other_recs: set[str] = set()
+
+    @property
+    def name(self) -> str:
+        """What to call the source in a message."""
+        return self._source.name
+
+    def poll(self) -> list[Piece]:
+        """Return the pieces that came since the last call.
+
+        Raises:
+            AmbiguousError: There are several recordings, and none was named.
+        """
+        pieces: list[Piece] = []
+        while data := self._source.read_new():
+            pieces += self._take(self._decoder.feed(data))
+        return pieces
+
+    def finish(self) -> list[Piece]:
+        """Return what the input's end completes, when nothing more will come.
+
+        Raises:
+            FormatError: There was no recording in it.
+            NotFoundError: The recording that was named is not among those in it.
+        """
+        pieces = self._take(self._decoder.finish())
+        if self.rec is None or (self._wanted and not self.messages):
+            if self._wanted and self._other_recs:
+                raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
+            raise refuse_empty(self.name, self.damages[0].reason if self.damages else None)
+        return pieces
+
+    def close(self) -> None:
+        """Release the source."""
+        self._source.close()
+
+    def _take(self, items: list[Placed | Damage]) -> list[Piece]:
+        pieces: list[Piece] = []
+        for item in items:
+            if isinstance(item, Damage):
+                self.damages.append(item)
+                continue
+            message = item.message
+            if self.rec is None:
+                self.rec = message.rec
+            if message.rec != self.rec:
+                self._meet_other(message.rec)
+                continue
+            self.end = message.end or self.end
+            self.messages.append(message)
+            pieces += self._sequencer.feed(message)
+        return pieces
+
+    def _meet_other(self, rec: str) -> None:
+        self._other_recs.add(rec)
+        if self._wanted is None:
+            raise AmbiguousError(
+                f"{self.name}: holds several recordings, {self.rec} and {rec} among them; "
+                "name one with --rec"
+            )
+
+
+def open_feed(target: str, location: Location, rec: str | None) -> Feed:
+    """Open what `target` names.
+
+    That is a file, `journal:ID`, `es+http://HOST/INDEX?q=rec:ID`, the address of a recording's page
+    on a server, or the id of a recording (or its beginning) in the library of `location`.
+
+    Raises:
+        NotFoundError: There is nothing by that name.
+    """
+    if target.startswith("journal:"):
+        return Feed(open_journal(target), rec)
+    if target.startswith(("es+http://", "es+https://")):
+        return Feed(ElasticSource(target, location.ca), rec)
+    if target.startswith(("http://", "https://")):
+        return _open_page(target, location)
+    path = Path(target)
+    if path.is_file() or "/" in target:
+        return Feed(FileSource(path), rec)
+    return _open_recording(open_library(location), target)
+
+
+def _open_page(url: str, location: Location) -> Feed:
+    parts = urlsplit(url)
+    server = f"{parts.scheme}://{parts.netloc}"
+    names = [name for name in parts.path.split("/") if name]
+    if len(names) < 2 or names[-2] != "recordings":
+        raise NotFoundError(f"{url}: not the address of a recording (…/recordings/ID)")
+    there = Location(server, location.token_file, location.ca, None)
+    return _open_recording(open_library(there), unquote(names[-1]))
+
+
+def _open_recording(library: Library, rec: str) -> Feed:
+    found = library.find(rec).rec
+    return Feed(LibrarySource(library, found), found, library)
