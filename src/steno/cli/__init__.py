@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "token": ("token", "Make, list and revoke API tokens."),
     "ls": ("ls", "List recordings."),
     "search": ("search", "Find what was on the screen."),
+    "play": ("play", "Replay a recording in the terminal."),
+    "cat": ("cat", "Write out a recording's output."),
     "show": ("show", "Show all that is known of one recording."),
     "verify": ("verify", "Verify that recordings are what was written."),
 }

@@ -1,0 +1,94 @@
+"""`steno play`: replay a recording in the terminal."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from steno.cli.cat import report_damages, write_all
+from steno.cli.library import Location, library_options
+from steno.cli.playing.feed import open_feed
+from steno.cli.playing.keys import parse_time
+from steno.cli.playing.playback import MAX_SPEED, MIN_SPEED, Timeline
+from steno.cli.playing.session import Session
+from steno.cli.playing.terminal import Terminal
+from steno.errors import UsageError
+
+
+def _read_time(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int:
+    if value is None:
+        return 0
+    at_us = parse_time(value)
+    if at_us is None:
+        raise click.BadParameter(f"{value!r} is not a time like 90, 1:30 or 1:02:03.5")
+    return at_us
+
+
+@click.command("play")
+@click.argument("target", metavar="REC|FILE|URL")
+@click.option("--rec", help="Which recording, where a file holds several.")
+@click.option(
+    "-s",
+    "--speed",
+    type=click.FloatRange(MIN_SPEED, MAX_SPEED),
+    default=1.0,
+    help="How many times as fast as it happened, 1/16 (0.0625) to 16 (1).",
+)
+@click.option(
+    "-i",
+    "--idle-limit",
+    "idle_limit_s",
+    type=click.FloatRange(0, min_open=True),
+    metavar="SECONDS",
+    help="Shorten longer pauses to this.",
+)
+@click.option(
+    "-g", "--goto", "start_us", callback=_read_time, metavar="TIME", help="Begin here: 90, 1:30."
+)
+@click.option("-p", "--paused", is_flag=True, help="Begin paused.")
+@click.option(
+    "-f", "--follow", is_flag=True, help="Begin at the end; show what comes, as it comes."
+)
+@library_options
+def command(
+    target: str,
+    rec: str | None,
+    speed: float,
+    idle_limit_s: float | None,
+    start_us: int,
+    paused: bool,
+    follow: bool,
+    location: Location,
+) -> None:
+    """Replay a recording; ? shows the keys.
+
+    It may be the id of a recording (or its beginning), a file, the address of a recording's page,
+    `journal:ID`, or `es+http://HOST/INDEX?q=rec:ID`. Without a terminal, the output is written at
+    once, as by `steno cat`.
+    """
+    if follow and (paused or start_us):
+        raise UsageError("--follow begins at the end: it goes with neither --goto nor --paused")
+    feed = open_feed(target, location, rec)
+    try:
+        if not sys.stdout.isatty():
+            write_all(feed)
+            return
+        timeline = Timeline()
+        timeline.add(feed.poll())
+        if not follow:
+            timeline.add(feed.finish())
+        idle_limit_us = None if idle_limit_s is None else round(idle_limit_s * 1e6)
+        with Terminal() as terminal:
+            session = Session(
+                feed,
+                timeline,
+                terminal,
+                speed=speed,
+                idle_limit_us=idle_limit_us,
+                follow=follow,
+            )
+            session.run(start_us, paused=paused)
+        report_damages(feed)
+    finally:
+        feed.close()
