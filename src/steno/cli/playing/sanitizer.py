@@ -13,7 +13,7 @@ _HELD_LIMIT_BYTES = 4096
 _TOKEN = re.compile(
     rb"(?P<csi>\x1b\[[0-?]*[ -/]*[@-~])"
     rb"|(?P<string>\x1b[]PX^_])"
-    rb"|(?P<escape>\x1b[ -/]*[0-~])"
+    rb"|(?P<escape>\x1b(?:[ -/]+[0-~]|[0-OQ-WYZ\\`-~]))"
     rb"|(?P<c1>\xc2[\x80-\x9f])"
     rb"|(?P<enquiry>\x05)"
 )
