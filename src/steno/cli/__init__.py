@@ -11,6 +11,7 @@ from steno.cli.lazy import LazyGroup
 from steno.errors import StenoError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "rec": ("rec", "Record a shell or a command."),
     "serve": ("serve", "Run the server: API, pages, taking recordings in."),
     "deliver": ("deliver", "Deliver the recordings that wait in the spool."),
     "host": ("host", "Enrol hosts with a server; list and revoke them."),

@@ -1,0 +1,359 @@
+"""`steno rec`: record a shell or a command in the foreground."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+import msgspec
+
+from steno.delivery.places import Places, default_places
+from steno.delivery.spool import Spool
+from steno.delivery.writers.file import FileWriter
+from steno.delivery.writers.journal import DEFAULT_PATH as JOURNAL_SOCKET
+from steno.delivery.writers.journal import JournalWriter
+from steno.delivery.writers.protocol import Writer
+from steno.delivery.writers.spool import SpoolWriter
+from steno.delivery.writers.syslog import DEFAULT_PATH as SYSLOG_SOCKET
+from steno.delivery.writers.syslog import FACILITIES, PRIORITIES, SyslogWriter
+from steno.delivery.writers.syslog import PAYLOAD_BYTES as SYSLOG_PAYLOAD_BYTES
+from steno.errors import StenoError, UsageError
+from steno.formats.cutter import DEFAULT_LIMIT_BYTES, MIN_LIMIT_BYTES, Identity
+from steno.recorder.destinations import Failure
+from steno.recorder.facts import read_account
+from steno.recorder.foreground import Outcome, Request, explain, has_terminal, record
+from steno.recorder.limit import Action, Limit
+from steno.recorder.session import InputMode, Settings
+
+SERVER, SYSLOG, JOURNAL, FILE = "server", "syslog", "journal", "file:"
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The command line of `steno rec`, as docs/record.md describes it."""
+
+    command: tuple[str, ...]
+    places: tuple[str, ...]
+    files: tuple[str, ...]
+    keeps_input: bool
+    keeps_all_input: bool
+    keeps_output: bool
+    keeps_window: bool
+    latency_s: float
+    payload_bytes: int | None
+    rate_bytes: int
+    burst_bytes: int
+    action: Action
+    labels: tuple[str, ...]
+    on_failure: str
+    spool_directory: Path | None
+    syslog_facility: str
+    syslog_priority: str
+    syslog_socket: str
+    journal_priority: str
+    journal_socket: str
+    quiet: bool
+
+
+@click.command(
+    context_settings={"allow_interspersed_args": False},
+    short_help="Record a shell or a command.",
+)
+@click.option(
+    "--to",
+    "places",
+    multiple=True,
+    metavar="PLACE",
+    help="Where the recording goes: file:PATH, server, syslog or journal. Repeatable. "
+    "Default: the server if this host is enrolled with one, else ./REC.log.",
+)
+@click.option("--file", "files", multiple=True, metavar="PATH", help="The same as --to file:PATH.")
+@click.option(
+    "--input",
+    "keeps_input",
+    is_flag=True,
+    help="Record what is typed too, except at prompts that hide it (passwords).",
+)
+@click.option(
+    "--input-all", "keeps_all_input", is_flag=True, help="Record what is typed, passwords included."
+)
+@click.option(
+    "--output/--no-output", "keeps_output", default=True, help="Record what is shown. Default: yes."
+)
+@click.option(
+    "--window/--no-window", "keeps_window", default=True, help="Record window sizes. Default: yes."
+)
+@click.option(
+    "--latency",
+    "latency_s",
+    type=click.FloatRange(0.01, 3600),
+    default=1.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long what passes may stay in memory before it is written.",
+)
+@click.option(
+    "--payload",
+    "payload_bytes",
+    type=click.IntRange(MIN_LIMIT_BYTES, 1 << 20),
+    metavar="BYTES",
+    help="How large a message may become. Default: 16384; with syslog 2048.",
+)
+@click.option(
+    "--limit-rate",
+    "rate_bytes",
+    type=click.IntRange(1),
+    default=16384,
+    show_default=True,
+    metavar="BYTES",
+    help="Bytes a second that may be recorded.",
+)
+@click.option(
+    "--limit-burst",
+    "burst_bytes",
+    type=click.IntRange(1),
+    default=32768,
+    show_default=True,
+    metavar="BYTES",
+    help="Bytes by which that may be exceeded.",
+)
+@click.option(
+    "--limit-action",
+    "action",
+    default="pass",
+    show_default=True,
+    type=click.Choice([action.value for action in Action]),
+    help="What happens beyond the limit: nothing, the session is slowed down, or "
+    "what exceeds it is not recorded.",
+)
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    metavar="TEXT",
+    help="A label for the recording. Repeatable.",
+)
+@click.option(
+    "--on-failure",
+    type=click.Choice(["continue", "stop"]),
+    default="continue",
+    show_default=True,
+    help="What becomes of the session when its last destination fails.",
+)
+@click.option(
+    "--spool",
+    "spool_directory",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="Where recordings wait for the server.",
+)
+@click.option(
+    "--syslog-facility",
+    type=click.Choice(list(FACILITIES)),
+    default="authpriv",
+    show_default=True,
+    metavar="NAME",
+    help="For --to syslog.",
+)
+@click.option(
+    "--syslog-priority",
+    type=click.Choice(list(PRIORITIES)),
+    default="info",
+    show_default=True,
+    metavar="NAME",
+    help="For --to syslog.",
+)
+@click.option(
+    "--syslog-socket",
+    default=SYSLOG_SOCKET,
+    show_default=True,
+    metavar="PATH",
+    help="For --to syslog.",
+)
+@click.option(
+    "--journal-priority",
+    type=click.Choice(list(PRIORITIES)),
+    default="info",
+    show_default=True,
+    metavar="NAME",
+    help="For --to journal.",
+)
+@click.option(
+    "--journal-socket",
+    default=JOURNAL_SOCKET,
+    show_default=True,
+    metavar="PATH",
+    help="For --to journal.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def command(**given: object) -> int:
+    """Record COMMAND, or your shell.
+
+    The exit status is the command's; a signal that ended it ends this too.
+    """
+    options = msgspec.convert(given, Options, strict=False)
+    open_standard_streams()
+    places = default_places(os.environ, os.getuid())
+    destinations = choose_destinations(options, places)
+    request = Request(
+        command=choose_command(options.command),
+        settings=make_settings(options, destinations),
+        labels=list(options.labels),
+        numbers=(options.spool_directory or places.spool).parent,
+        stops_without_destination=options.on_failure == "stop",
+    )
+    is_talkative = has_terminal() and os.isatty(2) and not options.quiet
+    is_raw = has_terminal() and os.isatty(2)
+    opener = partial(open_writers, options, places, destinations, is_talkative)
+    outcome = record(request, opener, partial(tell_failure, is_raw))
+    if is_talkative:
+        tell_end(outcome)
+    return leave(outcome)
+
+
+def open_standard_streams() -> None:
+    """Put /dev/null where a standard stream is closed: a new descriptor must not take its place."""
+    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(fd, True)
+    os.close(fd)
+
+
+def choose_command(command: Sequence[str]) -> list[str]:
+    """Return what to run: `command`, or the person's shell."""
+    return list(command) or [os.environ.get("SHELL") or read_account(os.getuid()).shell]
+
+
+def choose_destinations(options: Options, places: Places) -> list[str]:
+    """Return where the recording goes, as words of --to; [] means ./REC.log.
+
+    Raises:
+        UsageError: One is not known, or named twice.
+    """
+    chosen = [*options.places, *(FILE + path for path in options.files)]
+    for place in chosen:
+        if place not in (SERVER, SYSLOG, JOURNAL) and not place.removeprefix(FILE):
+            raise UsageError("--to file: needs a path, as in --to file:session.log")
+        if place not in (SERVER, SYSLOG, JOURNAL) and not place.startswith(FILE):
+            raise UsageError(
+                f"--to {place}: no such place; there are file:PATH, server, syslog and journal"
+            )
+        if chosen.count(place) > 1:
+            raise UsageError(f"--to {place} is given twice")
+    if not chosen and (places.host / "host.json").exists():
+        return [SERVER]
+    return chosen
+
+
+def make_settings(options: Options, destinations: Sequence[str]) -> Settings:
+    """Return how the session is recorded."""
+    mode = InputMode.NONE
+    if options.keeps_all_input:
+        mode = InputMode.ALL
+    elif options.keeps_input:
+        mode = InputMode.SEEN
+    default_bytes = SYSLOG_PAYLOAD_BYTES if SYSLOG in destinations else DEFAULT_LIMIT_BYTES
+    return Settings(
+        latency_us=round(options.latency_s * 1_000_000),
+        payload_bytes=options.payload_bytes or default_bytes,
+        output=options.keeps_output,
+        window=options.keeps_window,
+        input=mode,
+        limit=Limit(options.rate_bytes, options.burst_bytes, options.action),
+    )
+
+
+def open_writers(
+    options: Options,
+    places: Places,
+    destinations: Sequence[str],
+    is_talkative: bool,
+    identity: Identity,
+) -> list[Writer]:
+    """Open all destinations; when one cannot be, close the others and say why.
+
+    Raises:
+        StenoError: A destination cannot be opened.
+    """
+    chosen = destinations or [f"{FILE}{identity.rec}.log"]
+    writers: list[Writer] = []
+    try:
+        for place in chosen:
+            writers.append(open_writer(options, places, place, identity))  # noqa: PERF401  # closed below
+    except StenoError:
+        for writer in writers:
+            writer.close()
+        raise
+    if is_talkative:
+        names = ", ".join(writer.name for writer in writers)
+        click.echo(f"steno: recording to {names}", err=True)
+    return writers
+
+
+def open_writer(options: Options, places: Places, place: str, identity: Identity) -> Writer:
+    """Open one destination."""
+    if place == SERVER:
+        return SpoolWriter(Spool(options.spool_directory or places.spool), identity.rec)
+    if place == SYSLOG:
+        return SyslogWriter(
+            identity.host,
+            path=options.syslog_socket,
+            facility=options.syslog_facility,
+            priority=options.syslog_priority,
+        )
+    if place == JOURNAL:
+        return JournalWriter(
+            identity.rec,
+            identity.user,
+            identity.session,
+            path=options.journal_socket,
+            priority=options.journal_priority,
+        )
+    return FileWriter(place.removeprefix(FILE))
+
+
+def tell_failure(is_raw: bool, failure: Failure) -> None:
+    """Say at once that a destination was given up."""
+    os.write(2, explain(failure, is_raw=is_raw).encode())
+
+
+def tell_end(outcome: Outcome) -> None:
+    """Say what was recorded."""
+    missing = "".join(f"; not complete in {failure.name}" for failure in outcome.failures)
+    click.echo(f"steno: recorded {outcome.rec}{missing}", err=True)
+
+
+def leave(outcome: Outcome) -> int:
+    """Return the exit status, or end by the signal that ended the session.
+
+    A command that succeeded, but was not recorded whole, counts as failed.
+    """
+    ended = outcome.ended
+    number = ended.ended_by if ended.exit is None or ended.ended_by else ended.exit.signal
+    if ended.reason == "recorder" and outcome.failures:
+        return outcome.failures[0].error.exit_code
+    if number is not None:
+        die_by(number)
+    status = ended.exit.status if ended.exit is not None else None
+    if not status and outcome.failures:
+        return outcome.failures[0].error.exit_code
+    return status or 0
+
+
+def die_by(number: int) -> None:
+    """End this process by the signal, so that who waits for it sees what happened; leave no core.
+
+    Where the signal does not end it, it exits with 128 and the signal's number, as shells say it.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if number not in (signal.SIGKILL, signal.SIGSTOP):
+        signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+    sys.exit(128 + number)

@@ -1,0 +1,1 @@
+"""Where a recorder's lines go beside the spool: files, syslog, the journal."""

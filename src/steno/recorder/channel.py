@@ -1,0 +1,110 @@
+"""One way through the relay: where bytes are read, and where they go."""
+
+from __future__ import annotations
+
+import enum
+import errno
+import os
+
+from steno.recorder.flow import Flow
+from steno.recorder.sink import Sink
+
+READ_BYTES = 16384
+"""What one read(2) asks for. Terminals give 4 KiB at most."""
+_LONG_READ_BYTES = 2048
+"""After a read this long there is likely more."""
+_GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ENXIO, errno.EBADF)
+
+
+class Stream(enum.Enum):
+    """What a channel carries."""
+
+    INPUT = enum.auto()
+    OUTPUT = enum.auto()
+    ERROR = enum.auto()
+
+
+class Channel:
+    """Reads from one descriptor and writes to another, in order, keeping what doesn't fit.
+
+    Attributes:
+        stream: What it carries.
+        source: The descriptor that is read; None once it has ended.
+        sink: Where bytes go; None once nobody takes them.
+        flow: Bytes that were read and not taken yet.
+        reads_per_turn: How often the source may be read before others get their turn; 1 where a
+            read without a poll(2) before it could block.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        source: int,
+        sink: Sink,
+        *,
+        limit_bytes: int = 65536,
+        reads_per_turn: int = 1,
+    ) -> None:
+        self.stream = stream
+        self.source: int | None = source
+        self.sink: Sink | None = sink
+        self.flow = Flow(limit_bytes)
+        self.reads_per_turn = reads_per_turn
+
+    def read(self) -> bytes | None:
+        """Return what can be read now, b"" at the end, None when there is nothing yet."""
+        if self.source is None:
+            return b""
+        try:
+            return os.read(self.source, READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            # A terminal's other side has closed: Linux says EIO on a master.
+            if error.errno in _GONE:
+                return b""
+            raise
+
+    def is_likely_to_have_more(self, data: bytes) -> bool:
+        """Return whether another read is worth it after one that gave `data`."""
+        return len(data) >= _LONG_READ_BYTES and not self.flow.is_full
+
+    def pass_on(self, data: bytes) -> bool:
+        """Write `data` or keep it; return False when nobody takes it any more."""
+        if self.sink is None:
+            return True
+        if self.flow.size_bytes:
+            self.flow.put(data)
+            return True
+        try:
+            taken = self.sink.write(data)
+        except OSError as error:
+            return self._lose_sink(error)
+        if taken < len(data):
+            self.flow.put(memoryview(data)[taken:])
+        return True
+
+    def drain(self) -> bool:
+        """Write what was kept, as far as it is taken; return False when nobody takes it any more.
+
+        Raises:
+            OSError: The sink fails in a way that is not a reader's going away (a full disk).
+        """
+        if self.sink is None or not self.flow.size_bytes:
+            return True
+        try:
+            self.flow.advance(self.sink.write_all(self.flow.head()))
+        except OSError as error:
+            return self._lose_sink(error)
+        return True
+
+    def drop_sink(self) -> None:
+        """Forget what was kept and write no more."""
+        self.sink = None
+        self.flow.clear()
+
+    def _lose_sink(self, error: OSError) -> bool:
+        if error.errno not in _GONE:
+            raise error
+        self.drop_sink()
+        return False

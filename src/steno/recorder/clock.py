@@ -1,0 +1,24 @@
+"""The clocks of a recording."""
+
+from __future__ import annotations
+
+import time
+
+
+class RecordingClock:
+    """Begins with the recording; its instants go on while the machine is suspended.
+
+    Attributes:
+        started_unix_us: CLOCK_REALTIME at instant 0.
+        coarse_unix_us: CLOCK_REALTIME_COARSE beside it, the clock of the audit trail.
+    """
+
+    def __init__(self) -> None:
+        self._base_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+        self.started_unix_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+        coarse = 5  # CLOCK_REALTIME_COARSE, <linux/time.h>; Python's time module doesn't name it
+        self.coarse_unix_us = time.clock_gettime_ns(coarse) // 1000
+
+    def at_us(self) -> int:
+        """Return the present instant, in microseconds since the recording's start."""
+        return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - self._base_ns) // 1000

@@ -1,0 +1,372 @@
+"""The foreground relay: between our standard streams and the recorded program's.
+
+It reads, passes on, and hands what passed to the session. One poll(2) loop; nothing in it waits
+for anything else. What cannot be passed on yet stays in bounded queues, and its source is not read.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections.abc import Sequence
+
+import msgspec
+
+from steno.recorder.channel import Channel, Stream
+from steno.recorder.child import Child, Exit
+from steno.recorder.clock import RecordingClock
+from steno.recorder.destinations import RETRY_US, Destinations
+from steno.recorder.session import InputMode, Session, Settings
+from steno.recorder.signals import SignalPipe
+from steno.recorder.terminal import OuterTerminal, hides_input, write_window
+
+_QUIET_US = 50_000
+"""After the program has ended, its terminal or pipes may be held open by others; when nothing came
+for so long, everything that it wrote has arrived."""
+_REST_BYTES = 1 << 20
+"""And what others go on writing then is not awaited beyond this: pipes hold no more."""
+_GRACE_US = 2_000_000
+"""How long a program may take to end after a hang-up or SIGTERM, before its terminal is closed."""
+_FAREWELL_US = 1_000_000
+"""And how long after that, before it is left alone."""
+_READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
+_WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR
+
+
+class Ended(msgspec.Struct, frozen=True):
+    """How a recorded session ended.
+
+    Attributes:
+        reason: In the words of model.End.
+        exit: How the program ended; None when it was left running.
+        ended_by: The signal to us that ended it, for `hangup` and `recorder`.
+    """
+
+    reason: str
+    exit: Exit | None = None
+    ended_by: int | None = None
+
+
+class Relay:
+    """Relays one session until it ends.
+
+    Owns none of the descriptors, except that it closes the program's ends that it was handed in
+    `child` when their streams end.
+    """
+
+    def __init__(
+        self,
+        child: Child,
+        channels: Sequence[Channel],
+        session: Session,
+        destinations: Destinations,
+        clock: RecordingClock,
+        *,
+        settings: Settings,
+        terminal: OuterTerminal | None,
+        stops_without_destination: bool = False,
+    ) -> None:
+        self._child = child
+        self._channels = list(channels)
+        self._session = session
+        self._destinations = destinations
+        self._clock = clock
+        self._settings = settings
+        self._terminal = terminal
+        self._stops_without_destination = stops_without_destination
+        self._poll = select.poll()
+        self._interest: dict[int, int] = {}
+        self._reason: str | None = None
+        self._ended_by: int | None = None
+        self._close_at_us: int | None = None
+        self._leave_at_us: int | None = None
+        self._quiet_since_us: int | None = None
+        self._rest_bytes = 0
+        self._has_vanished = False
+        self._window: tuple[int, int] | None = None
+
+    def run(self, signals: SignalPipe) -> Ended:
+        """Relay until the program has ended and all its output was passed on."""
+        self._note_window()
+        while not self._is_over():
+            self._update_interest(signals.fd)
+            for fd, event in self._poll.poll(self._timeout_ms()):
+                if fd == signals.fd:
+                    self._take_signals(signals)
+                else:
+                    self._serve(fd, event)
+            self._tick()
+        exit_ = self._child.exit
+        reason = self._reason
+        if reason is None:
+            reason = "signal" if exit_ is not None and exit_.signal is not None else "exit"
+        return Ended(reason, exit_, self._ended_by)
+
+    # What to wait for.
+
+    def _update_interest(self, signals_fd: int) -> None:
+        wanted = {signals_fd: select.POLLIN}
+        if self._terminal is not None and not self._has_vanished:
+            wanted[self._terminal.reader] = 0  # a hang-up is always told
+        for channel in self._channels:
+            if channel.source is not None and self._wants(channel):
+                wanted[channel.source] = wanted.get(channel.source, 0) | select.POLLIN
+            if channel.sink is not None and channel.flow.size_bytes:
+                fd = channel.sink.fd
+                wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
+        for fd in self._destinations.waiting_fds():
+            wanted[fd] = select.POLLOUT
+        if wanted != self._interest:
+            for fd in self._interest.keys() - wanted.keys():
+                self._poll.unregister(fd)
+            for fd, mask in wanted.items():
+                self._poll.register(fd, mask)
+            self._interest = wanted
+
+    def _wants(self, channel: Channel) -> bool:
+        """Return whether the channel's source should be read now."""
+        if channel.flow.is_full or self._destinations.is_backlogged:
+            return False
+        is_recorded = (
+            channel.stream is not Stream.INPUT or self._settings.input is not InputMode.NONE
+        )
+        return not is_recorded or self._session.held_until_us <= self._clock.at_us()
+
+    def _timeout_ms(self) -> int | None:
+        """Return how long to wait at most: until the next thing is due."""
+        now_us = self._clock.at_us()
+        due = [self._session.due_us, self._close_at_us, self._leave_at_us]
+        if self._session.held_until_us > now_us:
+            due.append(self._session.held_until_us)
+        if self._quiet_since_us is not None:
+            due.append(self._quiet_since_us + _QUIET_US)
+        if self._destinations.is_pending:
+            due.append(now_us + RETRY_US)
+        times = [at_us for at_us in due if at_us is not None]
+        return max(0, (min(times) - now_us + 999) // 1000) if times else None
+
+    # What to do.
+
+    def _serve(self, fd: int, event: int) -> None:
+        for channel in self._channels:
+            if channel.source == fd and event & _READABLE:
+                self._pump(channel)
+            sink = channel.sink
+            is_sink = sink is not None and sink.fd == fd and event & _WRITABLE
+            if is_sink and not channel.drain():
+                self._lose_reader(channel)
+        terminal = self._terminal
+        if terminal is not None and fd == terminal.reader and event & ~select.POLLIN:
+            self._hang_up()
+
+    def _pump(self, channel: Channel) -> None:
+        for _ in range(channel.reads_per_turn):
+            data = channel.read()
+            if data is None:
+                return
+            if not data:
+                self._end_source(channel)
+                return
+            self._pass(channel, data)
+            if not channel.is_likely_to_have_more(data) or not self._wants(channel):
+                return
+
+    def _pass(self, channel: Channel, data: bytes) -> None:
+        at_us = self._clock.at_us()
+        stream = channel.stream
+        if stream is Stream.INPUT:
+            is_hidden = self._is_hidden()
+            is_taken = channel.pass_on(data)
+            lines = self._session.take_input(at_us, data, is_hidden=is_hidden)
+        else:
+            is_taken = channel.pass_on(data)
+            lines = self._session.take_output(at_us, data, is_stderr=stream is Stream.ERROR)
+            if self._quiet_since_us is not None:
+                self._quiet_since_us = at_us
+                self._rest_bytes += len(data)
+        if lines:
+            self._destinations.write(lines, at_us)
+        if not is_taken:
+            self._lose_reader(channel)
+
+    def _is_hidden(self) -> bool:
+        master = self._child.master
+        return self._settings.input is InputMode.SEEN and master is not None and hides_input(master)
+
+    def _end_source(self, channel: Channel) -> None:
+        """The source has ended: say so to who reads behind us."""
+        if channel.stream is Stream.INPUT:
+            if self._terminal is not None:
+                self._hang_up()
+            channel.source = None
+        else:
+            self._close_source(channel)
+        self._close_idle_sink(channel)
+
+    def _close_idle_sink(self, channel: Channel) -> None:
+        """Close what was passed on whole and gets no more."""
+        sink = channel.sink
+        if self._terminal is not None or channel.source is not None or sink is None:
+            return
+        if not channel.flow.size_bytes:
+            channel.drop_sink()
+            if channel.stream is Stream.INPUT:
+                os.close(sink.fd)
+            elif sink.fd in (1, 2):
+                # Its reader sees the end now, as it would without us.
+                null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+                os.dup2(null, sink.fd)
+                os.close(null)
+
+    def _close_source(self, channel: Channel) -> None:
+        if channel.source is not None and channel.source != self._child.master:
+            os.close(channel.source)
+        channel.source = None
+
+    def _lose_reader(self, channel: Channel) -> None:
+        """Nobody takes the channel's bytes any more: let its writer find out as usual."""
+        if self._terminal is not None and channel.stream is Stream.OUTPUT:
+            self._hang_up()
+        elif channel.stream is Stream.INPUT:
+            channel.source = None
+        else:
+            self._close_source(channel)
+
+    def _tick(self) -> None:
+        at_us = self._clock.at_us()
+        lines = self._session.tick(at_us)
+        if lines:
+            self._destinations.write(lines, at_us)
+        if self._destinations.is_pending:
+            self._destinations.flush(at_us)
+        for channel in self._channels:
+            self._close_idle_sink(channel)
+        if self._stops_without_destination and self._destinations.is_empty:
+            self._stop("recorder", signal.SIGHUP)
+        if self._close_at_us is not None and at_us >= self._close_at_us:
+            self._close_terminal(at_us)
+
+    # Signals.
+
+    def _take_signals(self, signals: SignalPipe) -> None:
+        for number in signals.read():
+            if number == signal.SIGCHLD:
+                self._look_at_child(signals)
+            elif number in (signal.SIGWINCH, signal.SIGCONT):
+                if self._terminal is not None and number == signal.SIGCONT:
+                    self._terminal.enter_raw()
+                self._note_window()
+            elif number == signal.SIGTSTP:
+                self._suspend(signals)
+            elif number == signal.SIGHUP and self._terminal is not None:
+                self._hang_up()
+            elif number == signal.SIGTERM and self._terminal is not None:
+                self._stop("recorder", signal.SIGTERM)
+            elif number in (signal.SIGINT, signal.SIGQUIT):
+                self._interrupt(number)
+            else:
+                self._child.send(number)
+
+    def _look_at_child(self, signals: SignalPipe) -> None:
+        is_stopped = self._child.poll()
+        if self._child.exit is not None and self._quiet_since_us is None:
+            self._quiet_since_us = self._clock.at_us()
+            for channel in self._channels:
+                if channel.stream is Stream.INPUT:
+                    channel.source = None
+                    channel.flow.clear()
+        elif is_stopped and self._terminal is not None:
+            self._suspend(signals)
+
+    def _suspend(self, signals: SignalPipe) -> None:
+        """Stop as the program did, or as we were told; go on with it afterwards."""
+        at_us = self._clock.at_us()
+        self._destinations.write(self._session.cut(at_us), at_us)
+        if self._terminal is not None:
+            self._terminal.restore()
+            signals.stop_here()
+            self._terminal.enter_raw()
+        self._child.send(signal.SIGCONT)
+        self._note_window()
+        self._child.send_to_foreground(signal.SIGWINCH)  # draws the screen again
+
+    def _interrupt(self, number: int) -> None:
+        """Pass SIGINT or SIGQUIT on, unless the terminal sent it to the program as well."""
+        if self._terminal is None and _is_in_foreground():
+            return
+        self._child.send_to_foreground(number)
+
+    def _note_window(self) -> None:
+        window = self._terminal.window() if self._terminal is not None else None
+        if window not in (None, self._window) and self._child.master is not None:
+            self._window = window
+            write_window(self._child.master, *window)
+            at_us = self._clock.at_us()
+            lines = self._session.take_window(at_us, *window)
+            if lines:
+                self._destinations.write(lines, at_us)
+
+    # The end.
+
+    def _is_over(self) -> bool:
+        at_us = self._clock.at_us()
+        if self._leave_at_us is not None and at_us >= self._leave_at_us:
+            return True
+        if self._quiet_since_us is None:
+            return False
+        outputs = [one for one in self._channels if one.stream is not Stream.INPUT]
+        if any(channel.flow.size_bytes for channel in outputs):
+            return False
+        return (
+            all(channel.source is None for channel in outputs)
+            or at_us - self._quiet_since_us >= _QUIET_US
+            or self._rest_bytes > _REST_BYTES
+        )
+
+    def _hang_up(self) -> None:
+        """The person's terminal has vanished: the program gets to know, and may say goodbye."""
+        if self._has_vanished:
+            return
+        self._has_vanished = True
+        self._stop("hangup", signal.SIGHUP)
+        for channel in self._channels:
+            if channel.stream is Stream.INPUT:
+                channel.source = None
+            elif channel.stream is Stream.OUTPUT:
+                channel.drop_sink()
+
+    def _stop(self, reason: str, number: int) -> None:
+        if self._reason is not None or self._child.exit is not None:
+            return
+        self._reason, self._ended_by = reason, number
+        self._close_at_us = self._clock.at_us() + _GRACE_US
+        self._child.send_to_foreground(number)
+        self._child.send(number)
+        self._child.send(signal.SIGCONT)
+
+    def _close_terminal(self, at_us: int) -> None:
+        """The grace is over: hang the program's terminal up, and soon leave it alone."""
+        self._close_at_us = None
+        self._leave_at_us = at_us + _FAREWELL_US
+        self._child.send_to_foreground(signal.SIGHUP)
+        self._child.send(signal.SIGHUP)
+        if self._child.master is not None:
+            for channel in self._channels:
+                if channel.stream is not Stream.ERROR:
+                    channel.source = None
+                    channel.drop_sink()
+            os.close(self._child.master)
+            self._child.master = None
+
+
+def _is_in_foreground() -> bool:
+    """Return whether we run in the foreground of our controlling terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    finally:
+        os.close(terminal)

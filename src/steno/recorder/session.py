@@ -1,0 +1,194 @@
+"""What a session's recording keeps of what passes. Does no I/O and reads no clock.
+
+`steno rec` and the agent hand in what they read, each with its instant, and write the lines
+that come back to the recording's destinations.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, Identity
+from steno.model import End, Input, Note, Output, Window
+from steno.recorder.limit import Action, Limit, TokenBucket
+
+
+class InputMode(enum.Enum):
+    """Whether what is typed is recorded.
+
+    SEEN leaves out what is typed at a hidden prompt; see `terminal.hides_input`.
+    """
+
+    NONE = "none"
+    SEEN = "seen"
+    ALL = "all"
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """How a session is recorded.
+
+    Attributes:
+        latency_us: How long what passes may stay in memory before it is in a line.
+        payload_bytes: How large a message's payload may become.
+        output: Whether output is recorded.
+        window: Whether window sizes are recorded.
+        input: Whether input is recorded.
+        limit: The limit on what is recorded.
+    """
+
+    latency_us: int = 1_000_000
+    payload_bytes: int = DEFAULT_LIMIT_BYTES
+    output: bool = True
+    window: bool = True
+    input: InputMode = InputMode.NONE
+    limit: Limit = Limit()
+
+    def records(self) -> list[str]:
+        """Return what is recorded, in the words of model.Start."""
+        kept = {
+            "output": self.output,
+            "input": self.input is not InputMode.NONE,
+            "window": self.window,
+        }
+        return [word for word, is_kept in kept.items() if is_kept]
+
+
+class _Tally:
+    """Counts bytes that a note will tell of, and from when to when they came."""
+
+    def __init__(self) -> None:
+        self.output_bytes = self.input_bytes = self.held_us = 0
+        self.from_us = self.until_us = 0
+
+    def count(self, at_us: int, output_bytes: int, input_bytes: int) -> None:
+        if self.is_empty:
+            self.from_us = at_us
+        self.until_us = at_us
+        self.output_bytes += output_bytes
+        self.input_bytes += input_bytes
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.output_bytes or self.input_bytes)
+
+    def facts(self) -> dict[str, int]:
+        counts = {
+            "output_bytes": self.output_bytes,
+            "input_bytes": self.input_bytes,
+            "held_us": self.held_us,
+        }
+        times = {"from_ms": self.from_us // 1000, "until_ms": self.until_us // 1000}
+        return {name: value for name, value in counts.items() if value} | times
+
+
+class Session:
+    """One recording being made: what passes comes in, lines come out.
+
+    Instants (`at_us`) are microseconds since the recording's start and must not go back.
+    `output_bytes` and `input_bytes` count what passed, recorded or not.
+    """
+
+    def __init__(self, identity: Identity, settings: Settings) -> None:
+        """Begin a recording.
+
+        Raises:
+            UsageError: The settings ask for messages that are too small.
+        """
+        self.output_bytes = 0
+        self.input_bytes = 0
+        self.held_until_us = 0
+        """Nothing recorded should be read before this instant: the limit's delay."""
+        self._settings = settings
+        self._cutter = Cutter(identity, limit_bytes=settings.payload_bytes)
+        self._action = settings.limit.action
+        self._bucket = TokenBucket(settings.limit)
+        self._tallies = {kind: _Tally() for kind in ("unseen", "drop", "delay")}
+
+    def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> list[bytes]:
+        """Record what the program wrote; return the lines that were completed."""
+        self.output_bytes += len(data)
+        if not self._settings.output:
+            return []
+        if self._action is Action.PASS:
+            return self._cutter.add(Output(at_us, data, is_stderr))
+        if not self._admit(at_us, len(data), 0):
+            return []
+        return self._flush("drop", at_us) + self._cutter.add(Output(at_us, data, is_stderr))
+
+    def take_input(self, at_us: int, data: bytes, *, is_hidden: bool = False) -> list[bytes]:
+        """Record what was typed; `is_hidden` says that the terminal did not show it."""
+        self.input_bytes += len(data)
+        mode = self._settings.input
+        if mode is InputMode.NONE:
+            return []
+        if mode is InputMode.SEEN and is_hidden:
+            self._tallies["unseen"].count(at_us, 0, len(data))
+            return []
+        lines = self._flush("unseen", at_us)
+        if self._action is not Action.PASS and not self._admit(at_us, 0, len(data)):
+            return lines
+        return lines + self._flush("drop", at_us) + self._cutter.add(Input(at_us, data))
+
+    def take_window(self, at_us: int, columns: int, rows: int) -> list[bytes]:
+        """Record the window's size from now on."""
+        if not self._settings.window:
+            return []
+        return self._cutter.add(Window(at_us, columns, rows))
+
+    @property
+    def due_us(self) -> int | None:
+        """When `tick` must be called at the latest; None while nothing waits to be cut."""
+        since = [tally.from_us for tally in self._tallies.values() if not tally.is_empty]
+        if self._cutter.pending_since_us is not None:
+            since.append(self._cutter.pending_since_us)
+        return min(since) + self._settings.latency_us if since else None
+
+    def tick(self, at_us: int) -> list[bytes]:
+        """Return what has waited long enough as lines."""
+        due_us = self.due_us
+        return self.cut(at_us) if due_us is not None and at_us >= due_us else []
+
+    def cut(self, at_us: int) -> list[bytes]:
+        """Return all that waits as lines, now."""
+        lines = self._flush_all(at_us)
+        line = self._cutter.cut()
+        return lines if line is None else [*lines, line]
+
+    def end(
+        self,
+        at_us: int,
+        reason: str,
+        *,
+        exit_status: int | None = None,
+        signal: int | None = None,
+    ) -> list[bytes]:
+        """Return the last lines; the words for `reason` are model.End's."""
+        end = End(reason, exit_status, signal, self.output_bytes, self.input_bytes)
+        return self._flush_all(at_us) + self._cutter.end(end, at_us)
+
+    def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
+        size_bytes = output_bytes + input_bytes
+        if self._action is Action.DROP:
+            if self._bucket.admit(at_us, size_bytes):
+                return True
+            self._tallies["drop"].count(at_us, output_bytes, input_bytes)
+            return False
+        held_us = self._bucket.charge(at_us, size_bytes)
+        if held_us:
+            # Held bytes are those that wait behind this piece; it stands for them.
+            self._tallies["delay"].count(at_us, output_bytes, input_bytes)
+            self._tallies["delay"].held_us += held_us
+            self.held_until_us = at_us + held_us
+        return True
+
+    def _flush(self, kind: str, at_us: int) -> list[bytes]:
+        tally = self._tallies[kind]
+        if tally.is_empty:
+            return []
+        self._tallies[kind] = _Tally()
+        return self._cutter.add(Note(at_us, kind, tally.facts()))
+
+    def _flush_all(self, at_us: int) -> list[bytes]:
+        return [line for kind in self._tallies for line in self._flush(kind, at_us)]
