@@ -132,7 +132,8 @@ class Endpoint(msgspec.Struct, frozen=True):
         call = Call(request, services)
         call.found_caller = await find_caller(request, services)
         self._check_role(call)
-        if self.method not in SAFE_METHODS and call.found_caller is not None:
+        # Where anybody may call, the caller's session gives nothing: signing in checks the origin.
+        if self.method not in SAFE_METHODS and self.least and call.found_caller is not None:
             check_csrf(request, call.found_caller)
         call.query = _read_query(request, self.query)
         if self.body is not None:
