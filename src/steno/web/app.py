@@ -7,6 +7,7 @@ import ipaddress
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -37,6 +38,7 @@ from steno.web.streams import Streams
 from steno.web.table import ENDPOINTS, PREFIX
 
 MINUTE_US = 60 * 1_000_000
+HEAVY_AT_ONCE = 2
 STATIC = Path(__file__).parent / "static"
 
 
@@ -69,6 +71,7 @@ def make_services(
         changes=ChangeHub(store),
         metrics=metrics,
         static=static,
+        heavy_limiter=anyio.CapacityLimiter(HEAVY_AT_ONCE),
     )
 
 

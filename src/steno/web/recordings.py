@@ -18,6 +18,7 @@ from steno.model import Command, Damage, Note, Verification
 from steno.store.protocol import Page, Store, Summary
 from steno.store.query import Expression, parse
 from steno.web.endpoint import Call, json_response
+from steno.web.exports import FORMATS
 from steno.web.problems import Problem
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
@@ -126,15 +127,10 @@ async def show_recording(call: Call) -> Response:
             **facts,
             commands_count=len(store.commands(summary.rec)),
             lines_count=store.lines_count(summary.rec),
-            exports=list(export_names()),
+            exports=list(FORMATS),
         )
 
     return json_response(await anyio.to_thread.run_sync(read))
-
-
-def export_names() -> tuple[str, ...]:
-    """Return the formats that a recording can be had in."""
-    return ()
 
 
 def _read_range(header: str, size_bytes: int) -> tuple[int, int] | None:
@@ -241,7 +237,8 @@ async def list_notes(call: Call) -> Response:
         notes = list(_find_notes(store, summary.rec)) if summary.notes else []
         return Notes(notes, store.damages(summary.rec))
 
-    return json_response(await anyio.to_thread.run_sync(read))
+    limiter = call.services.heavy_limiter if summary.notes else None
+    return json_response(await anyio.to_thread.run_sync(read, limiter=limiter))
 
 
 def _find_notes(store: Store, rec: str) -> Iterator[Note]:
@@ -258,7 +255,10 @@ def _find_notes(store: Store, rec: str) -> Iterator[Note]:
 async def verify(call: Call) -> Response:
     """GET /recordings/{rec}/verification: read every line and check the chain, now."""
     verification = await anyio.to_thread.run_sync(
-        verify_recording, call.services.store, call.recording.rec
+        verify_recording,
+        call.services.store,
+        call.recording.rec,
+        limiter=call.services.heavy_limiter,
     )
     return json_response(verification)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import anyio
+
 from steno.config import ServerConfig
 from steno.metrics import Metrics
 from steno.store.accounts import Accounts
@@ -32,6 +34,7 @@ class Services:
         changes: Tells the streams what changed in the store.
         metrics: What is counted.
         static: The built front end.
+        heavy_limiter: Lets few of those requests run at once that read whole recordings.
     """
 
     config: ServerConfig
@@ -45,3 +48,4 @@ class Services:
     changes: ChangeHub
     metrics: Metrics
     static: Path
+    heavy_limiter: anyio.CapacityLimiter

@@ -6,7 +6,7 @@ from steno.model import Verification
 from steno.store.accounts import User
 from steno.store.hosts import HostCode
 from steno.store.protocol import Page, Summary
-from steno.web import finding, hosts, live, openapi, people, recordings, segments, signing
+from steno.web import exports, finding, hosts, live, openapi, people, recordings, segments, signing
 from steno.web.endpoint import Answer, Endpoint
 
 PREFIX = "/api/v1"
@@ -146,6 +146,16 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answers=(_EVENTS,),
         problems=(429,),
         viewing="live",
+    ),
+    Endpoint(
+        "GET",
+        f"{_REC}/export",
+        exports.export,
+        "The recording as a file of another format; header Steno-Lost says what was lost.",
+        query=exports.ExportQuery,
+        answers=(Answer(media_types=exports.MEDIA_TYPES, purpose="The file, as attachment"),),
+        viewing="export",
+        viewing_detail="format",
     ),
     Endpoint(
         "GET",

@@ -1,0 +1,131 @@
+"""Recordings as files of other formats, each with a word on what the format could not hold."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from typing import IO
+
+import anyio.to_thread
+import msgspec
+from starlette.concurrency import iterate_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from steno import __version__
+from steno.formats.export import KINDS, Exporter, export_lines, zip_parts
+from steno.store.protocol import Store
+from steno.web.endpoint import Call
+from steno.web.problems import Problem
+
+_CHUNK_BYTES = 256 * 1024
+_SPOOL_BYTES = 4 * 1024 * 1024
+_MAX_LOST_CHARACTERS = 2000
+
+
+class ExportQuery(msgspec.Struct, frozen=True):
+    """Which format; a recording's `exports` names those that there are."""
+
+    format: str
+
+
+class _Format(msgspec.Struct, frozen=True):
+    extension: str
+    media_type: str
+    write: Callable[[Store, str, IO[bytes]], list[str]]
+    """Writes a recording to a file and returns what was lost."""
+
+
+def _write_original(store: Store, rec: str, file: IO[bytes]) -> list[str]:
+    for data in store.read(rec):
+        file.write(data)
+    return []
+
+
+def _write_text(store: Store, rec: str, file: IO[bytes]) -> list[str]:
+    for line in store.lines(rec):
+        file.write(line.text.encode("utf-8", "replace") + b"\n")
+    return ["timing", "colours", "input", "window sizes", "notes"]
+
+
+def _writer(name: str) -> Callable[[Store, str, IO[bytes]], list[str]]:
+    def write(store: Store, rec: str, file: IO[bytes]) -> list[str]:
+        exporter = Exporter(name, rec=rec, recorder=f"steno {__version__}")
+        parts = export_lines(store.read(rec), exporter, rec)
+        if KINDS[name].has_parts:
+            file.write(zip_parts(rec, parts))
+        else:
+            for part in parts:
+                file.write(part.data)
+        return exporter.losses()
+
+    return write
+
+
+def _formats() -> dict[str, _Format]:
+    formats = {
+        kind.name: _Format(kind.extension, kind.media_type, _writer(kind.name))
+        for kind in KINDS.values()
+    }
+    # Not encoded anew: these bytes are the evidence.
+    formats["tlog"] = _Format(".jsonl", "application/x-ndjson", _write_original)
+    formats["text"] = _Format(".txt", "text/plain; charset=utf-8", _write_text)
+    return formats
+
+
+FORMATS = _formats()
+"""Name -> how a recording is written in it."""
+
+MEDIA_TYPES = tuple(dict.fromkeys(item.media_type.partition(";")[0] for item in FORMATS.values()))
+
+
+def _header_text(losses: list[str]) -> str:
+    """Return losses as a header's value: one line of ASCII."""
+    text = "; ".join(losses) or "nothing"
+    text = re.sub(r"[^ -~]", lambda found: ascii(found.group())[1:-1], text)
+    return text[:_MAX_LOST_CHARACTERS]
+
+
+async def export(call: Call) -> Response:
+    """GET /recordings/{rec}/export.
+
+    The file is made before the answer begins: only then is it known what was lost.
+    """
+    query: ExportQuery = call.query
+    store, rec = call.services.store, call.recording.rec
+    if query.format not in FORMATS:
+        known = ", ".join(FORMATS)
+        raise Problem(422, f"format: there are {known}", parameter="format")
+    wanted = FORMATS[query.format]
+
+    def write() -> tuple[IO[bytes], int, list[str]]:
+        file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  # closed once sent
+        try:
+            losses = wanted.write(store, rec, file)
+            size_bytes = file.tell()
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file, size_bytes, losses
+
+    file, size_bytes, losses = await anyio.to_thread.run_sync(
+        write, limiter=call.services.heavy_limiter
+    )
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", rec) + wanted.extension
+    headers = {
+        "Content-Length": str(size_bytes),
+        "Content-Type": wanted.media_type,
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "Cache-Control": "no-store",
+        "Steno-Lost": _header_text(losses),
+        # Whatever was recorded never runs here, even if somebody opens the file in place.
+        "Content-Security-Policy": "sandbox; default-src 'none'; frame-ancestors 'none'",
+    }
+    return StreamingResponse(iterate_in_threadpool(_read(file)), headers=headers)
+
+
+def _read(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        while data := file.read(_CHUNK_BYTES):
+            yield data
