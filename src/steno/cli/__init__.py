@@ -13,6 +13,7 @@ from steno.errors import StenoError
 COMMANDS: dict[str, tuple[str, str]] = {
     "rec": ("rec", "Record a shell or a command."),
     "serve": ("serve", "Run the server: API, pages, taking recordings in."),
+    "convert": ("convert", "Convert recordings from one format to another."),
     "deliver": ("deliver", "Deliver the recordings that wait in the spool."),
     "host": ("host", "Enrol hosts with a server; list and revoke them."),
     "server": ("server", "Look after a server and its store."),

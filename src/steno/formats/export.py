@@ -74,7 +74,7 @@ class Exporter:
 
         Args:
             name: The format.
-            rec: The id that a recording in tlog's format gets.
+            rec: The id that a recording in tlog's format gets when the source has none.
             recorder: What it names as recorder when the source does not.
 
         Raises:
@@ -119,7 +119,7 @@ def export_lines(lines: Iterable[bytes], exporter: Exporter, rec: str) -> Iterat
         NotFoundError: `rec` is not in them.
         FormatError: There is no message at all in them.
     """
-    reader = tlog_track.Reader(rec)
+    reader = tlog_track.Reader(rec, takes_unnamed=True)
     for data in lines:
         for item in reader.feed(data):
             yield from exporter.write(item)

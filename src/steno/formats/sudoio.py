@@ -255,7 +255,13 @@ def make_header(facts: dict[str, Any]) -> Header:
         started_unix_us=_read_duration(facts.get("timestamp"), _MAX_UNIX_S),
     )
     term = environment.pop("TERM", "")
-    return Header(start, term=term, environment=environment, extras=extras)
+    return Header(
+        start,
+        term=term,
+        environment=environment,
+        is_terminal=terminal is not None,
+        extras=extras,
+    )
 
 
 def read_legacy_header(log: bytes) -> Header:

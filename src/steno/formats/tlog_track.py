@@ -27,9 +27,14 @@ _NAMED_RECS = 5
 class Reader:
     """Turn lines, however they were cut, into the items of one recording. Does no I/O."""
 
-    def __init__(self, rec: str | None = None) -> None:
-        """Read recording `rec` of those in the input, or the only one there is."""
+    def __init__(self, rec: str | None = None, *, takes_unnamed: bool = False) -> None:
+        """Read recording `rec` of those in the input, or the only one there is.
+
+        With `takes_unnamed`, messages that name no recording, as old versions of tlog wrote them,
+        count as this one's.
+        """
         self._wanted = rec
+        self._takes_unnamed = takes_unnamed
         self._rec = rec
         self._recs: dict[str, None] = {}
         self._decoder = Decoder()
@@ -74,7 +79,7 @@ class Reader:
         if not self._recs and self._wanted is None:
             self._rec = message.rec
         self._recs[message.rec] = None
-        if message.rec != self._rec:
+        if message.rec != self._rec and (message.rec or not self._takes_unnamed):
             return []
         items: list[Item] = []
         if not self._is_begun:
@@ -96,7 +101,7 @@ class Writer:
         """Begin recording `rec`; messages are cut after `interval_us` of its time.
 
         Args:
-            rec: The recording's id.
+            rec: The recording's id, when the source has none.
             recorder: What the facts name as recorder when the source does not.
             interval_us: The longest time that one message covers.
         """
@@ -137,6 +142,7 @@ class Writer:
     def _begin(self, header: Header) -> bytes:
         start = header.start
         self._header = header
+        self._rec = header.rec or self._rec
         kept = frozenset({"term", *msgspec.structs.asdict(start)})
         self._ledger.add_facts(header, kept)
         if not start.started_unix_us:
@@ -173,7 +179,13 @@ def make_header(message: Message) -> Header:
     start = _check_start(start)
     if window is not None and not (start.columns and start.rows):
         start = msgspec.structs.replace(start, columns=window.columns, rows=window.rows)
-    return Header(start, term=message.term, rec=message.rec, session=message.session)
+    return Header(
+        start,
+        term=message.term,
+        rec=message.rec,
+        session=message.session,
+        is_terminal=start.columns is not None,
+    )
 
 
 def resolve_rec(recs: list[str], wanted: str) -> str:

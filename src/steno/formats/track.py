@@ -31,6 +31,7 @@ class Header(msgspec.Struct, frozen=True):
         rec: The recording's id, where the format has one.
         session: The audit session's id.
         environment: Other variables of the environment that were kept.
+        is_terminal: Whether it is a terminal's; else pipes', whose lines end in a newline only.
         extras: What only one family of formats knows, under that family's names.
     """
 
@@ -40,6 +41,7 @@ class Header(msgspec.Struct, frozen=True):
     rec: str | None = None
     session: int = NO_AUDIT_SESSION
     environment: dict[str, str] = {}
+    is_terminal: bool = True
     extras: dict[str, Any] = {}
 
 

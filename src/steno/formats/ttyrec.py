@@ -44,14 +44,21 @@ class Decoder:
         self._started_unix_us: int | None = None
         self._clock = Clock()
         self._tally = Tally()
+        self._damage: FormatError | None = None
+        self._skipped_bytes = 0
 
     def feed(self, data: bytes) -> list[Item]:
         """Return what `data` completes.
 
+        After a frame's header that cannot be one, nothing can be found any more: the rest of the
+        input is damage.
+
         Raises:
-            FormatError: A frame's header cannot be one. Nothing after it can be found any more;
-                what was returned before stays good.
+            FormatError: The very first header cannot be one.
         """
+        if self._damage is not None:
+            self._skipped_bytes += len(data)
+            return []
         self._rest += data
         items: list[Item] = []
         start = 0
@@ -62,9 +69,14 @@ class Decoder:
                     break
                 items += self._read_frame(start, end)
                 start = end
-        finally:
-            del self._rest[:start]
-            self._offset_bytes += start
+        except FormatError as error:
+            if self._started_unix_us is None:
+                raise
+            self._damage = error
+            self._skipped_bytes = len(self._rest) - start
+            del self._rest[start:]
+        del self._rest[:start]
+        self._offset_bytes += start
         return items
 
     def finish(self) -> list[Item]:
@@ -77,10 +89,14 @@ class Decoder:
         length = len(self._rest)
         if length > _FRAME.size:
             items += self._read_frame(0, length)
+            self._number -= 1
         if self._started_unix_us is None:
             raise FormatError("there is no frame; is this a ttyrec?", offset_bytes=0)
+        if self._damage is not None:
+            place = self._number + 1, self._offset_bytes, self._skipped_bytes
+            items.append(Damage(*place, f"{self._damage.reason}; the rest cannot be read"))
         if length:
-            items.append(Damage(self._number, self._offset_bytes, length, "torn frame"))
+            items.append(Damage(self._number + 1, self._offset_bytes, length, "torn frame"))
         items.append(self._tally.finish())
         return items
 

@@ -58,7 +58,13 @@ class Decoder:
         self._early: list[Item] = []
         self._has_timing = False
         self._has_steps = False
+        self._has_input = False
         self._is_begun = False
+
+    @property
+    def has_input(self) -> bool:
+        """Whether the timing fed so far tells of bytes in a file of their own for input."""
+        return self._has_input
 
     def feed(self, stream: str, data: bytes) -> list[Item]:
         """Return what `data`, the next bytes of one of STREAMS, completes."""
@@ -143,6 +149,7 @@ class Decoder:
         is_input = kind == b"I"
         is_shared = self._facts.get("INPUT_LOG", "") == self._facts.get("OUTPUT_LOG")
         stream = "input" if is_input and not is_shared else "output"
+        self._has_input = self._has_input or stream == "input"
         piece = Input(at_us, b"") if is_input else None
         step = Step(at_us, stream, read_length(length.strip()), line.number, piece)
         self._matcher.add_step(step)
