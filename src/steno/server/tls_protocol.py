@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from steno.server.certificates import CertificateFiles
@@ -34,6 +36,37 @@ class TlsHttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
         if self._tls is not None:
             self.scope["extensions"] = {**(self.scope.get("extensions") or {}), "tls": self._tls}
+
+
+class AlertingSslObject(ssl.SSLObject):
+    """Lets the peer read why a handshake failed.
+
+    asyncio and uvloop drop the connection at once when a handshake fails, and with it the alert
+    that OpenSSL has just put into the outgoing buffer: a host whose certificate has expired would
+    see a connection that breaks, and no reason. So the failure is first given out as "more must
+    be read", upon which both flush that buffer, and only then as what it is. Needed as long as
+    `SSLProtocol._do_handshake` in CPython's asyncio/sslproto.py does not flush on errors.
+    """
+
+    _failure: ssl.SSLError | None = None
+
+    def do_handshake(self) -> None:
+        """Do or go on with the handshake."""
+        if self._failure is not None:
+            raise self._failure
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError, ssl.SSLSyscallError, ssl.SSLEOFError):
+            raise
+        except ssl.SSLError as error:
+            self._failure = error
+            raise ssl.SSLWantReadError from error
+
+
+def _make_context(_: Config, make_default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    context = make_default()
+    context.sslobject_class = AlertingSslObject
+    return context
 
 
 def tls_extension(ssl_object: ssl.SSLObject) -> dict[object, object]:
@@ -61,6 +94,7 @@ def tls_options(certificate: Path, key: Path, clients_ca: Path | None) -> dict[s
     """Return uvicorn's options for HTTPS; with `clients_ca` hosts may show their certificates."""
     options: dict[str, Any] = {
         "http": TlsHttpProtocol,
+        "ssl_context_factory": _make_context,
         "ssl_certfile": str(certificate),
         "ssl_keyfile": str(key),
     }
