@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 from steno.delivery.spool import Spool
@@ -12,12 +13,16 @@ from steno.model import End, Output, Start
 def make_lines(
     rec: str, count: int, *, is_ended: bool = False, output_bytes: int = 20
 ) -> list[bytes]:
-    """Return `count` chained lines of about so much output each, and the end's if it is ended."""
+    """Return `count` chained lines of about so much output each, and the end's if it is ended.
+
+    The output does not compress well, but is the same for the same arguments.
+    """
     start = Start(user="avery", host="web1", started_unix_us=1_700_000_000_000_000, recorder="t")
     cutter = Cutter(Identity("web1", rec, "avery", "xterm", 7, start))
     lines = []
     for number in range(count):
-        text = f"{rec} line {number} é ".ljust(output_bytes, "x") + "\r\n"
+        filler = random.Random(number).randbytes(output_bytes // 2).hex()
+        text = f"{rec} line {number} é {filler}\r\n"
         lines += cutter.add(Output(number * 1_000_000, text.encode()))
         line = cutter.cut()
         assert line is not None

@@ -147,7 +147,9 @@ def explain(server: str, error: httpx2.HTTPError) -> StenoError:
             return UnreachableError(f"{server}: nothing listens there (connection refused)")
     if isinstance(error, httpx2.TimeoutException):
         return UnreachableError(f"{server}: no answer in time")
-    if isinstance(error, httpx2.RemoteProtocolError) and "disconnected" not in str(error):
+    if isinstance(error, httpx2.RemoteProtocolError):
+        if "disconnected" in str(error) or "closed connection" in str(error):
+            return UnreachableError(f"{server}: broke off in the middle of a request")
         return ProtocolError(f"{server}: answers something that is no HTTP: {error}")
     return UnreachableError(f"{server}: {error or 'the connection broke'}")
 
