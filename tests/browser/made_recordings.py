@@ -98,7 +98,8 @@ def play(emulator: Emulator, event: Event) -> None:
         emulator.feed(data.encode())
     elif code == "r":
         columns, _, rows = data.partition("x")
-        emulator.resize(int(columns), int(rows))
+        if columns.isdigit() and rows.isdigit():
+            emulator.resize(int(columns), int(rows))
 
 
 COLOURS = [f"\x1b[{style}m" for style in (0, 1, 2, 3, 4, 7, 9, 31, 32, 33, 34, 35, 36, 91, 94)]

@@ -7,6 +7,7 @@
  */
 import { Terminal } from "@xterm/headless";
 import { type Row, readRow, textOfRows } from "./cells.ts";
+import { guard } from "./guard.ts";
 import type { Segment, SegmentEvent } from "./public.ts";
 import { CellWidths } from "./unicode.ts";
 
@@ -16,6 +17,9 @@ export const MAX_ROWS = 500;
 
 /** Written at once; between two writes a newer seek may take over. */
 const CHUNK_LENGTH = 65536;
+
+/** Work that may pass before the page gets a turn. */
+const BREATH_MS = 20;
 
 const WIDTHS = new CellWidths();
 
@@ -33,6 +37,7 @@ export class Emulator {
   private readonly terminal: Terminal;
   private isCursorShown = true;
   private isClosed = false;
+  private breathedAt = performance.now();
   private endWrite: (() => void) | null = null;
 
   constructor(columns: number, rows: number) {
@@ -42,7 +47,10 @@ export class Emulator {
       scrollback: 0,
       allowProposedApi: true,
       logLevel: "off",
+      // Nothing is ever answered.
+      disableStdin: true,
     });
+    guard(this.terminal);
     this.terminal.unicode.register(WIDTHS);
     this.terminal.unicode.activeVersion = WIDTHS.version;
     this.watchCursor();
@@ -72,6 +80,7 @@ export class Emulator {
         await this.write(output);
         output = "";
         this.resize(data);
+        await this.breathe();
       }
     }
     await this.write(output);
@@ -117,6 +126,13 @@ export class Emulator {
         this.terminal.write(chunk, resolve);
       });
     }
+  }
+
+  /** A recording may hold any number of resizes: let the page live meanwhile. */
+  private async breathe(): Promise<void> {
+    if (performance.now() - this.breathedAt < BREATH_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    this.breathedAt = performance.now();
   }
 
   private resize(size: string): void {
