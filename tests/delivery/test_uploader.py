@@ -16,6 +16,8 @@ from cutting_proxy import CuttingProxy
 from live_server import STENO, LiveServer, run_steno
 from recorded_lines import fill_spool, make_lines
 
+from steno.delivery.background import Background
+from steno.delivery.credentials import Credentials, save
 from steno.delivery.opening import open_transports
 from steno.delivery.protocol import Backoff, Standing
 from steno.delivery.spool import Spool, SpoolLimits
@@ -295,3 +297,34 @@ def test_killing_the_server_between_write_and_answer_loses_and_doubles_nothing(
         stored = server.stored()
         for rec, data in written.items():
             assert stored[rec] == ("web1", data)
+
+
+def test_a_recorder_delivers_in_the_background(
+    server: LiveServer, host: Path, tmp_path: Path
+) -> None:
+    """What a recorder has finished is on the server when `finish` says so."""
+    spool = Spool(tmp_path / "spool")
+    background = Background(spool, host)
+    background.start()
+    written = fill_spool(spool.directory, ["background-1"])
+    background.notify()
+    assert background.finish("background-1", 20)
+    assert background.error is None
+    assert server.stored()["background-1"] == ("web1", written["background-1"])
+
+
+def test_a_recorder_whose_server_is_away_is_told_why(tmp_path: Path) -> None:
+    """`finish` gives up in time, the recording stays, and the reason can be shown."""
+    written = fill_spool(tmp_path / "spool", ["background-2"])
+    for credentials, text in (
+        (None, "steno host enrol"),
+        (Credentials("web1", ("http://127.0.0.1:9",), "token"), "nothing listens there"),
+    ):
+        if credentials is not None:
+            save(tmp_path / "host", credentials)
+        background = Background(Spool(tmp_path / "spool"), tmp_path / "host")
+        background.start()
+        assert not background.finish("background-2", 1.5)
+        assert text in str(background.error)
+    left = (tmp_path / "spool" / "background-2.done").read_bytes()
+    assert left == written["background-2"]
