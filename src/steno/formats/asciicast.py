@@ -202,12 +202,13 @@ class Encoder:
             self._ledger.add(f"the end: signal {end.signal}, as exit status {status}")
         elif end.reason not in ("exit", "unknown"):
             self._ledger.add(f"the end: {end.reason}")
-        if status is None:
-            return written
-        if self._version == 2:
+        if status is not None and self._version == 3:
+            return written + self._write_event(finish.at_us, "x", str(status))
+        if status is not None:
             self._ledger.add(f"the exit status: {status}")
-            return written
-        return written + self._write_event(finish.at_us, "x", str(status))
+        after_us = max(0, finish.at_us - self._last_us)
+        self._ledger.count("the time after the last event", after_us, "microseconds")
+        return written
 
     def _write_piece(self, piece: Piece) -> bytes:
         if isinstance(piece, Window):

@@ -66,7 +66,7 @@ def _is_ttyrec(head: bytes) -> bool:
     place = 0
     while place + _FRAME.size <= len(head):
         _, rest_us, length = _FRAME.unpack_from(head, place)
-        if rest_us >= 10**6 or length > MAX_FRAME_BYTES:
+        if rest_us >= 10**6 or not 0 < length <= MAX_FRAME_BYTES:
             return False
         place += _FRAME.size + length
     return place > 0

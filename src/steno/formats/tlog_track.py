@@ -18,7 +18,7 @@ from steno.formats.track import (
     is_initial_window,
     unknown_start,
 )
-from steno.model import NO_AUDIT_SESSION, Damage, Message, Start, Window
+from steno.model import NO_AUDIT_SESSION, Damage, Message, Note, Start, Window
 
 _MAX_UNIX_US = 253402300799 * 10**6
 _NAMED_RECS = 5
@@ -165,7 +165,8 @@ class Writer:
 
 def make_header(message: Message) -> Header:
     """Return what the first message of a recording tells."""
-    window = next((piece for piece in message.pieces if isinstance(piece, Window)), None)
+    first = next((piece for piece in message.pieces if not isinstance(piece, Note)), None)
+    window = first if isinstance(first, Window) else None
     start = message.start
     if start is None:
         started_ms = 0 if message.time_ms is None else message.time_ms - message.pos_ms
