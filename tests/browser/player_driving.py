@@ -12,14 +12,7 @@ PLAYER = "document.querySelector('steno-player')"
 def open_player(page: Page, address: str) -> None:
     """Load a page and wait until its player shows the first instant."""
     page.goto(address)
-    page.evaluate(
-        f"""() => new Promise((done, failed) => {{
-            const player = {PLAYER};
-            player.addEventListener('steno-error', (e) => failed(new Error(e.detail.message)));
-            if (player.duration > 0) done();
-            player.addEventListener('steno-ready', () => done());
-        }})"""
-    )
+    ask(page, "await p.whenReady()")
 
 
 def ask(page: Page, expression: str) -> Any:  # noqa: ANN401  # whatever JavaScript has

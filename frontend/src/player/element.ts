@@ -103,7 +103,7 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   }
 
   get speed(): number {
-    return clampSpeed(Number(this.getAttribute("speed") ?? 1));
+    return this.player?.playback.speed ?? clampSpeed(Number(this.getAttribute("speed") ?? 1));
   }
 
   set speed(value: number) {
@@ -111,15 +111,24 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   }
 
   get idleLimit(): number {
-    const seconds = Number(this.getAttribute("idle-limit") ?? "Infinity");
-    return seconds > 0 ? seconds : Number.POSITIVE_INFINITY;
+    if (this.player) return this.player.playback.idleLimit;
+    return secondsOf(this.getAttribute("idle-limit"));
   }
 
   set idleLimit(value: number) {
     this.setAttribute("idle-limit", String(value));
   }
 
+  async whenReady(): Promise<void> {
+    while (!this.player?.isOpen) {
+      await new Promise<void>((resolve) => {
+        this.addEventListener("steno-ready", () => resolve(), { once: true });
+      });
+    }
+  }
+
   async play(): Promise<void> {
+    await this.player?.open();
     this.player?.playback.play();
   }
 
@@ -167,8 +176,8 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
     if (before === after) return;
     if (name === "src") this.startSoon();
     else if (name === "zoom") this.view.screen.zoom = after === "100" ? "100" : "fit";
-    else if (name === "speed" && this.player) this.player.playback.speed = this.speed;
-    else if (name === "idle-limit") this.player?.setIdleLimit(this.idleLimit);
+    else if (name === "speed" && this.player) this.player.playback.speed = Number(after ?? 1);
+    else if (name === "idle-limit") this.player?.setIdleLimit(secondsOf(after));
   }
 
   /** Start once for all that is set in the same turn. */
@@ -260,6 +269,12 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
       event.stopPropagation();
     }
   }
+}
+
+/** An idle limit from an attribute: none, or no number above 0, plays pauses in full. */
+function secondsOf(text: string | null): number {
+  const seconds = Number(text ?? "Infinity");
+  return seconds > 0 ? seconds : Number.POSITIVE_INFINITY;
 }
 
 /** "?t=12.3" of the page's address. */

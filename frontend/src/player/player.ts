@@ -47,7 +47,8 @@ export class Player {
   private marks: Mark[] = [];
   private isDrawing = false;
   private isClosed = false;
-  private isOpen = false;
+  /** Whether the first instant is shown. */
+  isOpen = false;
   private startAt: number | null;
   private readonly abort = new AbortController();
   private opened: Promise<void> | null = null;

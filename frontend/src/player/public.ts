@@ -98,6 +98,8 @@ export interface StenoPlayerElement extends HTMLElement {
   speed: number;
   /** The longest pause, in seconds of the recording; Infinity plays pauses in full. */
   idleLimit: number;
+  /** Resolves once the recording's first instant is on the screen. */
+  whenReady(): Promise<void>;
   play(): Promise<void>;
   pause(): void;
   /** Show the instant `time`; resolves when the screen stands there. */
