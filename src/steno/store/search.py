@@ -39,6 +39,9 @@ RARE_LIMIT_CHUNKS = 2000
 WORK_LIMIT_CHUNKS = 20_000
 """Chunks read for one page; then it ends, with a cursor to go on from."""
 
+LOOK_AHEAD_CHUNKS = 256
+"""Chunks read after a page is full, to see whether anything follows."""
+
 _CACHED_CHUNKS = 256
 _SORTS = {
     "started": "started_unix_us",
@@ -100,6 +103,7 @@ class Search:
         self._chunks: dict[int, Chunk | None] = {}
         self._occurrences: dict[tuple[int, int], bool] = {}
         self._work = 0
+        self._work_limit = WORK_LIMIT_CHUNKS
         possible = ALWAYS if query is None else possible_condition(query, self._leaf)
         self._where = all_of([visible_condition(visible_to), possible])
 
@@ -117,15 +121,16 @@ class Search:
             past = Condition(f"({column}, rec) {operator} (?, ?)", (after.value, after.rec))
             where = all_of([past, where])
         items: list[Summary] = []
+        last = ""
         rows = self._rows(where, f"{column} {direction}, rec {direction}", column)
         for key, rec, summary, value, *truths in rows:
-            if self._query is not None and not self._holds(self._query, key, truths):
-                if self._work < WORK_LIMIT_CHUNKS:
-                    continue
-            else:
+            if self._matches_query(key, truths):
+                if len(items) >= limit:
+                    return Page(items, last)
                 items.append(decode_summary(summary))
-            if len(items) >= limit or self._work >= WORK_LIMIT_CHUNKS:
-                return Page(items, encode_cursor(SortCursor(sort, value, rec)))
+            last = encode_cursor(SortCursor(sort, value, rec))
+            if self._work >= self._work_limit:
+                return Page(items, last)
         return Page(items)
 
     def hits(self, cursor: str | None, limit: int, context_lines: int) -> Page[Hit]:
@@ -136,40 +141,50 @@ class Search:
             where = all_of([Condition("key <= ?", (after.key,)), where])
         items: list[Hit] = []
         for key, _, packed, _, *truths in self._rows(where, "key DESC", "0"):
-            if self._work >= WORK_LIMIT_CHUNKS:
+            if self._work >= self._work_limit:
                 return Page(items, encode_cursor(LineCursor(key, None)))
-            if self._query is not None and not self._holds(self._query, key, truths):
-                continue
-            summary = decode_summary(packed)
-            bound = after.number if after is not None and after.key == key else None
-            # Each page gets on, also within a recording that takes all the work to look at.
-            work_limit = max(WORK_LIMIT_CHUNKS, self._work + _CACHED_CHUNKS)
-            for number, hit in self._hits_in(key, summary, bound, context_lines):
-                if len(items) >= limit or self._work >= work_limit:
-                    return Page(items, encode_cursor(LineCursor(key, number)))
-                if hit is not None:
-                    items.append(hit)
+            if self._matches_query(key, truths):
+                bound = after.number if after is not None and after.key == key else None
+                hits = self._hits_in(key, decode_summary(packed), bound, context_lines)
+                if (following := self._take(items, limit, hits)) is not None:
+                    return Page(items, encode_cursor(LineCursor(key, *following)))
         return Page(items)
 
     def hits_within(
         self, rec: str, cursor: str | None, limit: int, context_lines: int
     ) -> Page[Hit]:
         """Return the hits in one recording, oldest first."""
+        after = None if cursor is None else decode_cursor(cursor, LineCursor)
+        bound = None if after is None else after.number
         items: list[Hit] = []
         where = all_of([Condition("rec = ?", (rec,)), self._where])
-        after = None if cursor is None else decode_cursor(cursor, LineCursor)
         for key, _, packed, _, *truths in self._rows(where, "key", "0"):
-            if self._query is not None and not self._holds(self._query, key, truths):
-                continue
-            summary = decode_summary(packed)
-            above = None if after is None else after.number
-            work_limit = self._work + WORK_LIMIT_CHUNKS
-            for number, hit in self._hits_in(key, summary, above, context_lines, is_ascending=True):
-                if len(items) >= limit or self._work >= work_limit:
-                    return Page(items, encode_cursor(LineCursor(key, number)))
-                if hit is not None:
-                    items.append(hit)
+            if self._matches_query(key, truths):
+                hits = self._hits_in(
+                    key, decode_summary(packed), bound, context_lines, is_ascending=True
+                )
+                if (following := self._take(items, limit, hits)) is not None:
+                    return Page(items, encode_cursor(LineCursor(key, *following)))
         return Page(items)
+
+    def _take(
+        self, items: list[Hit], limit: int, hits: Iterator[tuple[int | None, Hit | None]]
+    ) -> tuple[int | None] | None:
+        """Move hits into a page; return the line to go on from if it is full, in a tuple.
+
+        Looks a little beyond a full page, so that most last pages know that they are.
+        """
+        # Each page gets on, also in a recording that takes all the work only to see if it matches.
+        if len(items) < limit:
+            self._work_limit = max(self._work_limit, self._work + LOOK_AHEAD_CHUNKS)
+        for number, hit in hits:
+            if self._work >= self._work_limit or (hit is not None and len(items) >= limit):
+                return (number,)
+            if hit is not None:
+                items.append(hit)
+                if len(items) == limit:
+                    self._work_limit = min(self._work_limit, self._work + LOOK_AHEAD_CHUNKS)
+        return None
 
     # The query as a condition on recordings.
 
@@ -208,6 +223,9 @@ class Search:
             f"SELECT {', '.join(columns)} FROM recordings WHERE {where.sql} ORDER BY {order}",  # noqa: S608 - values are bound
             (*values, *where.values),
         )
+
+    def _matches_query(self, key: int, truths: list[int]) -> bool:
+        return self._query is None or self._holds(self._query, key, truths)
 
     def _holds(self, expression: Expression, key: int, truths: list[int]) -> bool:
         match expression:
@@ -257,7 +275,10 @@ class Search:
             last = first + CHUNK_LINES - 1
             if bound is not None and (last < bound if is_ascending else first > bound):
                 continue
-            yield (first if is_ascending else last) if bound is None else bound, None
+            edge = first if is_ascending else last
+            if bound is not None:
+                edge = max(edge, bound) if is_ascending else min(edge, bound)
+            yield edge, None
             chunk = self._chunk(chunk_id)
             if chunk is None:
                 continue

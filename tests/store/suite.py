@@ -1,0 +1,28 @@
+"""What every store must do: subclass `StoreSuite`, give it the fixture `stores`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from places import Stores
+from suite_index import IndexSuite
+from suite_list import ListSuite
+from suite_search import SearchSuite
+from suite_truth import TruthSuite
+
+from steno.store.protocol import Store
+
+
+class StoreSuite(TruthSuite, IndexSuite, ListSuite, SearchSuite):
+    """The promises of the `Store` protocol."""
+
+    @pytest.fixture
+    def stores(self) -> Iterator[Stores]:
+        """Open stores of the backend under test."""
+        raise NotImplementedError
+
+    @pytest.fixture
+    def store(self, stores: Stores) -> Store:
+        """Open one empty store."""
+        return stores.open()
