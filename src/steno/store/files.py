@@ -82,7 +82,17 @@ class RecordingFiles:
     Owns its descriptors until `close`.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, is_synced: bool = False) -> None:
+        """Open.
+
+        Args:
+            directory: Where the recording's files are.
+            is_synced: Whether its names are known to survive a power cut, as right after making it.
+
+        Raises:
+            FileNotFoundError: There is no such recording.
+            StoreError: The header is damaged, or of a newer version.
+        """
         self.header = read_header(directory)
         self._directory = directory
         self._thread_lock = threading.Lock()
@@ -90,6 +100,7 @@ class RecordingFiles:
         self._tail = -1
         self._base = 0
         self._index = FrameIndex(directory)
+        self._is_synced = is_synced
         self._pack_at_bytes = FRAME_LIMIT_BYTES
 
     def close(self) -> None:
@@ -173,15 +184,21 @@ class RecordingFiles:
             path = self._directory / f"{base}.tail"
             self._tail = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             self._base = base
-            # A process that was killed may have left bytes, and names, that were never synced.
-            os.fsync(self._tail)
-            for directory in (self._directory, *self._directory.parents[:2]):
-                sync_directory(directory)
+            self._sync_leftovers()
             for name in older:
                 os.unlink(self._directory / name)
         except OSError as error:
             self._drop_tail()
             raise StoreError(f"{self._directory}: {error.strerror}") from error
+
+    def _sync_leftovers(self) -> None:
+        """Sync what another process, killed meanwhile, may have left unsynced: bytes and names."""
+        if self._is_synced and os.fstat(self._tail).st_size == 0:
+            return
+        os.fsync(self._tail)
+        sync_directory(self._directory)
+        sync_directory(self._directory.parent)
+        self._is_synced = False
 
     def _drop_tail(self) -> None:
         if self._tail >= 0:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import string
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -34,7 +33,7 @@ OPEN_LIMIT = 256
 """Recordings kept open at once: two descriptors each."""
 
 _NAME_LIMIT_BYTES = 120
-_SAFE = string.ascii_letters + string.digits + "_-"
+_SHARDS = [f"{number:02x}" for number in range(256)]
 
 
 def directory_name(rec: str) -> str:
@@ -64,7 +63,7 @@ class Truth:
         self._lock = threading.Lock()
         self._open: OrderedDict[str, RecordingFiles] = OrderedDict()
         self._users: dict[str, int] = {}
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_shards()
 
     def close(self) -> None:
         """Close all files."""
@@ -118,7 +117,7 @@ class Truth:
 
     def recs(self) -> Iterator[str]:
         """Yield the ids of all recordings that hold at least one byte."""
-        for shard in sorted(os.listdir(self._directory)):
+        for shard in _SHARDS:
             for name in sorted(os.listdir(self._directory / shard)):
                 directory = self._directory / shard / name
                 if not name.startswith(".") and _holds_bytes(directory):
@@ -169,12 +168,21 @@ class Truth:
         for rec in idle[:surplus]:
             self._open.pop(rec).close()
 
+    def _make_shards(self) -> None:
+        """Make all shards at once, so that a new recording has fewer directories to sync."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = sorted({*_SHARDS}.difference(os.listdir(self._directory)))
+        for name in missing:
+            (self._directory / name).mkdir(mode=0o700, exist_ok=True)
+        if missing:
+            for directory in (self._directory, *self._directory.parents[:2]):
+                sync_directory(directory)
+
     def _create(self, rec: str, sender: str | None) -> None:
         """Make a recording's directory appear, whole, with its header and an empty tail."""
         path = self._path(rec)
         new = path.parent / f".new-{os.getpid()}-{threading.get_ident()}"
         try:
-            path.parent.mkdir(mode=0o700, exist_ok=True)
             new.mkdir(mode=0o700)
             header = Header(format=FORMAT, rec=rec, sender=sender)
             with (new / "header.json").open("xb") as file:
@@ -184,12 +192,19 @@ class Truth:
             (new / "0.tail").touch(mode=0o600)
             sync_directory(new)
             new.rename(path)
+            sync_directory(path.parent)
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
             if path.exists():
                 return  # Another process was faster.
             kind = NoSpaceError if error.errno in DISK_FULL else StoreError
             raise kind(f"{path}: {error.strerror}") from error
+        files = RecordingFiles(path, is_synced=True)
+        with self._lock:
+            if rec in self._open:
+                files.close()
+            else:
+                self._open[rec] = files
 
 
 def _holds_bytes(directory: Path) -> bool:
