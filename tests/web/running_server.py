@@ -33,13 +33,15 @@ TEXTS = [
 PEOPLE: dict[str, Role] = {"ada": "admin", "audrey": "auditor", "alice": "user", "bob": "user"}
 
 
-def make_lines(rec: str, user: str, texts: list[str], *, is_ended: bool = True) -> list[bytes]:
+def make_lines(
+    rec: str, user: str, texts: list[str], *, started_unix_us: int = STARTED_UNIX_US
+) -> list[bytes]:
     """Return the chained lines of a recording in which each text is printed at its second."""
     start = Start(
         user=user,
         login_user=user,
         host="web1",
-        started_unix_us=STARTED_UNIX_US,
+        started_unix_us=started_unix_us,
         recorder="steno test",
         service="sshd",
         columns=80,
@@ -54,8 +56,7 @@ def make_lines(rec: str, user: str, texts: list[str], *, is_ended: bool = True) 
         lines += cutter.add(Output(second * 1_000_000, f"{text}\r\n".encode()))
         if (line := cutter.cut()) is not None:
             lines.append(line)
-    if is_ended:
-        lines += cutter.end(End("exit", exit_status=0, output_bytes=1), len(texts) * 1_000_000)
+    lines += cutter.end(End("exit", exit_status=0, output_bytes=1), len(texts) * 1_000_000)
     return lines
 
 

@@ -15,9 +15,10 @@ from steno.web.endpoint import Call, json_response
 
 
 class SearchQuery(msgspec.Struct, frozen=True):
-    """Parameters of a search: the query, and which page of the result."""
+    """Parameters of a search: the query, which page, how many lines around each hit."""
 
     q: str = ""
+    context: Annotated[int, msgspec.Meta(ge=0, le=20)] = 2
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
     cursor: str | None = None
 
@@ -69,6 +70,7 @@ async def _search(call: Call, rec: str | None) -> Page[Hit]:
             rec=rec,
             cursor=query.cursor,
             limit=query.limit,
+            context_lines=query.context,
             visible_to=call.visible_to,
         )
 
