@@ -11,6 +11,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from steno.errors import StenoError
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -68,8 +70,11 @@ class Gauge:
         self._read = read
 
     def samples(self) -> list[str]:
-        """Return one line of text."""
-        return [_sample(self.name, {}, self._read())]
+        """Return one line of text; none while the number cannot be had."""
+        try:
+            return [_sample(self.name, {}, self._read())]
+        except StenoError:
+            return []
 
 
 class Histogram:

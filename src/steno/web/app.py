@@ -49,7 +49,7 @@ def make_services(
     metrics: Metrics,
     *,
     hosts: HostRegistry | None = None,
-    static: Path = STATIC,
+    static: Path | None = None,
 ) -> Services:
     """Put together what the web application needs; the caller closes store and file."""
     sessions = config.sessions
@@ -70,7 +70,7 @@ def make_services(
         streams=streams,
         changes=ChangeHub(store),
         metrics=metrics,
-        static=static,
+        static=static or STATIC,
         heavy_limiter=anyio.CapacityLimiter(HEAVY_AT_ONCE),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Annotated
 
 import anyio.to_thread
 import msgspec
@@ -12,6 +13,9 @@ from steno.store.hosts import Host, HostCode
 from steno.web.endpoint import Call, json_response
 
 log = logging.getLogger(__name__)
+
+
+HostName = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$")]
 
 
 class HostFacts(Host, frozen=True, kw_only=True):
@@ -32,7 +36,7 @@ class NewCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Only a code made for a host that is enrolled already lets it enrol again.
     """
 
-    host: str | None = None
+    host: HostName | None = None
 
 
 async def list_hosts(call: Call) -> Response:

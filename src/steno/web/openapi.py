@@ -78,14 +78,20 @@ def _types_of(endpoints: list[Endpoint]) -> list[Any]:
 
 
 def _tidy(schema: object) -> object:
-    """Return `schema` with descriptions as one paragraph of plain text."""
+    """Return `schema` with simple pairs and with descriptions as one paragraph of plain text."""
     if isinstance(schema, dict):
-        return {
+        found = {
             key: _first_paragraph(value)
             if key == "description" and isinstance(value, str)
             else _tidy(value)
             for key, value in schema.items()
         }
+        members = found.get("prefixItems")
+        if isinstance(members, list) and all(member == members[0] for member in members):
+            # The same, said shorter: schemathesis 4.32 misreads the longer way.
+            found["items"] = members[0]
+            del found["prefixItems"]
+        return found
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     return schema
