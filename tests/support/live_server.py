@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import TracebackType
+from unittest.mock import patch
 
+from steno.cli import main
 from steno.store.opening import open_store
 
 STENO = [sys.executable, "-m", "steno.cli"]
 
 
-def run_steno(*arguments: str | Path, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run a steno command to its end; return what it said and its exit status."""
-    return subprocess.run(
-        [*STENO, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+def run_steno(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a steno command to its end, in this process; return what it said and its exit status."""
+    words = [*map(str, arguments)]
+    said, complained = io.StringIO(), io.StringIO()
+    status: int | str | None = 0
+    with (
+        patch.object(sys, "argv", ["steno", *words]),
+        patch.object(sys, "stdin", io.StringIO(stdin)),
+        redirect_stdout(said),
+        redirect_stderr(complained),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code
+    assert isinstance(status, int)
+    return subprocess.CompletedProcess(words, status, said.getvalue(), complained.getvalue())
 
 
 class LiveServer:
