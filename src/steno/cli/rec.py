@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import msgspec
@@ -31,6 +32,11 @@ from steno.recorder.foreground import Outcome, Request, explain, has_terminal, r
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Settings
 
+if TYPE_CHECKING:
+    from steno.cli.uploading import Upload
+
+DELIVERY_S = 10.0
+"""How long to wait at the end until the server has everything."""
 SERVER, SYSLOG, JOURNAL, FILE = "server", "syslog", "journal", "file:"
 
 
@@ -52,6 +58,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     labels: tuple[str, ...]
     on_failure: str
     spool_directory: Path | None
+    servers: tuple[str, ...]
+    host_directory: Path | None
     syslog_facility: str
     syslog_priority: str
     syslog_socket: str
@@ -153,6 +161,19 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     help="Where recordings wait for the server.",
 )
 @click.option(
+    "--server",
+    "servers",
+    multiple=True,
+    metavar="URL",
+    help="For --to server: where to. Default: the servers this host is enrolled with.",
+)
+@click.option(
+    "--host-directory",
+    type=click.Path(path_type=Path),
+    metavar="DIRECTORY",
+    help="For --to server: where this host's credentials are kept.",
+)
+@click.option(
     "--syslog-facility",
     type=click.Choice(list(FACILITIES)),
     default="authpriv",
@@ -199,19 +220,27 @@ def command(**given: object) -> int:
     """
     options = msgspec.convert(given, Options, strict=False)
     open_standard_streams()
-    places = default_places(os.environ, os.getuid())
+    places = choose_places(options)
     destinations = choose_destinations(options, places)
+    is_talkative = has_terminal() and os.isatty(2) and not options.quiet
     request = Request(
         command=choose_command(options.command),
         settings=make_settings(options, destinations),
         labels=list(options.labels),
-        numbers=(options.spool_directory or places.spool).parent,
+        numbers=places.spool.parent,
         stops_without_destination=options.on_failure == "stop",
     )
-    is_talkative = has_terminal() and os.isatty(2) and not options.quiet
-    is_raw = has_terminal() and os.isatty(2)
-    opener = partial(open_writers, options, places, destinations, is_talkative)
-    outcome = record(request, opener, partial(tell_failure, is_raw))
+    upload = start_upload(options, places) if SERVER in destinations else None
+    try:
+        opener = partial(open_writers, options, places, destinations, is_talkative)
+        is_raw = has_terminal() and os.isatty(2)
+        outcome = record(request, opener, partial(tell_failure, is_raw))
+    except BaseException:
+        if upload is not None:
+            upload.stop()
+        raise
+    if upload is not None:
+        tell_delivery(upload.finish(outcome.rec, DELIVERY_S), places)
     if is_talkative:
         tell_end(outcome)
     return leave(outcome)
@@ -222,6 +251,12 @@ def open_standard_streams() -> None:
     while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(fd, True)
     os.close(fd)
+
+
+def choose_places(options: Options) -> Places:
+    """Return the host's directories, as far as options do not say otherwise."""
+    usual = default_places(os.environ, os.geteuid())
+    return Places(options.spool_directory or usual.spool, options.host_directory or usual.host)
 
 
 def choose_command(command: Sequence[str]) -> list[str]:
@@ -298,7 +333,7 @@ def open_writers(
 def open_writer(options: Options, places: Places, place: str, identity: Identity) -> Writer:
     """Open one destination."""
     if place == SERVER:
-        return SpoolWriter(Spool(options.spool_directory or places.spool), identity.rec)
+        return SpoolWriter(Spool(places.spool), identity.rec)
     if place == SYSLOG:
         return SyslogWriter(
             identity.host,
@@ -320,6 +355,26 @@ def open_writer(options: Options, places: Places, place: str, identity: Identity
 def tell_failure(is_raw: bool, failure: Failure) -> None:
     """Say at once that a destination was given up."""
     os.write(2, explain(failure, is_raw=is_raw).encode())
+
+
+def start_upload(options: Options, places: Places) -> Upload:
+    """Start to deliver the spool beside the session.
+
+    Raises:
+        ConfigError: This host is not enrolled.
+    """
+    # Imported only when needed: TLS and certificates are most of what there is to import.
+    from steno.cli.uploading import Upload
+    from steno.delivery.credentials import load
+
+    load(places.host)
+    return Upload(Spool(places.spool), options.servers, places.host)
+
+
+def tell_delivery(obstacle: str | None, places: Places) -> None:
+    """Say what keeps the recording from being delivered, if anything."""
+    if obstacle is not None:
+        click.echo(f"steno: {obstacle}; the recording waits in {places.spool}", err=True)
 
 
 def tell_end(outcome: Outcome) -> None:

@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import platform
 import pwd
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +65,7 @@ def gather(
     login_uid = _read_audit_id("/proc/self/loginuid")
     audit_session = _read_audit_id("/proc/self/sessionid")
     window = terminal.window() if terminal is not None else None
-    host = platform.node() or "localhost"
+    host = os.uname().nodename or "localhost"
     start = Start(
         user=account.name,
         host=host,
