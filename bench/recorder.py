@@ -96,7 +96,8 @@ def start(command: Sequence[str]) -> tuple[subprocess.Popen[bytes], int]:
         stderr=slave,
         start_new_session=True,
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-        env=os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "SHELL": "/bin/sh"},
+        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "SHELL": "/bin/sh"},
     )
     os.close(slave)
     return process, master

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from codecs import utf_8_decode
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -66,10 +67,10 @@ def split_runs(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
     With `is_final`, an unfinished character counts as invalid, and nothing is left.
     """
     try:
-        text = data.decode()
+        text, used = utf_8_decode(data, "strict", is_final)
     except UnicodeDecodeError:
         return _split_invalid(data, is_final=is_final)
-    return ([Run(len(text), escape_text(text), b"", len(data))] if text else []), b""
+    return ([Run(len(text), escape_text(text), b"", used)] if text else []), data[used:]
 
 
 def _split_invalid(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
@@ -121,6 +122,8 @@ class Stream:
 
     def render_binary(self) -> bytes:
         """Return the binary member's JSON array."""
+        if not self.binary:
+            return b"[]"
         return b"[%s]" % ",".join(map(str, b"".join(self.binary))).encode()
 
 

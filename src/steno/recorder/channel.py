@@ -9,10 +9,12 @@ import os
 from steno.recorder.flow import Flow
 from steno.recorder.sink import Sink
 
-READ_BYTES = 16384
-"""What one read(2) asks for. Terminals give 4 KiB at most."""
-_LONG_READ_BYTES = 2048
+_READ_BYTES = 4096
+"""What one read(2) asks for. Terminals never give more, and pieces of this size fill messages."""
+_LONG_BYTES = 1024
 """After a read this long there is likely more."""
+_JOIN_BYTES = 3072
+"""A read that is long, but shorter than this, is worth a second one before it is passed on."""
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ENXIO, errno.EBADF)
 
 
@@ -53,10 +55,17 @@ class Channel:
 
     def read(self) -> bytes | None:
         """Return what can be read now, b"" at the end, None when there is nothing yet."""
+        data = self._read()
+        if data and self.reads_per_turn > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
+            # An end that this read meets is met again by the next.
+            data += self._read() or b""
+        return data
+
+    def _read(self) -> bytes | None:
         if self.source is None:
             return b""
         try:
-            return os.read(self.source, READ_BYTES)
+            return os.read(self.source, _READ_BYTES)
         except BlockingIOError:
             return None
         except OSError as error:
@@ -65,9 +74,9 @@ class Channel:
                 return b""
             raise
 
-    def is_likely_to_have_more(self, data: bytes) -> bool:
+    def has_likely_more(self, data: bytes) -> bool:
         """Return whether another read is worth it after one that gave `data`."""
-        return len(data) >= _LONG_READ_BYTES and not self.flow.is_full
+        return len(data) >= _LONG_BYTES
 
     def pass_on(self, data: bytes) -> bool:
         """Write `data` or keep it; return False when nobody takes it any more."""

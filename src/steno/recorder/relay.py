@@ -128,6 +128,8 @@ class Relay:
         """Return whether the channel's source should be read now."""
         if channel.flow.is_full or self._destinations.is_backlogged:
             return False
+        if not self._session.held_until_us:
+            return True
         is_recorded = (
             channel.stream is not Stream.INPUT or self._settings.input is not InputMode.NONE
         )
@@ -169,7 +171,7 @@ class Relay:
                 self._end_source(channel)
                 return
             self._pass(channel, data)
-            if not channel.is_likely_to_have_more(data) or not self._wants(channel):
+            if not channel.has_likely_more(data) or not self._wants(channel):
                 return
 
     def _pass(self, channel: Channel, data: bytes) -> None:

@@ -58,20 +58,9 @@ class Settings(msgspec.Struct, frozen=True):
 class _Tally:
     """Counts bytes that a note will tell of, and from when to when they came."""
 
-    def __init__(self) -> None:
+    def __init__(self, from_us: int) -> None:
+        self.from_us = self.until_us = from_us
         self.output_bytes = self.input_bytes = self.held_us = 0
-        self.from_us = self.until_us = 0
-
-    def count(self, at_us: int, output_bytes: int, input_bytes: int) -> None:
-        if self.is_empty:
-            self.from_us = at_us
-        self.until_us = at_us
-        self.output_bytes += output_bytes
-        self.input_bytes += input_bytes
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.output_bytes or self.input_bytes)
 
     def facts(self) -> dict[str, int]:
         counts = {
@@ -104,7 +93,7 @@ class Session:
         self._cutter = Cutter(identity, limit_bytes=settings.payload_bytes)
         self._action = settings.limit.action
         self._bucket = TokenBucket(settings.limit)
-        self._tallies = {kind: _Tally() for kind in ("unseen", "drop", "delay")}
+        self._tallies: dict[str, _Tally] = {}
 
     def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> list[bytes]:
         """Record what the program wrote; return the lines that were completed."""
@@ -124,7 +113,7 @@ class Session:
         if mode is InputMode.NONE:
             return []
         if mode is InputMode.SEEN and is_hidden:
-            self._tallies["unseen"].count(at_us, 0, len(data))
+            self._tally("unseen", at_us, 0, len(data))
             return []
         lines = self._flush("unseen", at_us)
         if self._action is not Action.PASS and not self._admit(at_us, 0, len(data)):
@@ -140,10 +129,11 @@ class Session:
     @property
     def due_us(self) -> int | None:
         """When `tick` must be called at the latest; None while nothing waits to be cut."""
-        since = [tally.from_us for tally in self._tallies.values() if not tally.is_empty]
-        if self._cutter.pending_since_us is not None:
-            since.append(self._cutter.pending_since_us)
-        return min(since) + self._settings.latency_us if since else None
+        pending_us = self._cutter.pending_since_us
+        if self._tallies:
+            counted_us = min(tally.from_us for tally in self._tallies.values())
+            pending_us = counted_us if pending_us is None else min(pending_us, counted_us)
+        return None if pending_us is None else pending_us + self._settings.latency_us
 
     def tick(self, at_us: int) -> list[bytes]:
         """Return what has waited long enough as lines."""
@@ -173,22 +163,27 @@ class Session:
         if self._action is Action.DROP:
             if self._bucket.admit(at_us, size_bytes):
                 return True
-            self._tallies["drop"].count(at_us, output_bytes, input_bytes)
+            self._tally("drop", at_us, output_bytes, input_bytes)
             return False
         held_us = self._bucket.charge(at_us, size_bytes)
         if held_us:
             # Held bytes are those that wait behind this piece; it stands for them.
-            self._tallies["delay"].count(at_us, output_bytes, input_bytes)
-            self._tallies["delay"].held_us += held_us
+            self._tally("delay", at_us, output_bytes, input_bytes).held_us += held_us
             self.held_until_us = at_us + held_us
         return True
 
+    def _tally(self, kind: str, at_us: int, output_bytes: int, input_bytes: int) -> _Tally:
+        tally = self._tallies.get(kind)
+        if tally is None:
+            tally = self._tallies[kind] = _Tally(at_us)
+        tally.until_us = at_us
+        tally.output_bytes += output_bytes
+        tally.input_bytes += input_bytes
+        return tally
+
     def _flush(self, kind: str, at_us: int) -> list[bytes]:
-        tally = self._tallies[kind]
-        if tally.is_empty:
-            return []
-        self._tallies[kind] = _Tally()
-        return self._cutter.add(Note(at_us, kind, tally.facts()))
+        tally = self._tallies.pop(kind, None)
+        return [] if tally is None else self._cutter.add(Note(at_us, kind, tally.facts()))
 
     def _flush_all(self, at_us: int) -> list[bytes]:
-        return [line for kind in self._tallies for line in self._flush(kind, at_us)]
+        return [line for kind in [*self._tallies] for line in self._flush(kind, at_us)]
