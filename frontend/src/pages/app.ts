@@ -225,9 +225,10 @@ export class App extends LitElement {
     const links: [path: string, label: string, pages: Route["page"][]][] = [
       ["/", "Recordings", ["recordings", "recording"]],
       ["/search", "Search", ["search"]],
-      ["/hosts", "Hosts", ["hosts"]],
     ];
-    if (this.session?.user.role === "admin") links.push(["/users", "Users", ["users"]]);
+    const role = this.session?.user.role;
+    if (role !== "user") links.push(["/hosts", "Hosts", ["hosts"]]);
+    if (role === "admin") links.push(["/users", "Users", ["users"]]);
     return html`<nav aria-label="Main">
       ${links.map(
         ([path, label, pages]) =>

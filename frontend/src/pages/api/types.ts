@@ -111,8 +111,9 @@ export interface Hit {
 
 export interface Host {
   name: string;
-  enrolled_unix_us: number | null;
-  last_seen_unix_us: number | null;
+  enrolled_unix_us: number;
+  last_seen_unix_us?: number | null;
+  revoked_unix_us?: number | null;
   recordings: number;
 }
 

@@ -18,9 +18,13 @@ const COLUMNS: PlainColumn<Host>[] = [
   },
   { name: "Recordings", isNumber: true, cell: ({ recordings }) => count(recordings) },
   { name: "Last heard of", cell: ({ last_seen_unix_us }) => instant(last_seen_unix_us) },
+  { name: "Enrolled", cell: ({ enrolled_unix_us }) => instant(enrolled_unix_us) },
   {
-    name: "Enrolled",
-    cell: ({ enrolled_unix_us }) => instant(enrolled_unix_us, "not enrolled: imported"),
+    name: "State",
+    cell: ({ revoked_unix_us }) =>
+      revoked_unix_us
+        ? html`<span class="badge bad">refused</span> ${instant(revoked_unix_us)}`
+        : html`<span class="badge ok">may deliver</span>`,
   },
 ];
 

@@ -12,8 +12,13 @@ import "../parts/moments.ts";
 import "../parts/tabs.ts";
 import { PageElement } from "../parts/page.ts";
 import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
-import type { Route } from "../router.ts";
+import { navigate, type Route, recordingPath } from "../router.ts";
 import { chainSaying, stateSaying } from "../words.ts";
+
+interface Start {
+  at: number | null;
+  find: string;
+}
 
 /** The counts of a growing recording are asked for at most this often. */
 const RECOUNT_MS = 3000;
@@ -65,6 +70,8 @@ export class RecordingPage extends PageElement {
 
   @property({ attribute: false }) route!: Extract<Route, { page: "recording" }>;
   @state() private recording: RecordingDetail | null = null;
+  /** Where the player starts; later jumps are seeks. */
+  @state() private start: Start = { at: null, find: "" };
   @state() private atUs = 0;
   @state() private tab = "commands";
   @query("steno-player") private player?: StenoPlayerElement;
@@ -89,15 +96,19 @@ export class RecordingPage extends PageElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("route")) return;
-    if (this.recording && changed.get("route")?.rec === this.route.rec) {
+    if (this.recording?.rec === this.route.rec) {
       this.#jump();
       return;
     }
     this.recording = null;
+    this.start = { at: this.route.atSeconds, find: this.route.find };
     void this.load(async (signal) => {
-      this.recording = await this.context.api.recording(this.route.rec, signal);
-      await this.updateComplete;
-      this.#jump();
+      const { rec, atSeconds, find } = this.route;
+      this.recording = await this.context.api.recording(rec, signal);
+      if (this.recording.rec === rec) return;
+      // The address had the id's beginning only: the whole one is what should be kept and sent on.
+      const atUs = atSeconds === null ? null : atSeconds * 1e6;
+      navigate(recordingPath(this.recording.rec, atUs, find), { replace: true });
     });
   }
 
@@ -106,10 +117,7 @@ export class RecordingPage extends PageElement {
     const { player } = this;
     const { atSeconds, find } = this.route;
     if (!player || atSeconds === null) return;
-    void customElements.whenDefined("steno-player").then(async () => {
-      await player.seek(atSeconds);
-      if (find) await player.find(find);
-    });
+    void player.seek(atSeconds).then(() => (find ? player.find(find) : 0));
     player.scrollIntoView({ block: "nearest" });
   }
 
@@ -176,7 +184,13 @@ export class RecordingPage extends PageElement {
       { id: "text", label: `${counted(lines, "line")} of text` },
     ];
     return html`<div class="watch">
-      <steno-player linkable src=${playerSource(rec)} @steno-time=${this.#onTime}></steno-player>
+      <steno-player
+        src=${playerSource(rec)}
+        at=${this.start.at ?? nothing}
+        query=${this.start.find || nothing}
+        linkable
+        @steno-time=${this.#onTime}
+      ></steno-player>
       <section class="card" aria-label="Moments in it">
         <steno-tabs
           .tabs=${tabs}

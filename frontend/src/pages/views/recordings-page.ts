@@ -93,6 +93,7 @@ export class RecordingsPage extends PageElement {
 
   /** The hosts' names are only offered while typing: without them all else works. */
   async #loadHosts(): Promise<void> {
+    if (this.context.user.role === "user") return;
     try {
       this.hosts = (await this.context.api.hosts()).map((host) => host.name);
     } catch {
@@ -211,8 +212,15 @@ export class RecordingsPage extends PageElement {
         html`<a class="button" href="/">Show all recordings</a>`,
       );
     }
+    if (this.context.user.role === "user") {
+      return emptyState(
+        "No recording of yours yet",
+        html`You see recordings of the account <code>${this.context.user.name}</code>, and those where
+          it logged in. Record a shell with <code>steno rec</code>.`,
+      );
+    }
     return emptyState(
-      this.context.user.role === "user" ? "No recording of yours yet" : "No recordings yet",
+      "No recordings yet",
       html`Record a shell with <code>steno rec</code>, or enrol a host to have its sessions
         delivered here; this page shows them as they come.`,
       html`<a class="button" href="/hosts">Hosts</a>`,
