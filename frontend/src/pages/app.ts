@@ -74,6 +74,7 @@ export class App extends LitElement {
       nav {
         display: flex;
         gap: 0.25rem;
+        min-height: 2.2rem;
       }
       nav a {
         color: var(--muted);
@@ -214,19 +215,24 @@ export class App extends LitElement {
       <header>
         <div class="bar">
           <a class="brand" href="/">Steno</a>
-          ${this.session ? this.#navigation() : nothing}
+          ${this.#navigation()}
           <div class="me">${this.#themeSwitch()}${this.session ? this.#account(this.session) : nothing}</div>
         </div>
       </header>
       <main id="main" tabindex="-1">${this.#page()}</main>`;
   }
 
+  /** Its room is kept while it is not known who is here, so that nothing moves afterwards. */
   #navigation() {
+    if (!this.session) {
+      const isComing = !this.hasAsked && this.route.page !== "login";
+      return isComing ? html`<nav aria-label="Main"></nav>` : nothing;
+    }
     const links: [path: string, label: string, pages: Route["page"][]][] = [
       ["/", "Recordings", ["recordings", "recording"]],
       ["/search", "Search", ["search"]],
     ];
-    const role = this.session?.user.role;
+    const { role } = this.session.user;
     if (role !== "user") links.push(["/hosts", "Hosts", ["hosts"]]);
     if (role === "admin") links.push(["/users", "Users", ["users"]]);
     return html`<nav aria-label="Main">
@@ -275,7 +281,7 @@ export class App extends LitElement {
 
   #page() {
     if (this.problem) return problemBox(this.problem);
-    if (!this.hasAsked) return html`<p class="muted" role="status">Loading…</p>`;
+    if (!this.hasAsked) return nothing;
     const { route } = this;
     const context = this.#context;
     if (!context) {

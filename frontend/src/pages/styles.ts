@@ -154,8 +154,10 @@ const controls = css`
     color: var(--muted);
     opacity: 1;
   }
-  input:focus-visible,
+  /* Not only when "visible": a date's calendar button does not count as such. */
+  input:focus-within,
   select:focus-visible {
+    outline: 2px solid var(--focus);
     outline-offset: 0;
     border-radius: 6px;
   }

@@ -13,6 +13,7 @@ import "../parts/tabs.ts";
 import { PageElement } from "../parts/page.ts";
 import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
 import { navigate, type Route, recordingPath } from "../router.ts";
+import { shown } from "../text.ts";
 import { chainSaying, stateSaying } from "../words.ts";
 
 interface Start {
@@ -39,6 +40,7 @@ export class RecordingPage extends PageElement {
         padding: 0;
         overflow: hidden;
         position: relative;
+        min-height: 20rem;
       }
       /* As tall as the player, whatever is in it. */
       steno-tabs {
@@ -53,6 +55,9 @@ export class RecordingPage extends PageElement {
         display: grid;
         grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
         gap: 1rem;
+      }
+      .waits {
+        visibility: hidden;
       }
       .wide {
         grid-column: 1 / -1;
@@ -72,6 +77,8 @@ export class RecordingPage extends PageElement {
   @state() private recording: RecordingDetail | null = null;
   /** Where the player starts; later jumps are seeks. */
   @state() private start: Start = { at: null, find: "" };
+  /** Whether the player has its size: only then comes what stands below it. */
+  @state() private hasPlayer = false;
   @state() private atUs = 0;
   @state() private tab = "commands";
   @query("steno-player") private player?: StenoPlayerElement;
@@ -101,6 +108,7 @@ export class RecordingPage extends PageElement {
       return;
     }
     this.recording = null;
+    this.hasPlayer = false;
     this.start = { at: this.route.atSeconds, find: this.route.find };
     void this.load(async (signal) => {
       const { rec, atSeconds, find } = this.route;
@@ -110,6 +118,12 @@ export class RecordingPage extends PageElement {
       const atUs = atSeconds === null ? null : atSeconds * 1e6;
       navigate(recordingPath(this.recording.rec, atUs, find), { replace: true });
     });
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    const { recording } = this;
+    if (!changed.has("recording") || !recording) return;
+    document.title = `${shown(recording.user)} on ${shown(recording.host)} · Steno`;
   }
 
   /** Take the player to the address's instant, and mark there what was looked for. */
@@ -136,45 +150,49 @@ export class RecordingPage extends PageElement {
 
   override render() {
     const { recording } = this;
-    if (this.problem) {
-      return html`<div class="stack">
-        <h1 tabindex="-1">Recording</h1>
-        ${problemBox(this.problem)}
-        <p><a href="/">All recordings</a></p>
-      </div>`;
-    }
-    if (!recording) return html`<h1 tabindex="-1">Recording</h1><p role="status">Loading…</p>`;
+    // The heading stays the same element from the start: it has the keyboard's focus.
     return html`<div class="stack">
-      ${this.#heading(recording)} ${this.#watch(recording)}
-      <div class="cards-grid">
-        ${factCards(recording)}
-        <steno-chain class="card" .context=${this.context} .recording=${recording}></steno-chain>
-        <steno-notes class="card" .context=${this.context} .recording=${recording}></steno-notes>
-        <steno-downloads class="card" .context=${this.context} .recording=${recording}></steno-downloads>
-        ${
-          this.context.user.role === "user"
-            ? nothing
-            : html`<steno-viewings
-                class="card wide"
-                .context=${this.context}
-                .recording=${recording}
-              ></steno-viewings>`
-        }
+      <div>
+        <h1 tabindex="-1">${recording ? this.#name(recording) : "Recording"}</h1>
+        <p class="row">${recording ? this.#facts(recording) : this.isBusy ? "Loading…" : nothing}</p>
       </div>
+      ${problemBox(this.problem)}
+      ${this.problem ? html`<p><a href="/">All recordings</a></p>` : nothing}
+      ${recording && !this.problem ? this.#body(recording) : nothing}
     </div>`;
   }
 
-  #heading(recording: RecordingDetail) {
-    const { user, login_user: login, host, remote } = recording;
-    return html`<div>
-      <h1 tabindex="-1">${foreign(user)} on ${foreign(host)}</h1>
-      <p class="row">
-        <span>${instant(recording.started_unix_us)} · ${span(recording.duration_us)}</span>
-        ${login && login !== user ? html`<span>logged in as ${foreign(login)}</span>` : nothing}
-        ${remote ? html`<span>from ${foreign(remote)}</span>` : nothing}
-        ${badge(stateSaying(recording))} ${badge(chainSaying(recording.chain))}
-      </p>
-    </div>`;
+  #body(recording: RecordingDetail) {
+    const { context } = this;
+    const waits = this.hasPlayer ? "" : "waits";
+    return html`${this.#watch(recording)}
+      <div class="cards-grid ${waits}">
+        ${factCards(recording)}
+        <steno-chain class="card" .context=${context} .recording=${recording}></steno-chain>
+        <steno-notes class="card" .context=${context} .recording=${recording}></steno-notes>
+        <steno-downloads class="card" .context=${context} .recording=${recording}></steno-downloads>
+        ${
+          context.user.role === "user"
+            ? nothing
+            : html`<steno-viewings
+                class="card wide"
+                .context=${context}
+                .recording=${recording}
+              ></steno-viewings>`
+        }
+      </div>`;
+  }
+
+  #name({ user, host }: RecordingDetail) {
+    return html`${foreign(user)} on ${foreign(host)}`;
+  }
+
+  #facts(recording: RecordingDetail) {
+    const { user, login_user: login, remote } = recording;
+    return html`<span>${instant(recording.started_unix_us)} · ${span(recording.duration_us)}</span>
+      ${login && login !== user ? html`<span>logged in as ${foreign(login)}</span>` : nothing}
+      ${remote ? html`<span>from ${foreign(remote)}</span>` : nothing}
+      ${badge(stateSaying(recording))} ${badge(chainSaying(recording.chain))}`;
   }
 
   #watch(recording: RecordingDetail) {
@@ -190,8 +208,10 @@ export class RecordingPage extends PageElement {
         query=${this.start.find || nothing}
         linkable
         @steno-time=${this.#onTime}
+        @steno-ready=${this.#onPlayer}
+        @steno-error=${this.#onPlayer}
       ></steno-player>
-      <section class="card" aria-label="Moments in it">
+      <section class="card ${this.hasPlayer ? "" : "waits"}" aria-label="Moments in it">
         <steno-tabs
           .tabs=${tabs}
           .chosen=${this.tab}
@@ -216,6 +236,10 @@ export class RecordingPage extends PageElement {
         </steno-tabs>
       </section>
     </div>`;
+  }
+
+  #onPlayer(): void {
+    this.hasPlayer = true;
   }
 
   #onTime(event: CustomEvent<StenoPlayerEventDetails["steno-time"]>): void {
