@@ -214,6 +214,7 @@ const EXPORTS: Record<string, [string, string]> = {
   "asciicast-v3": ["asciicast v3", "For asciinema 3 and its player."],
   "asciicast-v2": ["asciicast v2", "For older asciinema and many other players."],
   typescript: ["typescript", "For scriptreplay, with its timing file."],
+  "typescript-classic": ["typescript, classic timing", "For older scriptreplay."],
   ttyrec: ["ttyrec", "For ttyplay."],
   text: ["Text", "The screen's text, without escape codes."],
   html: ["Web page", "One file with the player inside; needs no server."],
