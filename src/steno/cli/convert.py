@@ -121,6 +121,8 @@ def command(
     to_name = _find_target(to_format, target)
     if as_json and target in (None, "-"):
         raise UsageError("--json prints to standard output; name a file to write to")
+    if target in (None, "-") and to_name in KINDS and KINDS[to_name].has_parts:
+        raise UsageError(f"{to_name} is several files; name the first of them to write to")
     from_name = _find_source(from_format)
     with (
         RecordingFile(source, format_name=from_name, rec=rec, timing=timing) as file,

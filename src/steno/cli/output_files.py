@@ -25,7 +25,7 @@ class OutputFiles:
         """Write to `path` and to files whose names begin so; None or "-" is standard output."""
         self._path = None if path in (None, "-") else Path(str(path))
         self._files: dict[str, BinaryIO] = {}
-        self._temporary: dict[str, Path] = {}
+        self._temporary: dict[str, tuple[Path, Path]] = {}
 
     def __enter__(self) -> OutputFiles:
         return self
@@ -34,14 +34,14 @@ class OutputFiles:
         for file in self._files.values():
             with contextlib.suppress(OSError):
                 file.close()
-        for path in self._temporary.values():
-            path.unlink(missing_ok=True)
+        for temporary, _ in self._temporary.values():
+            temporary.unlink(missing_ok=True)
 
     def write(self, suffix: str, data: bytes) -> None:
         """Append `data` to the file whose name is the path and `suffix`.
 
         Raises:
-            UsageError: Standard output cannot take several files.
+            UsageError: Standard output cannot take several files; the main one is there already.
             NotFoundError: There is no such directory.
             NoSpaceError: The disk is full; nothing under the names has changed.
             StenoError: The file cannot be written; nothing under the names has changed.
@@ -73,7 +73,8 @@ class OutputFiles:
                 os.fsync(file.fileno())
             file.close()
         for suffix in sorted(self._temporary, reverse=True):
-            self._temporary[suffix].replace(f"{self._path}{suffix}")
+            temporary, path = self._temporary[suffix]
+            temporary.replace(path)
         self._temporary.clear()
 
     def _open(self, suffix: str) -> BinaryIO:
@@ -92,7 +93,7 @@ class OutputFiles:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(temporary, flags, stat.S_IMODE(mode))
-        self._temporary[suffix] = temporary
+        self._temporary[suffix] = temporary, path
         self._files[suffix] = os.fdopen(descriptor, "wb")
         return self._files[suffix]
 

@@ -113,6 +113,13 @@ class RecordingFile:
         file = self._open(self._path)
         return file if stat.S_ISREG(self._path.stat().st_mode) else self._spool(file)
 
+    def _files(self) -> dict[str, Path]:
+        """Return the files in the directory, by their names."""
+        try:
+            return {path.name: path for path in self._path.iterdir() if path.is_file()}
+        except OSError as error:
+            raise StenoError(f"{self._path}: {error.strerror}") from error
+
     def _open(self, path: Path) -> BinaryIO:
         try:
             return self._stack.enter_context(path.open("rb"))
@@ -132,7 +139,7 @@ class RecordingFile:
 
     def _guess(self) -> str:
         if self._main is None:
-            found = guess.guess_directory(path.name for path in self._path.iterdir())
+            found = guess.guess_directory(self._files())
             if found is None:
                 raise FormatError("no I/O log of sudo in this directory", source=self.source)
             return found
@@ -207,7 +214,7 @@ class RecordingFile:
         yield from decoder.finish()
 
     def _read_sudo(self) -> Iterator[Item]:
-        files = {path.name: path for path in self._path.iterdir() if path.is_file()}
+        files = self._files()
         facts: dict[str, bytes | None] = {}
         for name in ("log.json", "log"):
             file = self._open(files[name]) if name in files else None

@@ -205,15 +205,28 @@ class _Inflater:
             if self._inflate.eof:
                 # gzip allows several members in a row.
                 self._inflate = zlib.decompressobj(wbits=31)
+            before = self._inflate.copy()
             try:
                 parts.append(self._inflate.decompress(data, _CHUNK_BYTES))
             except zlib.error as error:
                 self._damage = f"compressed data are damaged: {error}"
+                parts += _decompress_good(before, data)
                 break
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
             # A full part may leave more inside, even when all data were taken in.
             is_pending = bool(data) or len(parts[-1]) == _CHUNK_BYTES
         return parts
+
+
+def _decompress_good(inflate: Any, data: bytes) -> list[bytes]:  # noqa: ANN401  # zlib's has no type
+    """Return what can be had from `data` up to its damage."""
+    parts: list[bytes] = []
+    try:
+        for number in data:
+            parts.append(inflate.decompress(bytes((number,))))  # noqa: PERF401  # may raise
+    except zlib.error:
+        pass
+    return parts
 
 
 def make_header(facts: dict[str, Any]) -> Header:

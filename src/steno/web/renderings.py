@@ -9,6 +9,7 @@ import base64
 import hashlib
 import html
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -33,7 +34,7 @@ body { margin: 0; display: flex; flex-direction: column; font: 15px/1.4 system-u
 header { padding: 8px 16px }
 h1 { font-size: 18px; margin: 0 }
 p { margin: 0; opacity: .75 }
-steno-player { flex: 1; min-height: 320px }
+steno-player { flex: 1; min-height: 0 }
 noscript { padding: 16px }
 """.strip()
 
@@ -192,7 +193,9 @@ class PageRenderer:
         start = self._header.start
         who = f"{start.user}@{start.host}".strip("@")
         command = " ".join(start.command or [])
-        return " · ".join(part for part in (who, command) if part)
+        moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=start.started_unix_us)
+        when = f"{moment:%Y-%m-%d %H:%M:%S} UTC" if start.started_unix_us else ""
+        return " · ".join(part for part in (who, command, when) if part)
 
     def _data(self) -> dict[str, Any]:
         columns, rows = window_of(self._header.start)
