@@ -13,7 +13,7 @@ import pytest
 
 from steno.delivery.spool import Spool, SpoolLimits
 from steno.delivery.syncing import SyncRule, SyncThread
-from steno.errors import NoSpaceError, NotFoundError, StoreError, UsageError
+from steno.errors import ConfigError, NoSpaceError, NotFoundError, StoreError, UsageError
 
 
 class Clock:
@@ -247,3 +247,31 @@ def test_a_spool_that_may_not_be_used_says_so(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("no directory")
     with pytest.raises(StoreError, match="spool"):
         Spool(tmp_path / "spool")
+
+
+def test_the_limits_stand_in_the_spool(tmp_path: Path) -> None:
+    """All who use a spool go by its limits.toml; without one, by the defaults."""
+    assert Spool(tmp_path).limits == SpoolLimits()
+    (tmp_path / "limits.toml").write_text(
+        'total_bytes = 2_000_000\nfree_bytes = 0\npolicy = "drop-oldest-delivered"\n'
+    )
+    limits = SpoolLimits(total_bytes=2_000_000, free_bytes=0, policy="drop-oldest-delivered")
+    assert Spool(tmp_path).limits == limits
+    assert Spool(tmp_path).entries() == []
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("total = 5", "limits.toml: total: unknown key"),
+        ('policy = "drop"', "policy"),
+        ("total_bytes = 5", "total_bytes"),
+        ("total_bytes =", "limits.toml"),
+        ("\xff", "limits.toml"),
+    ],
+)
+def test_wrong_limits_are_named(tmp_path: Path, text: str, place: str) -> None:
+    """An unknown key or a wrong value is an error that names file and key."""
+    (tmp_path / "limits.toml").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigError, match=place):
+        Spool(tmp_path)

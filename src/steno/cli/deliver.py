@@ -215,5 +215,8 @@ def _follow(spool: Spool, transports: Sequence[HttpTransport]) -> None:
         signal.signal(number, lambda *_: ended.set())
     uploader = Uploader(spool, transports, events=_Logged())
     uploader.start()
-    ended.wait()
+    while not ended.wait(1.0) and uploader.error is None:
+        pass
     uploader.stop()
+    if uploader.error is not None:
+        raise uploader.error

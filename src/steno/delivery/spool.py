@@ -11,19 +11,20 @@ import fcntl
 import os
 import threading
 import time
+import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
 from steno.delivery.syncing import SYNC_EVERY_US
-from steno.errors import NoSpaceError, NotFoundError, StoreError, UsageError
+from steno.errors import ConfigError, NoSpaceError, NotFoundError, StoreError, UsageError
 
-DELIVERED, TORN = ".delivered", ".torn"
+DELIVERED, TORN, LIMITS = ".delivered", ".torn", "limits.toml"
 _LOGS = (OPEN, DONE, SENT)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RECOUNT_BYTES = 1 << 20
@@ -33,8 +34,10 @@ _BEGIN_BYTES = 65536
 Policy = Literal["refuse", "drop-oldest-delivered"]
 
 
-class SpoolLimits(msgspec.Struct, frozen=True, kw_only=True):
+class SpoolLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How much a spool may take, and what happens when that is reached.
+
+    They belong to the spool, in its `limits.toml`, so that all its recorders and uploaders agree.
 
     Attributes:
         total_bytes: All its files together; may be exceeded by what other processes write
@@ -46,8 +49,8 @@ class SpoolLimits(msgspec.Struct, frozen=True, kw_only=True):
             Nothing undelivered is ever dropped.
     """
 
-    total_bytes: int = 1 << 30
-    free_bytes: int = 64 << 20
+    total_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 1 << 30
+    free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 64 << 20
     policy: Policy = "refuse"
 
 
@@ -71,6 +74,30 @@ class SpoolEntry(msgspec.Struct, frozen=True):
     changed_unix_us: int
 
 
+def load_limits(directory: Path) -> SpoolLimits:
+    """Read `limits.toml` in a spool; the defaults where there is none.
+
+    Raises:
+        ConfigError: It is unreadable or no TOML, or has an unknown key or a wrong value.
+    """
+    path = directory / LIMITS
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return SpoolLimits()
+    except OSError as error:
+        raise ConfigError(str(error.strerror), file=str(path)) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(str(error), file=str(path)) from error
+    for key in values:
+        if key not in SpoolLimits.__struct_fields__:
+            raise ConfigError("unknown key", file=str(path), key=key)
+    try:
+        return msgspec.convert(values, SpoolLimits)
+    except msgspec.ValidationError as error:
+        raise ConfigError(str(error), file=str(path)) from error
+
+
 def monotonic_us() -> int:
     """Read the clock that decides when a sync is due."""
     return time.monotonic_ns() // 1000
@@ -79,8 +106,15 @@ def monotonic_us() -> int:
 class Spool:
     """A directory of recordings; made, with mode 0700, where it does not exist.
 
+    Args:
+        directory: Where it is.
+        limits: How much it may take; None: what its `limits.toml` says.
+        clock: Decides when a sync is due, in microseconds.
+        sync_every_us: How long a line may be unsynced.
+
     Raises:
         StoreError: The directory cannot be made or used.
+        ConfigError: Its `limits.toml` is wrong.
     """
 
     def __init__(
@@ -92,7 +126,6 @@ class Spool:
         sync_every_us: int = SYNC_EVERY_US,
     ) -> None:
         self.directory = directory
-        self.limits = limits or SpoolLimits()
         self.clock = clock
         self.sync_every_us = sync_every_us
         self._lock = threading.Lock()
@@ -108,6 +141,7 @@ class Spool:
                 directory.chmod(0o700)
         except OSError as error:
             raise StoreError(f"spool {directory}: {error.strerror}") from error
+        self.limits = limits or load_limits(directory)
 
     def begin(self, rec: str) -> SpoolFile:
         """Make the file for a new recording; its caller is its only writer.

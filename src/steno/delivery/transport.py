@@ -48,7 +48,8 @@ def open_client(
         trust_env=False,
         follow_redirects=False,
         timeout=httpx2.Timeout(timeout_s, connect=min(timeout_s, 10.0)),
-        limits=httpx2.Limits(keepalive_expiry=60),
+        # Shorter than uvicorn keeps an idle connection: none is used as the server closes it.
+        limits=httpx2.Limits(keepalive_expiry=4),
         headers={"User-Agent": f"steno/{__version__}"},
     )
 

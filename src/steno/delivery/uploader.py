@@ -19,7 +19,7 @@ from steno.delivery.protocol import Answer, Backoff, Failure, Send, Standing, Up
 from steno.delivery.recovery import Recovery, recover
 from steno.delivery.spool import Spool, SpoolEntry, monotonic_us
 from steno.delivery.transport import Transport
-from steno.errors import NotFoundError, StenoError
+from steno.errors import NotFoundError, StenoError, UnreachableError
 
 _SCAN_US = 500_000
 _LEAST_SCAN_US = 200_000
@@ -106,6 +106,8 @@ class Uploader:
         self._is_stopped = threading.Event()
         self._is_notified = threading.Event()
         self._thread: threading.Thread | None = None
+        self.error: StenoError | None = None
+        """Why the background's thread ended by itself: the spool cannot be used at all."""
 
     # In the background.
 
@@ -157,6 +159,7 @@ class Uploader:
                     self._events.failed(str(self._spool.directory), self._explained(error))
                     self._is_stopped.wait(1.0)
         except StenoError as error:
+            self.error = error
             self._events.failed(str(self._spool.directory), error)
         finally:
             self._end()
@@ -308,7 +311,13 @@ class Uploader:
 
     def _work(self) -> None:
         while (send := self._requests.get()) is not None:
-            self._reports.put((send, self._perform(send)))
+            answer: Answer | None
+            try:
+                answer = self._perform(send)
+            except Exception as error:  # noqa: BLE001  # the thread's outermost: reported, tried again
+                what = f"{self._transports[send.server].server}: {type(error).__name__}: {error}"
+                answer = Failure(UnreachableError(what))
+            self._reports.put((send, answer))
 
     def _perform(self, send: Send) -> Answer | None:
         try:
