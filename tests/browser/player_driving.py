@@ -6,8 +6,6 @@ from typing import Any
 
 from playwright.sync_api import Page
 
-PLAYER = "document.querySelector('steno-player')"
-
 
 def open_player(page: Page, address: str) -> None:
     """Load a page and wait until its player shows the first instant."""
@@ -17,7 +15,7 @@ def open_player(page: Page, address: str) -> None:
 
 def ask(page: Page, expression: str) -> Any:  # noqa: ANN401  # whatever JavaScript has
     """Evaluate `expression` with the player as `p`; promises are waited for."""
-    return page.evaluate(f"async () => {{ const p = {PLAYER}; return {expression}; }}")
+    return page.locator("steno-player").evaluate(f"async (p) => {expression}")
 
 
 def drawn_rows(page: Page) -> list[str]:

@@ -121,8 +121,9 @@ export class HttpSource implements RecordingSource {
     );
   }
 
-  live = (last: Segment, listener: LiveListener): (() => void) => {
-    const events = new EventSource(`${this.base}/live?after_bytes=${last.upto_bytes ?? 0}`);
+  live = (after: number, listener: LiveListener): (() => void) => {
+    const from_us = Math.round(after * 1e6) + 1;
+    const events = new EventSource(`${this.base}/live?from_us=${from_us}`);
     events.addEventListener("open", () => listener.connection(true));
     events.addEventListener("error", () => listener.connection(false));
     events.addEventListener("pieces", (event: MessageEvent<string>) => {

@@ -1,6 +1,5 @@
 /** Follows a recording while it is being made. */
 import type { Playback } from "./playback.ts";
-import type { Segment } from "./public.ts";
 import type { RecordingSource } from "./source.ts";
 
 /** After so many live characters a newer index is taken: its keyframes make seeking quick again. */
@@ -8,8 +7,10 @@ const MAX_LIVE_LENGTH = 1_000_000;
 
 export interface LiveFollowerListener {
   connection(state: "up" | "lost" | null): void;
-  /** Take the index anew; `isLive` false: the recording has ended. */
-  reload(isLive: boolean): Promise<void>;
+  /** Take the index anew: much has come. */
+  reload(): Promise<void>;
+  /** The recording has ended. */
+  end(): Promise<void>;
 }
 
 export class LiveFollower {
@@ -25,17 +26,17 @@ export class LiveFollower {
     return this.cancel !== null;
   }
 
-  /** Listen from the end of `last` on: the growing segment that the playback has. */
-  start(last: Segment): void {
+  /** Listen to what comes later than `after` seconds: the end of what the playback has. */
+  start(after: number): void {
     this.stop();
     const listen = this.source.live;
     if (!listen) return;
-    this.cancel = listen(last, {
+    this.cancel = listen(after, {
       pieces: (events, duration) => {
         this.playback.append(events, duration);
-        if (this.playback.liveLength > MAX_LIVE_LENGTH) this.reload(true);
+        if (this.playback.liveLength > MAX_LIVE_LENGTH) this.stopFor(this.listener.reload);
       },
-      end: () => this.reload(false),
+      end: () => this.stopFor(this.listener.end),
       connection: (isUp) => this.listener.connection(isUp ? "up" : "lost"),
     });
     this.listener.connection("up");
@@ -47,8 +48,8 @@ export class LiveFollower {
     this.listener.connection(null);
   }
 
-  private reload(isLive: boolean): void {
+  private stopFor(next: () => Promise<void>): void {
     this.stop();
-    this.listener.reload(isLive).catch(() => this.listener.connection("lost"));
+    next().catch(() => this.listener.connection("lost"));
   }
 }

@@ -47,8 +47,9 @@ export class Playback {
   private rate = 1;
   private starts: number[] = [];
   private length = 0;
-  /** The last segment of a live recording, which grows; null when it is not live. */
+  /** The last segment of a recording that was live when its index was taken; it grows. */
   private growing: Segment | null = null;
+  private isLive = false;
   private grownBy = 0;
   private readonly cache: SegmentCache;
   /** Where the emulator stands; null while that is changing. */
@@ -89,6 +90,7 @@ export class Playback {
     this.cache.forget(this.starts.length - 1);
     this.starts = index.segments.map((segment) => segment.start);
     this.growing = growing;
+    this.isLive = growing !== null;
     this.grownBy = 0;
     this.length = Math.max(index.duration, growing?.events.at(-1)?.[0] ?? 0);
     if (!growing) this.isFollowing = false;
@@ -100,7 +102,7 @@ export class Playback {
   play(): void {
     if (this.isPlaying || this.starts.length === 0) return;
     this.isPlaying = true;
-    if (!this.growing && this.time >= this.length) void this.seek(0);
+    if (!this.isLive && this.time >= this.length) void this.seek(0);
     else this.start();
     this.listener.state();
   }
@@ -121,7 +123,7 @@ export class Playback {
 
   /** Go to the end of a live recording and stay there. */
   async follow(): Promise<void> {
-    if (!this.growing) return;
+    if (!this.isLive) return;
     this.isFollowing = true;
     this.isPlaying = true;
     await this.go(this.length);
@@ -149,6 +151,14 @@ export class Playback {
     this.length = Math.max(this.length, duration, events.at(-1)?.[0] ?? 0);
     if (this.isFollowing) void this.go(this.length).then(() => this.listener.played(events));
     else this.listener.state();
+  }
+
+  /** A live recording has ended; all of it is here. Whoever followed stands at its end. */
+  finish(): void {
+    this.isLive = false;
+    if (this.isFollowing) this.isPlaying = false;
+    this.isFollowing = false;
+    this.listener.state();
   }
 
   /** Characters that came live since the index was taken: when many, take a newer index. */
@@ -301,7 +311,7 @@ export class Playback {
 
   private async goOn(turn: number, status: "playing" | "waiting" | "ended"): Promise<void> {
     if (status === "ended") {
-      this.isFollowing = this.growing !== null;
+      this.isFollowing = this.isLive;
       this.isPlaying = this.isFollowing;
     } else {
       if (status === "waiting" && this.position) {

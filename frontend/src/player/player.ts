@@ -77,7 +77,8 @@ export class Player {
     });
     this.live = new LiveFollower(source, this.playback, {
       connection: (state) => view.status.setLive(state),
-      reload: (isLive) => this.reload(isLive),
+      reload: () => this.takeLive(),
+      end: () => this.endLive(),
     });
   }
 
@@ -196,23 +197,34 @@ export class Player {
   }
 
   private async goLive(): Promise<void> {
-    await this.reload(true);
+    await this.takeLive();
     if (this.startAt === null) await this.follow();
     else if (this.options.autoplay) this.playback.play();
   }
 
-  /** Take the index anew: a live recording has grown or ended. */
-  private async reload(isLive: boolean): Promise<void> {
+  /** Take a live recording's index, anew when it has grown, and listen from its end on. */
+  private async takeLive(): Promise<void> {
     const wasFollowing = this.playback.isFollowing;
     const index = await this.source.index();
-    const number = index.segments.length - 1;
-    const last = isLive ? await this.source.segment(number, this.abort.signal) : null;
+    const last = await this.lastSegment(index);
     if (this.isClosed) return;
     this.take(index, last);
-    if (last) this.live.start(last);
-    else this.takeDetails(await this.source.details());
-    if (wasFollowing && last) await this.follow();
-    else await this.seek(wasFollowing ? this.playback.duration : this.playback.time);
+    this.live.start(index.duration);
+    if (wasFollowing) await this.follow();
+    else await this.seek(this.playback.time);
+  }
+
+  /** The server's index may lag behind what came live: what is here stays. */
+  private async endLive(): Promise<void> {
+    this.playback.finish();
+    this.takeDetails(await this.source.details());
+  }
+
+  /** A live recording's last segment, up to the index's end: what is later comes live. */
+  private async lastSegment(index: SegmentIndex): Promise<Segment> {
+    const number = index.segments.length - 1;
+    const { snapshot, events } = await this.source.segment(number, this.abort.signal);
+    return { snapshot, events: events.filter((event) => event[0] <= index.duration) };
   }
 
   private take(index: SegmentIndex, growing: Segment | null): void {

@@ -19,8 +19,6 @@ export interface SegmentIndex {
 export interface Segment {
   snapshot: { cols: number; rows: number; init: string };
   events: SegmentEvent[];
-  /** Where in the recording's lines the segment ends: live following goes on there. */
-  upto_bytes?: number;
 }
 
 /** One line of the screen's text. */

@@ -53,8 +53,8 @@ export interface RecordingSource {
   /** The whole recording's clean text. */
   text(): Promise<string>;
   downloads(): Download[];
-  /** Listen to a live recording from where its last segment ends; returns what ends that. */
-  live: ((last: Segment, listener: LiveListener) => () => void) | null;
+  /** Listen to what comes later than `after` seconds in a live recording; returns what ends that. */
+  live: ((after: number, listener: LiveListener) => () => void) | null;
 }
 
 /** Loading failed; `status` is HTTP's where there is one. */
@@ -100,10 +100,8 @@ export function checkSegment(value: unknown): Segment {
   if (!snapshot || typeof snapshot.init !== "string" || !Array.isArray(segment.events)) {
     throw new SourceError("a segment has no snapshot or no events");
   }
-  const checked: Segment = {
+  return {
     snapshot: { cols: Number(snapshot.cols), rows: Number(snapshot.rows), init: snapshot.init },
     events: segment.events.filter(isEvent),
   };
-  if (typeof segment.upto_bytes === "number") checked.upto_bytes = segment.upto_bytes;
-  return checked;
 }

@@ -194,6 +194,11 @@ test("a live recording grows; following stays at its end, and looking back does 
   await playback.follow();
   assert.equal(lastLine(), "more");
   assert.equal(playback.liveLength, 12);
+  playback.finish();
+  assert.equal(playback.isFollowing, false);
+  assert.equal(playback.isPlaying, false);
+  await playback.seek(26.5);
+  assert.equal(lastLine(), "live");
 });
 
 test("playing from behind catches up with a live recording and follows it", async () => {
