@@ -173,3 +173,35 @@ def test_init_says_what_it_made_and_keeps_the_ca(tmp_path: Path) -> None:
     code = run_steno("host", "code", "--directory", tmp_path).stdout.strip()
     assert code.endswith("." + print_)
     check_error(run_steno("server", "init", "a b", "--directory", tmp_path), 2, "a server's name")
+
+
+def test_following_outlives_who_started_it_just_long_enough(
+    server: LiveServer, host: Path, tmp_path: Path
+) -> None:
+    """With --until-eof, a recorder's death closes its recording, delivers it, and ends delivery."""
+    spool = Spool(tmp_path / "spool")
+    places = ["--spool", str(spool.directory), "--host-directory", str(host)]
+    follower = subprocess.Popen(
+        [*STENO, "deliver", *places, "--follow", "--until-eof", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        file = spool.begin("cli-until")
+        line = make_lines("cli-until", 1)[0]
+        file.append(line)
+        deadline_s = time.monotonic() + 30
+        while spool.delivered_bytes("cli-until") < len(line):
+            assert time.monotonic() < deadline_s
+            time.sleep(0.05)
+        file.close()
+        told, _ = follower.communicate(timeout=30)
+        assert follower.returncode == 0
+        assert json.loads(told)["delivered"] == ["cli-until"]
+        stored = server.stored()["cli-until"][1]
+        assert stored.startswith(line)
+        assert b'"torn"' in stored
+    finally:
+        follower.kill()
+        follower.wait(30)

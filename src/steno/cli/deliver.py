@@ -59,6 +59,12 @@ _PATIENCE_S = 60.0
     help="Where this host's credentials are kept.",
 )
 @click.option("--follow", is_flag=True, help="Go on delivering until SIGTERM or Ctrl-C.")
+@click.option(
+    "--until-eof",
+    is_flag=True,
+    help="With --follow: when standard input ends, deliver what is left and end. For a program"
+    " that starts this one: however it dies, its recording is closed and delivered.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Say what came of it as one JSON object.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
@@ -66,6 +72,7 @@ def command(
     servers: tuple[str, ...],
     host_directory: Path | None,
     follow: bool,
+    until_eof: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -79,8 +86,8 @@ def command(
     transports = open_transports(host_directory or places.host, servers)
     try:
         if follow:
-            _follow(spool, transports)
-        else:
+            is_left_alone = _follow(spool, transports, until_eof=until_eof)
+        if not follow or is_left_alone:
             _empty(spool, transports, as_json=as_json, is_quiet=quiet)
     finally:
         for transport in transports:
@@ -209,10 +216,20 @@ class _Logged(Events):
         click.echo(f"steno: {error}", err=True)
 
 
-def _follow(spool: Spool, transports: Sequence[HttpTransport]) -> None:
-    ended = threading.Event()
+def _follow(spool: Spool, transports: Sequence[HttpTransport], *, until_eof: bool) -> bool:
+    """Deliver until told to end; return whether that was by the end of standard input."""
+    ended, is_left_alone = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
+
+    def watch_input() -> None:
+        while os.read(0, 4096):
+            pass
+        is_left_alone.set()
+        ended.set()
+
+    if until_eof:
+        threading.Thread(target=watch_input, name="steno-eof", daemon=True).start()
     uploader = Uploader(spool, transports, events=_Logged())
     uploader.start()
     while not ended.wait(1.0) and uploader.error is None:
@@ -220,3 +237,4 @@ def _follow(spool: Spool, transports: Sequence[HttpTransport]) -> None:
     uploader.stop()
     if uploader.error is not None:
         raise uploader.error
+    return is_left_alone.is_set()

@@ -25,13 +25,22 @@ class Upload:
         """Start to deliver `spool`."""
         self._spool = spool
         self._complaints = tempfile.TemporaryFile()  # noqa: SIM115  # closed in finish
-        command = [sys.executable, "-m", "steno.cli", "deliver", "--follow", "--quiet"]
+        command = [
+            sys.executable,
+            "-m",
+            "steno.cli",
+            "deliver",
+            "--follow",
+            "--until-eof",
+            "--quiet",
+        ]
         command += ["--spool", str(spool.directory), "--host-directory", str(host_directory)]
         for server in servers:
             command += ["--server", server]
         self._process = subprocess.Popen(  # noqa: S603  # our own program
             command,
-            stdin=subprocess.DEVNULL,
+            # Never written to: it ends when this process does, however that comes.
+            stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
             start_new_session=True,
@@ -57,6 +66,8 @@ class Upload:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         self._complaints.close()
 
     def _is_delivered(self, rec: str) -> bool:
