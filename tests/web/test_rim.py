@@ -134,3 +134,23 @@ def test_a_missing_front_end_says_how_to_build_it(
         assert page.status_code == 503
         assert "npm run build" in page.text
         assert running.sign_in("ada").get("/api/v1/users").status_code == 200
+
+
+def test_a_trusted_proxy_says_who_asks_and_how(tmp_path: Path, password_hash: str) -> None:
+    """Its X-Forwarded-For is the address in the log, https makes the cookie Secure; others' lie."""
+    forwarded = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
+    for trusted, address, is_secure in (
+        (["127.0.0.1"], "203.0.113.9", True),
+        ([], "127.0.0.1", False),
+    ):
+        directory = tmp_path / str(len(trusted))
+        with running_server(directory, password_hash, {"trusted_proxies": trusted}) as running:
+            secret = running.accounts().add_link("audrey", 60_000_000)
+            client = running.client(forwarded)
+            cookie = client.get(f"/once/{secret}").headers["set-cookie"]
+            assert ("Secure" in cookie) == is_secure
+            value = cookie.partition(";")[0]
+            path = "/api/v1/recordings/a1ice-0001/text"
+            assert client.get(path, headers={"Cookie": value}).status_code == 200
+            items = running.sign_in("ada").get("/api/v1/viewings").json()["items"]
+            assert items[0]["address"] == address

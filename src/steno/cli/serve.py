@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from pathlib import Path
 
@@ -28,8 +29,16 @@ from steno.logs import configure_logs
     type=click.Choice(["auto", "on", "off"]),
     help="HTTPS: auto means everywhere but on loopback [default: auto].",
 )
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]))
-@click.option("--log-style", type=click.Choice(["auto", "text", "json"]))
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged [default: info].",
+)
+@click.option(
+    "--log-style",
+    type=click.Choice(["auto", "text", "json"]),
+    help="How: auto is text on a terminal, else JSON lines [default: auto].",
+)
 def command(
     config_file: Path | None,
     directory: Path | None,
@@ -56,12 +65,14 @@ def command(
     )
     configure_logs(config.log.level, config.log.style)
 
-    def tell(url: str, _: Server) -> None:
+    if config.log.level != "debug":
+        # Its messages about starting and stopping say what ours say.
+        logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+    def tell(url: str, server: Server) -> None:
         # On standard output and flushed, so that scripts can wait for it.
         print(f"serving on {url}", flush=True)
-        if not sys.stdout.isatty():
-            return
-        if not config.accounts_path.exists():
-            print("nobody can sign in yet: steno user add NAME --role admin", flush=True)
+        if not server.services.accounts.users():
+            print("nobody can sign in yet: steno user add NAME --role admin", file=sys.stderr)
 
     run_server(config, on_ready=tell)

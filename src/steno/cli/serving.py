@@ -50,7 +50,7 @@ class Server(uvicorn.Server):
         self, config: uvicorn.Config, services: Services, on_ready: Callable[[], None]
     ) -> None:
         super().__init__(config)
-        self._services = services
+        self.services = services
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -64,7 +64,7 @@ class Server(uvicorn.Server):
         """Stop taking connections, end the streams, let requests finish."""
         notify_systemd("STOPPING=1")
         log.info("stopping")
-        self._services.streams.end_all()
+        self.services.streams.end_all()
         await super().shutdown(sockets)
 
     @contextmanager

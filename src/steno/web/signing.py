@@ -109,7 +109,9 @@ async def sign_out(call: Call) -> Response:
     await anyio.to_thread.run_sync(call.services.accounts.end_session, secret)
     call.services.streams.end_of(key=call.caller.key)
     log.info("signed out", extra={"user": call.caller.name, "address": call.address})
-    response = Response(status_code=204, headers={"Cache-Control": "no-store"})
+    # What was watched must not stay behind in the browser's cache.
+    headers = {"Cache-Control": "no-store", "Clear-Site-Data": '"cache"'}
+    response = Response(status_code=204, headers=headers)
     clear_cookie(call.request, response)
     return response
 
