@@ -217,14 +217,15 @@ def test_verification_reads_the_lines_anew(client: httpx2.Client) -> None:
 def test_a_recording_that_was_tampered_with_is_named_by_line(fresh: Running) -> None:
     """A line of another recording in the middle breaks the chain there; the notes name damage."""
     lines = make_lines("br0ken", "bob", ["one", "two", "three"])
-    lines[1] = b"not json\n"
+    lines[2] = b"not json\n"
     fresh.deliver("br0ken", lines)
     fresh.wait_for("br0ken", lambda summary: summary.end is not None)
     client = fresh.sign_in("bob")
     verdict = client.get("/api/v1/recordings/br0ken/verification").json()
-    assert (verdict["state"], verdict["broken_line"]) == ("broken", 2)
+    assert (verdict["state"], verdict["broken_line"]) == ("broken", 3)
     notes = client.get("/api/v1/recordings/br0ken/notes").json()
-    assert notes["damages"][0]["line"] == 2
+    first = notes["damages"][0]
+    assert (first["line"], first["at_us"]) == (3, 1_000_000)
     assert [note["kind"] for note in notes["notes"]] == ["gap"]
 
 

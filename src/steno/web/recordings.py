@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import ChainVerifier
-from steno.model import Command, Damage, Note, Verification
+from steno.model import Command, Note, Verification
 from steno.store.protocol import Page, Store, Summary
 from steno.store.query import Expression, parse
 from steno.web.endpoint import Call, json_response
@@ -84,11 +84,21 @@ class Activity(msgspec.Struct, frozen=True):
     buckets: list[tuple[int, int]]
 
 
+class TimedDamage(msgspec.Struct, frozen=True):
+    """A stretch that cannot be read; `at_us` is the instant of the last line before it."""
+
+    line: int
+    offset_bytes: int
+    length_bytes: int
+    reason: str
+    at_us: int
+
+
 class Notes(msgspec.Struct, frozen=True):
     """What else happened, and what cannot be read."""
 
     notes: list[Note]
-    damages: list[Damage]
+    damages: list[TimedDamage]
 
 
 def parse_optional(text: str) -> Expression | None:
@@ -234,22 +244,35 @@ async def list_notes(call: Call) -> Response:
     summary, store = call.recording, call.services.store
 
     def read() -> Notes:
-        notes = list(_find_notes(store, summary.rec)) if summary.notes else []
-        return Notes(notes, store.damages(summary.rec))
+        if not summary.notes and not summary.damages:
+            return Notes([], [])
+        return _find_notes(store, summary.rec)
 
-    limiter = call.services.heavy_limiter if summary.notes else None
+    limiter = call.services.heavy_limiter if summary.notes or summary.damages else None
     return json_response(await anyio.to_thread.run_sync(read, limiter=limiter))
 
 
-def _find_notes(store: Store, rec: str) -> Iterator[Note]:
-    """Yield all notes by reading the whole recording: the index only counts them."""
+def _find_notes(store: Store, rec: str) -> Notes:
+    """Find all notes by reading the whole recording: the index only counts them."""
     decoder, sequencer = Decoder(), Sequencer()
+    notes: list[Note] = []
+    damages: list[TimedDamage] = []
+    pending = sorted(store.damages(rec), key=lambda damage: damage.offset_bytes)
+    at_us = 0
+
+    def time_damages(before_bytes: int) -> None:
+        while pending and pending[0].offset_bytes < before_bytes:
+            damages.append(TimedDamage(**msgspec.structs.asdict(pending.pop(0)), at_us=at_us))
+
     for data in store.read(rec):
         for found in decoder.feed(data):
             if isinstance(found, Placed):
-                for piece in sequencer.feed(found.message):
-                    if isinstance(piece, Note):
-                        yield piece
+                time_damages(found.offset_bytes)
+                at_us = max(at_us, found.message.pos_ms * 1000)
+                pieces = sequencer.feed(found.message)
+                notes += [piece for piece in pieces if isinstance(piece, Note)]
+    time_damages(store.durable_bytes(rec) + 1)
+    return Notes(notes, damages)
 
 
 async def verify(call: Call) -> Response:
