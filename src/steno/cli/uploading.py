@@ -12,6 +12,8 @@ from steno.delivery.spool import Spool
 from steno.errors import StenoError
 
 _LOOK_S = 0.05
+_PATIENCE_S = 1.5
+"""A server that has not answered once is not awaited longer than this when the session ends."""
 _END_S = 6.0
 
 
@@ -49,10 +51,12 @@ class Upload:
     def finish(self, rec: str, timeout_s: float) -> str | None:
         """Wait until a server has all of `rec`, then end; return what kept it from that, if so."""
         try:
-            until_s = time.monotonic() + timeout_s
+            since_s = time.monotonic()
             while not self._is_delivered(rec):
-                if time.monotonic() >= until_s or self._process.poll() is not None:
-                    return self._last_complaint() or "the server has not taken all of it yet"
+                waited_s = time.monotonic() - since_s
+                complaint = self._last_complaint() if waited_s >= _PATIENCE_S else None
+                if complaint or waited_s >= timeout_s or self._process.poll() is not None:
+                    return complaint or "the server has not taken all of it yet"
                 time.sleep(_LOOK_S)
             return None
         finally:

@@ -21,7 +21,7 @@ from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
 from steno.recorder.terminal import OuterTerminal, hides_input, write_window
 
-_QUIET_US = 50_000
+_QUIET_US = 100_000
 """After the program has ended, its terminal or pipes may be held open by others; when nothing came
 for so long, everything that it wrote has arrived."""
 _REST_BYTES = 1 << 20
@@ -215,8 +215,9 @@ class Relay:
             channel.drop_sink()
             if channel.stream is Stream.INPUT:
                 os.close(sink.fd)
-            elif sink.fd in (1, 2):
-                # Its reader sees the end now, as it would without us.
+            elif sink.fd == 1:
+                # Its reader sees the end now, as it would without us. Standard error stays: we
+                # may have something to say there ourselves.
                 null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
                 os.dup2(null, sink.fd)
                 os.close(null)
@@ -320,11 +321,13 @@ class Relay:
         outputs = [one for one in self._channels if one.stream is not Stream.INPUT]
         if any(channel.flow.size_bytes for channel in outputs):
             return False
-        return (
-            all(channel.source is None for channel in outputs)
-            or at_us - self._quiet_since_us >= _QUIET_US
-            or self._rest_bytes > _REST_BYTES
-        )
+        open_ = [channel for channel in outputs if channel.source is not None]
+        if not open_ or self._rest_bytes > _REST_BYTES:
+            return True
+        if not all(self._wants(channel) for channel in open_):
+            # A limit or a slow destination holds us back: what waits there is not silence.
+            self._quiet_since_us = at_us
+        return at_us - self._quiet_since_us >= _QUIET_US and not _has_input(open_)
 
     def _hang_up(self) -> None:
         """The person's terminal has vanished: the program gets to know, and may say goodbye."""
@@ -360,6 +363,15 @@ class Relay:
                     channel.drop_sink()
             os.close(self._child.master)
             self._child.master = None
+
+
+def _has_input(channels: Sequence[Channel]) -> bool:
+    """Return whether something can be read right now (however late it is that we look)."""
+    ready = select.poll()
+    for channel in channels:
+        if channel.source is not None:
+            ready.register(channel.source, select.POLLIN)
+    return bool(ready.poll(0))
 
 
 def _is_in_foreground() -> bool:
