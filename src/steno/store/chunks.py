@@ -48,22 +48,30 @@ def pack_chunk(lines: list[TextLine]) -> tuple[str, bytes]:
     return text, zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(chunk))
 
 
-def unpack_chunk(body: bytes) -> Chunk:
+def unpack_chunk(body: bytes, decompressor: zstandard.ZstdDecompressor) -> Chunk:
     """Return what `pack_chunk` packed.
+
+    Making a decompressor takes longer than using it; one thread may use it again and again.
 
     Raises:
         StoreError: It is damaged.
     """
     try:
-        return msgspec.msgpack.decode(zstandard.ZstdDecompressor().decompress(body), type=Chunk)
+        return msgspec.msgpack.decode(decompressor.decompress(body), type=Chunk)
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise StoreError(f"the index is damaged: {error}; run `steno server reindex`") from error
 
 
-def read_chunk(connection: apsw.Connection, chunk_id: int) -> Chunk | None:
+def read_chunk(
+    connection: apsw.Connection,
+    chunk_id: int,
+    decompressor: zstandard.ZstdDecompressor | None = None,
+) -> Chunk | None:
     """Return a chunk, None when there is none with this id."""
     row = connection.execute("SELECT body FROM chunks WHERE id = ?", (chunk_id,)).fetchone()
-    return None if row is None else unpack_chunk(row[0])
+    if row is None:
+        return None
+    return unpack_chunk(row[0], decompressor or zstandard.ZstdDecompressor())
 
 
 def add_lines(

@@ -122,11 +122,11 @@ class RecordingFiles:
             fresh = self._compare(offset_bytes, data, length)
             if not fresh:
                 return length
-            self._write(fresh, length - self._base)
-            length += len(fresh)
-            if length - self._base >= self._pack_at_bytes:
-                self._pack_tail()
-            return length
+            tail_bytes = length - self._base
+            if tail_bytes + len(fresh) >= self._pack_at_bytes and self._pack(fresh):
+                return self._length()
+            self._write(fresh, tail_bytes)
+            return length + len(fresh)
 
     def durable_bytes(self) -> int:
         """Return how many bytes survive a power cut."""
@@ -137,7 +137,7 @@ class RecordingFiles:
         """Pack what is in the tail, however little: no more is expected soon."""
         with self._locked():
             if self._length() > self._base:
-                self._pack_tail()
+                self._pack(b"")
 
     def read(self, offset_bytes: int, end_bytes: int | None) -> Iterator[bytes]:
         """Yield original bytes; what is appended meanwhile is not seen."""
@@ -243,25 +243,22 @@ class RecordingFiles:
                 raise NoSpaceError(f"{where}: {error.strerror}: {self._directory}") from error
             raise StoreError(f"{where}: {error.strerror}: {self._directory}") from error
 
-    def _pack_tail(self) -> None:
-        """Turn the tail into frames and begin a new one.
+    def _pack(self, fresh: bytes) -> bool:
+        """Turn the tail, and `fresh` after it, into frames, and begin a new tail.
 
         The order keeps every byte in at least one file that counts: frames, sync, new tail,
-        sync, only then is the old tail removed. When the disk is full the tail just grows on.
+        sync, only then is the old tail removed. Returns False when the disk has no room for
+        frames; then all is as before, and the tail may just grow on.
         """
         tail_bytes = self._length() - self._base
-        try:
-            frames = self._append_frames(tail_bytes)
-        except OSError:
-            self._pack_at_bytes = tail_bytes + FRAME_LIMIT_BYTES
-            return
-        new_base = self._base + tail_bytes
+        new_base = self._base + tail_bytes + len(fresh)
         path = self._directory / f"{new_base}.tail"
         try:
+            frames = self._append_frames(os.pread(self._tail, tail_bytes, 0) + fresh)
             new_tail = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
-            self._pack_at_bytes = tail_bytes + FRAME_LIMIT_BYTES
-            return
+            self._pack_at_bytes = tail_bytes + len(fresh) + FRAME_LIMIT_BYTES
+            return False
         # From here on the new tail counts, for whoever looks.
         known = len(self._index)
         for content_bytes, file_bytes in frames:
@@ -278,9 +275,10 @@ class RecordingFiles:
             raise StoreError(f"{self._directory}: {error.strerror}") from error
         with suppress(OSError):
             os.unlink(self._directory / f"{old_base}.tail")
+        return True
 
-    def _append_frames(self, tail_bytes: int) -> list[tuple[int, int]]:
-        """Append the tail's bytes, packed and synced, to the frames; return each one's sizes."""
+    def _append_frames(self, content: bytes) -> list[tuple[int, int]]:
+        """Append `content`, packed and synced, to the frames; return each frame's sizes."""
         path = self._directory / "lines.zst"
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         start = self._index.file_bytes
@@ -288,7 +286,7 @@ class RecordingFiles:
         try:
             os.ftruncate(descriptor, start)
             position = start
-            for content_bytes, packed in pack_frames(os.pread(self._tail, tail_bytes, 0)):
+            for content_bytes, packed in pack_frames(content):
                 view = memoryview(packed)
                 while view:
                     written = os.pwrite(descriptor, view, position)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import apsw
 import msgspec
+import zstandard
 
 from steno.errors import UsageError
 from steno.model import TextLine
@@ -102,6 +103,7 @@ class Search:
         self._positive: list[TextTerm] = []
         self._chunks: dict[int, Chunk | None] = {}
         self._occurrences: dict[tuple[int, int], bool] = {}
+        self._decompressor = zstandard.ZstdDecompressor()
         self._work = 0
         self._work_limit = WORK_LIMIT_CHUNKS
         possible = ALWAYS if query is None else possible_condition(query, self._leaf)
@@ -352,7 +354,7 @@ class Search:
         self._work += 1
         if len(self._chunks) >= _CACHED_CHUNKS:
             del self._chunks[next(iter(self._chunks))]
-        chunk = self._chunks[chunk_id] = read_chunk(self._connection, chunk_id)
+        chunk = self._chunks[chunk_id] = read_chunk(self._connection, chunk_id, self._decompressor)
         return chunk
 
 

@@ -74,8 +74,7 @@ class Truth:
 
     def append(self, rec: str, offset_bytes: int, data: bytes, sender: str | None) -> int:
         """Append; see `Store.append`."""
-        self._check(rec)
-        if not self._path(rec).exists():
+        if rec not in self._open and not self._path(_checked(rec)).exists():
             if offset_bytes != 0:
                 raise OffsetError(rec, 0)
             if not data:
@@ -126,14 +125,6 @@ class Truth:
     def _read(self, rec: str, offset_bytes: int, end_bytes: int | None) -> Iterator[bytes]:
         with self._borrowed(rec) as files:
             yield from files.read(max(0, offset_bytes), end_bytes)
-
-    def _check(self, rec: str) -> None:
-        try:
-            rec.encode()
-        except UnicodeEncodeError as error:
-            raise FormatError("a recording's id must be valid UTF-8") from error
-        if not 1 <= len(rec) <= REC_LIMIT_CHARACTERS:
-            raise FormatError(f"a recording's id has 1 to {REC_LIMIT_CHARACTERS} characters")
 
     def _path(self, rec: str) -> Path:
         return self._directory / shard_name(rec) / directory_name(rec)
@@ -205,6 +196,16 @@ class Truth:
                 files.close()
             else:
                 self._open[rec] = files
+
+
+def _checked(rec: str) -> str:
+    try:
+        rec.encode()
+    except UnicodeEncodeError as error:
+        raise FormatError("a recording's id must be valid UTF-8") from error
+    if not 1 <= len(rec) <= REC_LIMIT_CHARACTERS:
+        raise FormatError(f"a recording's id has 1 to {REC_LIMIT_CHARACTERS} characters")
+    return rec
 
 
 def _holds_bytes(directory: Path) -> bool:
