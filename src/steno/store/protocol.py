@@ -181,7 +181,14 @@ class Store(Protocol):
     def read(
         self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None
     ) -> Iterator[bytes]:
-        """Yield the original bytes from `offset_bytes` up to `end_bytes`, in pieces."""
+        """Yield the original bytes from `offset_bytes` up to `end_bytes`, in pieces.
+
+        What is appended meanwhile is not seen.
+
+        Raises:
+            NotFoundError: There is no such recording.
+            StoreError: Its files are damaged; what was yielded before is good.
+        """
 
     def recs(self) -> Iterator[str]:
         """Yield the ids of all recordings that hold at least one byte."""
@@ -233,6 +240,10 @@ class Store(Protocol):
         """Return recordings that match; `sort` is started, duration, size, user or host, `-` down.
 
         `visible_to` limits the result to the recordings whose `user` or `login_user` it is.
+        Only a missing cursor says that there are no more, as in `search`.
+
+        Raises:
+            UsageError: There is no such order, or `cursor` is none of this list's.
         """
 
     def search(
@@ -245,7 +256,15 @@ class Store(Protocol):
         context_lines: int = 2,
         visible_to: str | None = None,
     ) -> Page[Hit]:
-        """Return lines that match, newest first (oldest first within one `rec`)."""
+        """Return lines that match.
+
+        Newest recording first (by start), in it the newest line first; within one `rec` oldest
+        first. A page may hold fewer hits than `limit`, even none, when finding them meant reading
+        much: only a missing cursor says that there are no more.
+
+        Raises:
+            UsageError: `cursor` is none of this store's.
+        """
 
     def lines(self, rec: str, first: int = 0, limit: int | None = None) -> Iterator[TextLine]:
         """Yield the screen text from line number `first` on."""
