@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import stat
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,6 +104,40 @@ def test_certificates_expire() -> None:
         certificate = x509.load_pem_x509_certificate(pem)
         assert abs(certificate.not_valid_after_utc - now - timedelta(days=days)).days < 1
         assert certificate.not_valid_before_utc < now
+
+
+def shake_hands(server: ssl.SSLContext, client: ssl.SSLContext) -> bytes | None:
+    """Connect the two in memory as steno.example; return the certificate that the client showed."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client.wrap_bio(to_client, to_server, server_hostname="steno.example")
+    far = server.wrap_bio(to_server, to_client, server_side=True)
+    waiting = [near, far, near, far]
+    for side in waiting:
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    return far.getpeercert(binary_form=True)
+
+
+def test_the_strictest_peers_accept_the_certificates(tmp_path: Path) -> None:
+    """Both sides may insist on every rule of RFC 5280, as Python does from 3.13 on."""
+    files = CertificateFiles(tmp_path / "ca")
+    authority = init_certificates(files, ["steno.example"])
+    key = ec.generate_private_key(ec.SECP256R1())
+    pem, issued = authority.issue_host(request_of(key), "web1")
+    private = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    (tmp_path / "host.pem").write_bytes(private + pem)
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=files.ca)
+    server.verify_mode = ssl.CERT_REQUIRED
+    server.load_cert_chain(files.server, files.server_key)
+    client = ssl.create_default_context(cafile=files.ca)
+    client.load_cert_chain(tmp_path / "host.pem")
+    for context in (server, client):
+        context.verify_flags |= ssl.VERIFY_X509_STRICT | ssl.VERIFY_X509_PARTIAL_CHAIN
+    assert shake_hands(server, client) == issued.der
 
 
 def test_a_damaged_authority_is_named(tmp_path: Path) -> None:

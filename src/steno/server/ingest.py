@@ -6,6 +6,7 @@ its lines can be read or not; only the id, the sender and the offset are checked
 
 from __future__ import annotations
 
+import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
@@ -22,6 +23,8 @@ from steno.store.hosts import Host, HostRegistry
 from steno.store.protocol import OffsetError, Store
 
 BODY_LIMIT_BYTES = 16 << 20
+_THREADS = 8
+"""Uploads that are stored at the same time; they leave other requests their threads."""
 _OFFSET_DIGITS = 15
 
 
@@ -46,6 +49,7 @@ class Ingest:
         self._store = store
         self._registry = registry
         self._body_limit_bytes = body_limit_bytes
+        self._threads = anyio.CapacityLimiter(_THREADS)
         self._requests = metrics.counter(
             "steno_ingest_requests_total", "Requests of hosts, by the answer's status.", ["status"]
         )
@@ -95,7 +99,13 @@ class Ingest:
         if body is None:
             return self._too_large()
         return await anyio.to_thread.run_sync(
-            self._store_body, rec, int(given), body, encoding == ENCODING, host
+            self._store_body,
+            rec,
+            int(given),
+            body,
+            encoding == ENCODING,
+            host,
+            limiter=self._threads,
         )
 
     def _store_body(
@@ -146,7 +156,7 @@ class Ingest:
         host = await self._authenticated(request)
         if isinstance(host, Response):
             return host
-        return await anyio.to_thread.run_sync(self._tell_offset, rec, host)
+        return await anyio.to_thread.run_sync(self._tell_offset, rec, host, limiter=self._threads)
 
     def _tell_offset(self, rec: str, host: Host) -> Response:
         try:
@@ -164,4 +174,6 @@ class Ingest:
 
     async def _authenticated(self, request: Request) -> Host | Response:
         token, der = bearer_token(request), peer_certificate(request)
-        return await anyio.to_thread.run_sync(authenticate, self._registry, token, der)
+        return await anyio.to_thread.run_sync(
+            authenticate, self._registry, token, der, limiter=self._threads
+        )
