@@ -11,6 +11,7 @@ from steno.cli.lazy import LazyGroup
 from steno.errors import StenoError
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "local": ("local", "All of it on this machine: a server, a recorded shell."),
     "rec": ("rec", "Record a shell or a command."),
     "serve": ("serve", "Run the server: API, pages, taking recordings in."),
     "convert": ("convert", "Convert recordings from one format to another."),
