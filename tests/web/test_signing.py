@@ -239,3 +239,23 @@ def test_removing_a_user_ends_sessions_and_tokens(fresh: Running) -> None:
     assert client.get(SESSION).status_code == 401
     by_token = fresh.client({"Authorization": f"Bearer {secret}"})
     assert by_token.get("/api/v1/recordings").status_code == 401
+
+
+def test_a_disabled_user_is_kept_out_by_every_way_until_enabled(fresh: Running) -> None:
+    """Disabling ends sessions and links and makes tokens useless; enabling brings tokens back."""
+    admin, alice = fresh.sign_in("ada"), fresh.sign_in("alice")
+    token = alice.post("/api/v1/tokens", json={"label": "x"}).json()["secret"]
+    bearer = fresh.client({"Authorization": f"Bearer {token}"})
+    link = admin.post("/api/v1/users/alice/links").json()["path"]
+    changed = admin.patch("/api/v1/users/alice", json={"is_disabled": True})
+    assert changed.json()["disabled_unix_us"] > 0
+    assert alice.get("/api/v1/recordings").status_code == 401
+    assert bearer.get("/api/v1/recordings").status_code == 401
+    assert fresh.client().get(link).status_code == 410
+    assert admin.post("/api/v1/users/alice/links").status_code == 404
+    password = {"name": "alice", "password": PASSWORD}
+    assert fresh.client().post("/api/v1/session", json=password).status_code == 401
+    assert admin.patch("/api/v1/users/ada", json={"is_disabled": True}).status_code == 409
+    assert admin.patch("/api/v1/users/alice", json={"is_disabled": False}).status_code == 200
+    assert bearer.get("/api/v1/recordings").status_code == 200
+    assert fresh.client().post("/api/v1/session", json=password).status_code == 200

@@ -183,6 +183,17 @@ const controls = css`
   .form .field {
     flex: 1 1 10rem;
   }
+  dialog {
+    color: var(--text);
+    background: var(--surface);
+    border: 1px solid var(--line);
+    border-radius: var(--radius);
+    padding: 1.25rem;
+    width: min(28rem, calc(100vw - 2rem));
+  }
+  dialog::backdrop {
+    background: rgb(0 0 0 / 45%);
+  }
   .hint {
     font-size: 0.85rem;
     color: var(--muted);

@@ -85,12 +85,13 @@ def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) ->
             click.echo(json.dumps(msgspec.to_builtins(user)))
         return
     table = Table(box=None, pad_edge=False)
-    for heading in ("NAME", "ROLE", "PASSWORD", "SINCE"):
+    for heading in ("NAME", "ROLE", "PASSWORD", "SINCE", ""):
         table.add_column(heading)
     for user in users:
         since = datetime.fromtimestamp(user.created_unix_us // 1_000_000).astimezone()
+        state = "" if user.disabled_unix_us is None else "disabled"
         has_password = "yes" if user.has_password else "no"
-        table.add_row(user.name, user.role, has_password, f"{since:%Y-%m-%d %H:%M}")
+        table.add_row(user.name, user.role, has_password, f"{since:%Y-%m-%d %H:%M}", state)
     Console(markup=False, highlight=False).print(table)
 
 
@@ -102,6 +103,26 @@ def remove(name: str, *, config_file: Path | None, directory: Path | None) -> No
     with open_accounts(config_file, directory) as (_, file):
         Accounts(file).remove_user(name)
     click.echo(f"removed {name}")
+
+
+@command.command("disable")
+@click.argument("name")
+@directory_options
+def disable(name: str, *, config_file: Path | None, directory: Path | None) -> None:
+    """Keep a user out for now: their sessions end, their tokens are refused."""
+    with open_accounts(config_file, directory) as (_, file):
+        Accounts(file).set_disabled(name, is_disabled=True)
+    click.echo(f"disabled {name}")
+
+
+@command.command("enable")
+@click.argument("name")
+@directory_options
+def enable(name: str, *, config_file: Path | None, directory: Path | None) -> None:
+    """Let a disabled user in again."""
+    with open_accounts(config_file, directory) as (_, file):
+        Accounts(file).set_disabled(name, is_disabled=False)
+    click.echo(f"enabled {name}")
 
 
 @command.command("passwd")

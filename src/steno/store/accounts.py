@@ -31,12 +31,16 @@ _SECONDS = 1_000_000
 
 
 class User(msgspec.Struct, frozen=True):
-    """Somebody who may sign in; sees only own recordings as `user`, all as `auditor` or `admin`."""
+    """Somebody who may sign in; sees only own recordings as `user`, all as `auditor` or `admin`.
+
+    `disabled_unix_us` says since when they are kept out, with all their tokens; None: they are not.
+    """
 
     name: str
     role: Role
     has_password: bool
     created_unix_us: int
+    disabled_unix_us: int | None = None
 
 
 class Token(msgspec.Struct, frozen=True):
@@ -135,9 +139,10 @@ class Accounts:
         """Return all users by name."""
         with self._file.reading() as db:
             rows: list[tuple[Any, ...]] = db.execute(
-                "SELECT name, role, password IS NOT NULL, created_unix_us FROM users ORDER BY name"
+                "SELECT name, role, password IS NOT NULL, created_unix_us, disabled_unix_us"
+                " FROM users ORDER BY name"
             ).fetchall()
-        return [User(name, role, bool(has), created) for name, role, has, created in rows]
+        return [User(name, role, bool(has), *instants) for name, role, has, *instants in rows]
 
     def user(self, name: str) -> User:
         """Return one user.
@@ -151,9 +156,11 @@ class Accounts:
         raise NotFoundError(f"no user {name}")
 
     def password_hash(self, name: str) -> str | None:
-        """Return the hash to check a password against; None for unknown users and for none set."""
+        """Return the hash to check a password against; None when no password can be right."""
         with self._file.reading() as db:
-            return db.execute("SELECT password FROM users WHERE name = ?", (name,)).get  # type: ignore[no-any-return]  # apsw types no columns
+            return db.execute(  # type: ignore[no-any-return]  # apsw types no columns
+                "SELECT password FROM users WHERE name = ? AND disabled_unix_us IS NULL", (name,)
+            ).get
 
     def set_password(self, name: str, password_hash: str | None) -> None:
         """Replace a user's password and end all their sessions and links.
@@ -185,6 +192,22 @@ class Accounts:
             db.execute("UPDATE users SET role = ? WHERE name = ?", (role, name))
             self._require_change(db, name)
 
+    def set_disabled(self, name: str, *, is_disabled: bool) -> None:
+        """Keep a user out, at once and by whatever way; or let them in again, tokens and all.
+
+        Raises:
+            NotFoundError: Nobody goes by that name; nothing was written.
+        """
+        since_unix_us = self._now_unix_us() if is_disabled else None
+        with self._file.writing() as db:
+            db.execute(
+                "UPDATE users SET disabled_unix_us = ? WHERE name = ?", (since_unix_us, name)
+            )
+            self._require_change(db, name)
+            if is_disabled:
+                db.execute("DELETE FROM sessions WHERE user = ?", (name,))
+                db.execute("DELETE FROM links WHERE user = ?", (name,))
+
     def remove_user(self, name: str) -> None:
         """Remove a user with all sessions, tokens and links; what they viewed stays logged.
 
@@ -196,9 +219,9 @@ class Accounts:
             self._require_change(db, name)
 
     @staticmethod
-    def _require_change(db: apsw.Connection, name: str) -> None:
+    def _require_change(db: apsw.Connection, name: str, more: str = "") -> None:
         if not db.changes():
-            raise NotFoundError(f"no user {name}")
+            raise NotFoundError(f"no user {name} {more}".rstrip())
 
     # Sessions.
 
@@ -206,21 +229,19 @@ class Accounts:
         """Begin a session and return its secret, the cookie's value.
 
         Raises:
-            NotFoundError: The user was removed meanwhile.
+            NotFoundError: The user was removed or disabled meanwhile.
         """
         secret = secrets.token_urlsafe(32)
         now_unix_us = self._now_unix_us()
         oldest_unix_us = now_unix_us - self._limits.absolute_us
-        try:
-            with self._file.writing() as db:
-                db.execute("DELETE FROM sessions WHERE created_unix_us < ?", (oldest_unix_us,))
-                db.execute(
-                    "INSERT INTO sessions (digest, user, created_unix_us, seen_unix_us, address)"
-                    " VALUES (?, ?, ?, ?, ?)",
-                    (digest_of_secret(secret), user, now_unix_us, now_unix_us, address),
-                )
-        except apsw.ConstraintError as error:
-            raise NotFoundError(f"no user {user}") from error
+        with self._file.writing() as db:
+            db.execute("DELETE FROM sessions WHERE created_unix_us < ?", (oldest_unix_us,))
+            db.execute(
+                "INSERT INTO sessions (digest, user, created_unix_us, seen_unix_us, address)"
+                " SELECT ?, name, ?, ?, ? FROM users WHERE name = ? AND disabled_unix_us IS NULL",
+                (digest_of_secret(secret), now_unix_us, now_unix_us, address, user),
+            )
+            self._require_change(db, user, "who is not disabled")
         return secret
 
     def find_session(self, secret: str, *, touch: bool = True) -> Signed | None:
@@ -313,7 +334,7 @@ class Accounts:
             row = db.execute(
                 "SELECT id, name, users.role, tokens.role, expires_unix_us, used_unix_us"
                 " FROM tokens JOIN users ON user = name"
-                " WHERE digest = ? AND revoked_unix_us IS NULL",
+                " WHERE digest = ? AND revoked_unix_us IS NULL AND disabled_unix_us IS NULL",
                 (digest_of_secret(secret),),
             ).fetchone()
         if row is None:
@@ -347,19 +368,18 @@ class Accounts:
         """Make a secret that signs `user` in once; return it.
 
         Raises:
-            NotFoundError: Nobody goes by that name.
+            NotFoundError: Nobody goes by that name, or they are disabled.
         """
         secret = secrets.token_urlsafe(32)
         now_unix_us = self._now_unix_us()
-        try:
-            with self._file.writing() as db:
-                db.execute("DELETE FROM links WHERE expires_unix_us <= ?", (now_unix_us,))
-                db.execute(
-                    "INSERT INTO links (digest, user, expires_unix_us) VALUES (?, ?, ?)",
-                    (digest_of_secret(secret), user, now_unix_us + lifetime_us),
-                )
-        except apsw.ConstraintError as error:
-            raise NotFoundError(f"no user {user}") from error
+        with self._file.writing() as db:
+            db.execute("DELETE FROM links WHERE expires_unix_us <= ?", (now_unix_us,))
+            db.execute(
+                "INSERT INTO links (digest, user, expires_unix_us)"
+                " SELECT ?, name, ? FROM users WHERE name = ? AND disabled_unix_us IS NULL",
+                (digest_of_secret(secret), now_unix_us + lifetime_us, user),
+            )
+            self._require_change(db, user, "who is not disabled")
         return secret
 
     def use_link(self, secret: str) -> str | None:

@@ -16,7 +16,7 @@ import apsw
 
 from steno.errors import NoSpaceError, StoreError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when a release changes a table; `_upgrade` then brings older files along."""
 
 ACCOUNTS_TABLES = """
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS users (
     name TEXT PRIMARY KEY,
     role TEXT NOT NULL CHECK (role IN ('admin', 'auditor', 'user')),
     password TEXT,
-    created_unix_us INTEGER NOT NULL
+    created_unix_us INTEGER NOT NULL,
+    disabled_unix_us INTEGER
 ) STRICT;
 CREATE TABLE IF NOT EXISTS sessions (
     digest BLOB PRIMARY KEY,
@@ -125,6 +126,8 @@ class AccountsFile:
                     f"{self.path}: of version {found}, but this program knows only"
                     f" {SCHEMA_VERSION}; use a newer steno"
                 )
+            if found == 1:
+                connection.execute("ALTER TABLE users ADD COLUMN disabled_unix_us INTEGER")
             connection.execute(ACCOUNTS_TABLES + HOSTS_TABLES)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

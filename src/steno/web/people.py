@@ -38,10 +38,11 @@ class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change of a user; a new password ends all their sessions."""
+    """What to change of a user; a new password, or disabling them, ends all their sessions."""
 
     role: Role | None = None
     password: Password | None = None
+    is_disabled: bool | None = None
 
 
 class SignInLink(msgspec.Struct, frozen=True):
@@ -131,8 +132,24 @@ async def change_user(call: Call) -> Response:
         hashed = await services.passwords.hash(change.password)
         await anyio.to_thread.run_sync(services.accounts.set_password, name, hashed)
         log.info("new credentials", extra={"user": name, "by": call.caller.name})
+    if change.is_disabled is not None:
+        await _set_disabled(call, name, is_disabled=change.is_disabled)
     services.streams.end_of(name=name)
     return json_response(await anyio.to_thread.run_sync(services.accounts.user, name))
+
+
+async def _set_disabled(call: Call, name: str, *, is_disabled: bool) -> None:
+    if is_disabled:
+        _refuse_own(call, "disable")
+
+    def change() -> None:
+        call.services.accounts.set_disabled(name, is_disabled=is_disabled)
+
+    await anyio.to_thread.run_sync(change)
+    log.info(
+        "user disabled" if is_disabled else "user enabled",
+        extra={"user": name, "by": call.caller.name},
+    )
 
 
 async def remove_user(call: Call) -> Response:

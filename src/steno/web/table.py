@@ -230,7 +230,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "PATCH",
         "/users/{name}",
         people.change_user,
-        "Change a user's role or password.",
+        "Change a user's role or password, or disable them.",
         least="admin",
         body=people.UserChange,
         answers=(Answer(type=User),),

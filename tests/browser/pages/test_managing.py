@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
-from visiting import Server, Visitor
+from visiting import PASSWORD, Server, Visitor
 
 Visit = Callable[..., Visitor]
 
@@ -61,6 +61,19 @@ def test_users_are_added_changed_and_removed(visit: Visit) -> None:
     other = visit().page
     other.goto(link)
     expect(other.get_by_role("link", name="Your account: newcomer, auditor")).to_be_visible()
+    row.get_by_role("button", name="Disable").click()
+    expect(row).to_contain_text("disabled")
+    other.reload()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    row.get_by_role("button", name="Enable").click()
+    row.get_by_role("button", name="New password").click()
+    page.get_by_label("New password, at least").fill(PASSWORD)
+    page.get_by_role("button", name="Set it").click()
+    expect(row).to_contain_text("password or link")
+    other.get_by_label("Name").fill("newcomer")
+    other.get_by_label("Password").fill(PASSWORD)
+    other.keyboard.press("Enter")
+    expect(other.get_by_role("heading", name="Recordings")).to_be_visible()
     row.get_by_role("button", name="Remove").click()
     page.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(row).to_have_count(0)

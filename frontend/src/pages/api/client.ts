@@ -170,7 +170,10 @@ export class Api {
     return this.#call("POST", ["users"], { body });
   }
 
-  changeUser(name: string, changes: { role?: Role; password?: string }): Promise<Account> {
+  changeUser(
+    name: string,
+    changes: { role?: Role; password?: string; is_disabled?: boolean },
+  ): Promise<Account> {
     return this.#call("PATCH", ["users", name], { body: changes });
   }
 

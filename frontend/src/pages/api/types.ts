@@ -126,6 +126,7 @@ export interface EnrolmentCode {
 export interface Account extends User {
   has_password: boolean;
   created_unix_us: number;
+  disabled_unix_us?: number | null;
 }
 
 /** A token for programs; its role never exceeds its user's. */

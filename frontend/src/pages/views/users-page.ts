@@ -1,9 +1,10 @@
 /** Who may sign in, and as what; for administrators. */
-import { html, nothing } from "lit";
+import { css, html, nothing } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
+import type { Api } from "../api/client.ts";
 import type { Account, Role } from "../api/types.ts";
-import { localInstantWithOffset } from "../format.ts";
-import { confirmed } from "../parts/confirm.ts";
+import { localInstantWithOffset, utcInstant } from "../format.ts";
+import { confirmed, newPassword } from "../parts/confirm.ts";
 import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
 import "../parts/secret.ts";
@@ -14,6 +15,24 @@ const ROLES: Role[] = ["user", "auditor", "admin"];
 
 @customElement("steno-users-page")
 export class UsersPage extends PageElement {
+  static override styles = [
+    PageElement.styles,
+    css`
+      .actions {
+        gap: 0.4rem;
+        justify-content: end;
+      }
+      .actions button {
+        padding: 0.2rem 0.55rem;
+      }
+      @media (max-width: 1000px) {
+        .actions {
+          justify-content: start;
+        }
+      }
+    `,
+  ];
+
   @state() private users: Account[] | null = null;
   @state() private secret: { explanation: string; value: string } | null = null;
   @query("#name") private nameInput!: HTMLInputElement;
@@ -93,6 +112,13 @@ export class UsersPage extends PageElement {
       },
       { name: "Added", cell: ({ created_unix_us }) => instant(created_unix_us) },
       {
+        name: "State",
+        cell: ({ disabled_unix_us: since }) =>
+          since
+            ? html`<span class="badge warn" title=${`since ${utcInstant(since)}`}>disabled</span>`
+            : html`<span class="badge ok">may sign in</span>`,
+      },
+      {
         name: "Actions",
         isUnnamed: true,
         isNumber: true,
@@ -114,26 +140,31 @@ export class UsersPage extends PageElement {
   }
 
   #actions(account: Account, isMe: boolean) {
-    return html`<span class="row">
-      <button
-        aria-label=${`Sign-in link for ${account.name}`}
-        ?disabled=${this.isBusy}
-        @click=${() => this.#makeLink(account.name)}
-      >
-        Sign-in link
-      </button>
-      ${
-        isMe
-          ? nothing
-          : html`<button
-              class="danger"
-              aria-label=${`Remove ${account.name}`}
-              ?disabled=${this.isBusy}
-              @click=${() => this.#remove(account)}
-            >
-              Remove
-            </button>`
-      }
+    const { name, disabled_unix_us: isDisabled } = account;
+    // Each stays at its place: nothing changes below the pointer.
+    const actions: [label: string, title: string, act: () => unknown][] = [
+      ["Link", `Sign-in link for ${name}`, () => this.#makeLink(name)],
+      ["Password", `New password for ${name}`, () => this.#setPassword(name)],
+    ];
+    if (!isMe) {
+      const verb = isDisabled ? "Enable" : "Disable";
+      actions.push(
+        [verb, `${verb} ${name}`, () => this.#change(name, { is_disabled: !isDisabled })],
+        ["Remove", `Remove ${name}`, () => this.#remove(account)],
+      );
+    }
+    return html`<span class="row actions">
+      ${actions.map(
+        ([label, title, act]) => html`<button
+          class=${label === "Remove" ? "danger" : ""}
+          aria-label=${title}
+          title=${title}
+          ?disabled=${this.isBusy || (isDisabled && label === "Link")}
+          @click=${act}
+        >
+          ${label}
+        </button>`,
+      )}
     </span>`;
   }
 
@@ -162,14 +193,24 @@ export class UsersPage extends PageElement {
     };
   }
 
-  #setRole(account: Account, choice: HTMLSelectElement): Promise<void> {
+  async #setRole(account: Account, choice: HTMLSelectElement): Promise<void> {
+    await this.#change(account.name, { role: choice.value as Role });
+    // What was refused is not shown as chosen.
+    if (this.problem) choice.value = account.role;
+  }
+
+  async #setPassword(name: string): Promise<void> {
+    const password = await newPassword(this.renderRoot, {
+      title: `New password for ${name}`,
+      text: "All their sessions end; tokens stay.",
+      action: "Set it",
+    });
+    if (password !== null) await this.#change(name, { password });
+  }
+
+  #change(name: string, changes: Parameters<Api["changeUser"]>[1]): Promise<void> {
     return this.load(async (signal) => {
-      try {
-        await this.context.api.changeUser(account.name, { role: choice.value as Role });
-      } catch (error) {
-        choice.value = account.role;
-        throw error;
-      }
+      await this.context.api.changeUser(name, changes);
       await this.#fetch(signal);
     });
   }
