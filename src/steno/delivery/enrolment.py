@@ -52,8 +52,25 @@ def enrol(url: str, code: str, host: str, *, ca: bytes | None = None) -> Credent
         token=given.token,
         key=key if certificate else None,
         certificate=certificate,
-        ca=ca if ca is not None else (given.ca.encode() if print_ and given.ca else None),
+        ca=ca if ca is not None else _named_ca(server, given.ca, print_),
     )
+
+
+def _named_ca(server: str, ca: str | None, print_: str) -> bytes | None:
+    """Return the CA that a server on loopback named over plain HTTP, for later use with HTTPS."""
+    if ca is None or not print_:
+        return None
+    pem = ca.encode()
+    if not _has_fingerprint(pem, print_):
+        raise RefusedError(f"{server}: is not the server that the code is for (its CA is another)")
+    return pem
+
+
+def _has_fingerprint(pem: bytes, print_: str) -> bool:
+    try:
+        return fingerprint(pem) == print_
+    except ValueError:
+        return False
 
 
 def _context(server: str, ca: bytes | None) -> ssl.SSLContext:
@@ -69,11 +86,7 @@ def _fetch_ca(server: str, print_: str) -> bytes:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     status, pem = _ask(server, context, "GET", CA_PATH, None)
-    try:
-        is_named = status == 200 and fingerprint(pem) == print_
-    except ValueError:
-        is_named = False
-    if not is_named:
+    if status != 200 or not _has_fingerprint(pem, print_):
         raise RefusedError(f"{server}: is not the server that the code is for (its CA is another)")
     return pem
 
