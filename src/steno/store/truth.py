@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import shutil
 import threading
 from collections import OrderedDict
@@ -172,7 +173,7 @@ class Truth:
     def _create(self, rec: str, sender: str | None) -> None:
         """Make a recording's directory appear, whole, with its header and an empty tail."""
         path = self._path(rec)
-        new = path.parent / f".new-{os.getpid()}-{threading.get_ident()}"
+        new = path.parent / f".new-{secrets.token_hex(8)}"
         try:
             new.mkdir(mode=0o700)
             header = Header(format=FORMAT, rec=rec, sender=sender)
