@@ -103,6 +103,8 @@ class _Shown(Events):
         self._sizes: dict[str, int] = {}
         self._done: dict[str, int] = {}
         self.delivered_bytes = 0
+        self.complaints: dict[str, None] = {}
+        """What went wrong on the way, each thing once, in order; the caller tells it."""
 
     def found(self, entry: SpoolEntry) -> None:
         self._sizes[entry.rec] = entry.size_bytes
@@ -125,12 +127,13 @@ class _Shown(Events):
             )
         else:
             text = "was left open; that is noted in it"
-        self._say(f"recording {recovery.rec} {text}")
+        self.say(f"recording {recovery.rec} {text}")
 
     def failed(self, server: str, error: StenoError) -> None:
-        self._say(str(error))
+        self.complaints[str(error)] = None
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """Say something at once, above the bar."""
         self._progress.console.print(f"steno: {text}", soft_wrap=True)
 
     def _draw(self) -> None:
@@ -155,21 +158,27 @@ def _empty(
     spool: Spool, transports: Sequence[HttpTransport], *, as_json: bool, is_quiet: bool
 ) -> None:
     progress = _make_progress(is_shown=not is_quiet and sys.stderr.isatty())
+    shown = _Shown(progress)
+    uploader = Uploader(spool, transports, events=shown)
+    last: StenoError | None = None
     with progress:
-        shown = _Shown(progress)
-        outcome = Uploader(spool, transports, events=shown).run()
-        if outcome is None:
-            outcome = _watch(spool, shown)
-    _tell(outcome, shown.delivered_bytes, as_json=as_json)
-    for error in list(outcome.failed.values())[1:]:
-        click.echo(f"steno: {error}", err=True)
-    for error in outcome.failed.values():
-        raise error
+        try:
+            outcome = uploader.run() or _watch(spool, shown)
+        except StenoError as error:
+            last = error
+    if last is None:
+        _tell(outcome, shown.delivered_bytes, as_json=as_json)
+        last = next(iter(outcome.failed.values()), None)
+    for text in shown.complaints:
+        if text != str(last):
+            click.echo(f"steno: {text}", err=True)
+    if last is not None:
+        raise last
 
 
 def _watch(spool: Spool, shown: _Shown) -> Outcome:
     """Show what the process that holds the spool's delivery lock gets done."""
-    shown.failed("", StenoError("another process is delivering this spool; watching it"))
+    shown.say("another process is delivering this spool; watching it")
     first = {entry.rec for entry in spool.entries() if not entry.is_delivered}
     before: list[SpoolEntry] = []
     until_s = time.monotonic() + _PATIENCE_S

@@ -19,7 +19,7 @@ from steno.delivery.protocol import Answer, Backoff, Failure, Send, Standing, Up
 from steno.delivery.recovery import Recovery, recover
 from steno.delivery.spool import Spool, SpoolEntry, monotonic_us
 from steno.delivery.transport import Transport
-from steno.errors import NotFoundError, StenoError, UnreachableError
+from steno.errors import NotFoundError, StenoError, UnreachableError, UsageError
 
 _SCAN_US = 500_000
 _LEAST_SCAN_US = 200_000
@@ -69,6 +69,9 @@ class Uploader:
         connections: How many requests may be on their way at a time.
         backoff: How long to wait after failures.
         clock: Reads a clock that only goes forward, in microseconds.
+
+    Raises:
+        UsageError: There is no server.
     """
 
     def __init__(
@@ -81,6 +84,8 @@ class Uploader:
         backoff: Backoff | None = None,
         clock: Callable[[], int] = monotonic_us,
     ) -> None:
+        if not transports:
+            raise UsageError("there is no server to deliver to")
         self._spool = spool
         self._transports = list(transports)
         self._events = events or Events()
@@ -186,6 +191,8 @@ class Uploader:
                     raise self._server_error()
                 if outcome := self._outcome():
                     return outcome
+        except OSError as error:
+            raise self._spool.explained(error) from error
         finally:
             self._end()
 
@@ -296,9 +303,11 @@ class Uploader:
             self._events.failed(self._transports[send.server].server, answer.error)
         standing = self._uploads.standing(send.rec)
         if standing.is_complete:
-            self._spool.complete(send.rec)
-            self._delivered.append(send.rec)
             self._uploads.forget(send.rec)
+            self._seen.pop(send.rec, None)  # if the next line fails, it is offered again
+            self._spool.complete(send.rec)
+            if self._thread is None:
+                self._delivered.append(send.rec)
         else:
             self._spool.acknowledge(send.rec, standing.delivered_bytes)
         self._events.moved(send.rec, standing)
