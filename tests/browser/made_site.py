@@ -8,6 +8,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 STATIC = Path(__file__).parents[2] / "src" / "steno" / "web" / "static"
+CHROMIUM = "/usr/bin/chromium"
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; font-src 'self'; frame-ancestors 'none'; base-uri 'none';"
@@ -23,9 +32,11 @@ class Site:
         origin: "http://127.0.0.1:PORT".
         answers: Bodies by path; a function is called for the body.
         asked: Every path that was asked for, in order.
+        policy: The Content-Security-Policy of every answer, the real server's.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policy: str = POLICY) -> None:
+        self.policy = policy
         self.answers: dict[str, bytes | Callable[[], bytes]] = {}
         self.asked: list[str] = []
         site = self
@@ -40,7 +51,7 @@ class Site:
                 self.send_response(404 if body is None else 200)
                 self.send_header("Content-Type", f"{kind}; charset=utf-8")
                 self.send_header("Content-Length", str(len(body or b"")))
-                self.send_header("Content-Security-Policy", POLICY)
+                self.send_header("Content-Security-Policy", site.policy)
                 self.send_header("Cache-Control", "no-store")
                 self.end_headers()
                 self.wfile.write(body or b"")
@@ -62,7 +73,8 @@ class Site:
         if answer is not None:
             body = answer() if callable(answer) else answer
             is_page = body.lstrip().startswith(b"<!doctype")
-            return body, "text/html" if is_page else "application/json"
+            kind = TYPES.get(Path(path).suffix, "application/json")
+            return body, "text/html" if is_page else kind
         file = STATIC / path.removeprefix("/static/")
         if path.startswith("/static/") and file.is_file():
             return file.read_bytes(), TYPES.get(file.suffix, "application/octet-stream")

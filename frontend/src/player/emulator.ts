@@ -16,7 +16,7 @@ export const MAX_COLUMNS = 1000;
 export const MAX_ROWS = 500;
 
 /** Written at once; between two writes a newer seek may take over. */
-const CHUNK_LENGTH = 65536;
+const CHUNK_LENGTH = 262_144;
 
 /** Work that may pass before the page gets a turn. */
 const BREATH_MS = 20;

@@ -135,7 +135,7 @@ export class ScreenView {
 
   /** How much larger or smaller the text must be: whole in width, and the controls in view. */
   private fittingScale(): number {
-    const room = this.element.getBoundingClientRect();
+    const room = this.room();
     const isFull = this.element.closest(".is-full") !== null;
     const height = isFull ? room.height : window.innerHeight * SHARE_OF_WINDOW;
     const byWidth = (room.width - 1) / this.layer.offsetWidth;
@@ -145,10 +145,22 @@ export class ScreenView {
 
   /** A browser with a smallest font size leaves the text too large: then it is scaled as a whole. */
   private shrinkFurther(): void {
-    const room = this.element.clientWidth;
+    const room = this.room().width;
     const width = this.layer.offsetWidth;
     if (!this.isFitting || width <= room * 1.02) return;
     this.layer.style.transform = `scale(${(room / width).toFixed(4)})`;
+  }
+
+  /** The room inside the padding, scroll bars left out: they go once the text fits. */
+  private room(): { width: number; height: number } {
+    const box = this.element.getBoundingClientRect();
+    const style = getComputedStyle(this.element);
+    const padding = (first: string, second: string) =>
+      Number.parseFloat(first) + Number.parseFloat(second);
+    return {
+      width: box.width - padding(style.paddingLeft, style.paddingRight),
+      height: box.height - padding(style.paddingTop, style.paddingBottom),
+    };
   }
 
   /** What is selected is copied as clean text: no padding, wrapped rows in one line. */

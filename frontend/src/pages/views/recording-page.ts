@@ -50,6 +50,7 @@ export class RecordingPage extends PageElement {
       steno-player {
         display: block;
         min-width: 0;
+        color-scheme: inherit;
       }
       .cards-grid {
         display: grid;
