@@ -141,19 +141,24 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return self.tls.mode == "on" or (self.tls.mode == "auto" and not self.is_loopback)
 
     @property
+    def base(self) -> Path:
+        """The directory; `~` in it is the home directory."""
+        return Path(self.directory).expanduser()
+
+    @property
     def store_directory(self) -> Path:
         """Where the embedded store keeps its files."""
-        return Path(self.directory) / "store"
+        return self.base / "store"
 
     @property
     def accounts_path(self) -> Path:
         """The database of people, hosts and viewings."""
-        return Path(self.directory) / "accounts.sqlite"
+        return self.base / "accounts.sqlite"
 
     @property
     def ca_directory(self) -> Path:
         """Where `steno server init` puts certificates."""
-        return Path(self.directory) / "ca"
+        return self.base / "ca"
 
 
 def default_directory() -> Path:

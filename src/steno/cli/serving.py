@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from starlette.applications import Starlette
 
 from steno.cli.notify import notify_systemd
 from steno.config import ServerConfig
-from steno.errors import AddressInUseError, ConfigError, UsageError
+from steno.errors import AddressInUseError, ConfigError, StoreError, UsageError
 from steno.metrics import Metrics
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import enrolment_routes, open_registry
@@ -130,7 +131,21 @@ def tls_files(config: ServerConfig) -> dict[str, Any]:
                 " unreadable; make it with: steno server init",
                 file=str(file),
             )
-    return tls_options(certificate, key, clients_ca if clients_ca.exists() else None)
+    options = tls_options(certificate, key, clients_ca if clients_ca.exists() else None)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        if "ssl_ca_certs" in options:
+            context.load_verify_locations(options["ssl_ca_certs"])
+    except (OSError, ssl.SSLError) as error:
+        # OpenSSL does not say which of the files it is.
+        files = ", ".join(
+            str(options[name])
+            for name in options
+            if name.startswith("ssl_") and name != "ssl_cert_reqs"
+        )
+        raise ConfigError(f"unusable certificate or key: {error}", file=files) from error
+    return options
 
 
 class Parts:
@@ -229,6 +244,8 @@ def run_server(
             tell,
         )
         server.run(sockets=[sock])
+        if not server.started:
+            raise StoreError("the server could not start; its log says why")
 
 
 def server_address(config: ServerConfig, sock: socket.socket) -> str:

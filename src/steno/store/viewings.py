@@ -12,6 +12,7 @@ from steno.store.accounts_file import AccountsFile
 from steno.store.protocol import Page
 
 _PAUSE_US = 600 * 1_000_000
+_MAX_DETAIL_CHARACTERS = 1000
 _STEP_US = 30 * 1_000_000
 
 
@@ -60,6 +61,7 @@ class Viewings:
             NoSpaceError: So too.
         """
         now_unix_us = self._now_unix_us()
+        detail = detail[:_MAX_DETAIL_CHARACTERS]
         same = (who.name, rec, how, detail, address, who.through)
         with self._file.reading() as db:
             row = db.execute(
