@@ -144,3 +144,13 @@ def test_two_servers_share_one_directory(tmp_path: Path) -> None:
         for url in (first, second):
             answer = httpx2.get(f"{url}/api/v1/users", headers=headers, trust_env=False)
             assert answer.status_code == 200
+
+
+def test_a_damaged_certificate_is_one_line(tmp_path: Path) -> None:
+    """A file that is no certificate is named, and nothing is served."""
+    run("server", "init", "localhost", "--directory", str(tmp_path))
+    (tmp_path / "ca" / "server.pem").write_text("no certificate")
+    ended = run("serve", "--directory", str(tmp_path), "--listen", "127.0.0.1:0", "--tls", "on")
+    assert ended.returncode == 3
+    assert "ca/server.pem" in ended.stderr
+    assert ended.stderr.count("\n") == 1

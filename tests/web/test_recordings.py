@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import httpx2
 import msgspec
 import pytest
-from running_server import TEXTS, Running, make_lines
+from running_server import TEXTS, Running, make_lines, running_server
 
 from steno.formats.export import KINDS
 from steno.model import Verification
@@ -245,6 +246,21 @@ def test_every_format_can_be_downloaded(client: httpx2.Client, name: str) -> Non
     if name == "tlog":
         assert content == ORIGINAL
         assert answer.headers["steno-lost"] == "nothing"
+
+
+def test_a_page_that_plays_alone_can_be_downloaded(
+    tmp_path: Path, password_hash: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page holds the player and, as data that cannot end its script, what was recorded."""
+    (tmp_path / "player.js").write_text("/* the player */")
+    monkeypatch.setattr("steno.web.app.STATIC", tmp_path)
+    with running_server(tmp_path / "server", password_hash) as running:
+        answer = running.sign_in("audrey").get(f"{BASE}/export", params={"format": "html"})
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert "/* the player */" in answer.text
+    assert "compiling the hedgehog" in answer.text
+    assert "<script>alert(1)" not in answer.text
 
 
 def test_an_unknown_format_is_refused_with_those_that_there_are(client: httpx2.Client) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO
 
 import anyio.to_thread
@@ -14,13 +15,17 @@ from starlette.responses import Response, StreamingResponse
 
 from steno import __version__
 from steno.formats.export import KINDS, Exporter, export_lines, zip_parts
+from steno.formats.tlog_track import Reader
 from steno.store.protocol import Store
 from steno.web.endpoint import Call
 from steno.web.problems import Problem
+from steno.web.renderings import PageRenderer
 
 _CHUNK_BYTES = 256 * 1024
 _SPOOL_BYTES = 4 * 1024 * 1024
 _MAX_LOST_CHARACTERS = 2000
+MAX_PAGE_BYTES = 32 * 1024 * 1024
+"""Longest recording, in original bytes, that goes into one page: pages are made in memory."""
 
 
 class ExportQuery(msgspec.Struct, frozen=True):
@@ -48,6 +53,29 @@ def _write_text(store: Store, rec: str, file: IO[bytes]) -> list[str]:
     return ["timing", "colours", "input", "window sizes", "notes"]
 
 
+def _write_page(store: Store, rec: str, file: IO[bytes], player: Path) -> list[str]:
+    size_bytes = store.durable_bytes(rec)
+    if size_bytes > MAX_PAGE_BYTES:
+        raise Problem(
+            422,
+            f"format: a page holds recordings up to {MAX_PAGE_BYTES >> 20} MiB, this one has"
+            f" {size_bytes >> 20}",
+            parameter="format",
+        )
+    try:
+        player_js = player.read_text("utf-8")
+    except FileNotFoundError as error:
+        raise Problem(503, "the front end has not been built") from error
+    renderer = PageRenderer(player_js, title=rec)
+    reader = Reader(rec, takes_unnamed=True)
+    for data in store.read(rec):
+        for item in reader.feed(data):
+            file.write(renderer.write(item))
+    for item in reader.finish():
+        file.write(renderer.write(item))
+    return renderer.losses()
+
+
 def _writer(name: str) -> Callable[[Store, str, IO[bytes]], list[str]]:
     def write(store: Store, rec: str, file: IO[bytes]) -> list[str]:
         exporter = Exporter(name, rec=rec, recorder=f"steno {__version__}")
@@ -73,10 +101,24 @@ def _formats() -> dict[str, _Format]:
     return formats
 
 
+PAGE = "html"
 FORMATS = _formats()
 """Name -> how a recording is written in it."""
 
-MEDIA_TYPES = tuple(dict.fromkeys(item.media_type.partition(";")[0] for item in FORMATS.values()))
+NAMES = (*FORMATS, PAGE)
+MEDIA_TYPES = tuple(
+    dict.fromkeys([*(item.media_type.partition(";")[0] for item in FORMATS.values()), "text/html"])
+)
+
+
+def _format_of(name: str, static: Path) -> _Format:
+    if name != PAGE:
+        return FORMATS[name]
+
+    def write(store: Store, rec: str, file: IO[bytes]) -> list[str]:
+        return _write_page(store, rec, file, static / "player.js")
+
+    return _Format(".html", "text/html; charset=utf-8", write)
 
 
 def _header_text(losses: list[str]) -> str:
@@ -93,10 +135,10 @@ async def export(call: Call) -> Response:
     """
     query: ExportQuery = call.query
     store, rec = call.services.store, call.recording.rec
-    if query.format not in FORMATS:
-        known = ", ".join(FORMATS)
+    if query.format not in NAMES:
+        known = ", ".join(NAMES)
         raise Problem(422, f"format: there are {known}", parameter="format")
-    wanted = FORMATS[query.format]
+    wanted = _format_of(query.format, call.services.static)
 
     def write() -> tuple[IO[bytes], int, list[str]]:
         file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  # closed once sent

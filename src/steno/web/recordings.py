@@ -18,7 +18,7 @@ from steno.model import Command, Note, TextLine, Verification
 from steno.store.protocol import Page, Store, Summary
 from steno.store.query import Expression, parse
 from steno.web.endpoint import Call, json_response
-from steno.web.exports import FORMATS
+from steno.web.exports import NAMES
 from steno.web.problems import Problem
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
@@ -138,7 +138,7 @@ async def show_recording(call: Call) -> Response:
             **facts,
             commands_count=len(store.commands(summary.rec)),
             lines_count=store.lines_count(summary.rec),
-            exports=list(FORMATS),
+            exports=list(NAMES),
         )
 
     return json_response(await anyio.to_thread.run_sync(read))
