@@ -272,6 +272,14 @@ def test_what_was_recorded_cannot_forge_a_timing_line() -> None:
     assert files[""].count(b"\n") == 3
 
 
+@pytest.mark.parametrize("started", ["0001-01-01 00:00:00+00:00", "0001-01-01 00:00:00+23:59"])
+def test_a_start_before_1970_is_not_believed(started: str) -> None:
+    """Instants that other formats could not write count as unknown."""
+    timing = f"H 0.0 START_TIME {started}\nO 0.5 1\n".encode()
+    items = decode("typescript", {"timing": timing, "output": b"head\na"})
+    assert header_of(items).start.started_unix_us == 0
+
+
 # ttyrec
 
 

@@ -53,7 +53,7 @@ def play(*command: object, on_terminal: bool = False, home: Path | None = None) 
     return played.stdout
 
 
-@needs("scriptreplay", "bsdextrautils")
+@needs("scriptreplay", "bsdutils")
 def test_scriptreplay_plays_classic_timing(track: list[Item], tmp_path: Path) -> None:
     """Scriptreplay puts out exactly the output, and its own newline at the end."""
     path = write_files("typescript-classic", track, tmp_path / "t")
@@ -61,7 +61,7 @@ def test_scriptreplay_plays_classic_timing(track: list[Item], tmp_path: Path) ->
     assert played.removesuffix(b"\n") == output_of(track)
 
 
-@needs("scriptreplay", "bsdextrautils")
+@needs("scriptreplay", "bsdutils")
 def test_scriptreplay_plays_advanced_timing(track: list[Item], tmp_path: Path) -> None:
     """Scriptreplay puts out exactly the output, alone, and knows the facts."""
     path = write_files("typescript", track, tmp_path / "t")
@@ -73,7 +73,7 @@ def test_scriptreplay_plays_advanced_timing(track: list[Item], tmp_path: Path) -
     assert b"DURATION:  " in summary
 
 
-@needs("scriptreplay", "bsdextrautils")
+@needs("scriptreplay", "bsdutils")
 def test_scriptreplay_plays_input(tmp_path: Path) -> None:
     """What was typed plays from its own file; scriptreplay shows carriage returns as newlines."""
     track = decode(*load_golden("sudo-gzip"))

@@ -277,4 +277,4 @@ def _read_time(text: str) -> int:
         return 0
     if moment.tzinfo is None:
         return 0
-    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return max(0, (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1))
