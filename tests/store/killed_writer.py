@@ -16,12 +16,13 @@ import signal
 import struct
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from places import summary, text_lines
 
 from steno.store.opening import open_store
-from steno.store.protocol import Derived, Store
+from steno.store.protocol import Derived, StaleError, Store
 
 RECS = 6
 ACKNOWLEDGED = struct.Struct("<BQ")
@@ -62,6 +63,20 @@ def index(store: Store, rec: str, length: int, *, is_live: bool) -> None:
             lines=text_lines(f"line {state.serial}"),
         ),
     )
+
+
+def write_together(directory: Path, length: int) -> None:
+    """Append recording 0 up to `length`, and index it, beside others who do the same."""
+    store = open_store(directory)
+    choose = random.Random(os.getpid())
+    while (offset := store.durable_bytes("r0")) < length:
+        # Somebody else may have been faster with these bytes; they are compared and skipped.
+        end = min(length, offset + choose.choice((30, 5000, 90_000)))
+        start = max(0, offset - 1000)
+        store.append("r0", start, content(0, start, end - start), sender="web1")
+        with suppress(StaleError):
+            index(store, "r0", store.durable_bytes("r0"), is_live=True)
+    store.close()
 
 
 def check(directory: Path, acknowledged: dict[int, int]) -> int:

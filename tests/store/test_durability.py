@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import multiprocessing
 import os
 import resource
 import shutil
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import killed_writer
 import pytest
 import zstandard
 from places import found, put
@@ -74,6 +76,21 @@ def test_kills_lose_nothing(place: Path) -> None:
     report = json.loads(done.stdout)
     assert report["rounds"] == KILLS
     assert report["appends"] >= KILLS
+
+
+def test_processes_work_side_by_side(place: Path) -> None:
+    """Three processes that append and index one recording at once leave it whole, once."""
+    length = 1_500_000
+    spawn = multiprocessing.get_context("spawn")
+    processes = [
+        spawn.Process(target=killed_writer.write_together, args=(place, length)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert killed_writer.check(place, {0: length}) == length
 
 
 def test_what_lies_on_disk_is_plain_zstd(files: Path) -> None:

@@ -76,7 +76,7 @@ def test_matching_texts_are_found(pattern: str, text: str, ignores_case: bool) -
         assume(False)
     if compiled.spans(text) is not None:
         assert is_found(literals_query(pattern), fold(text))
-        assert compiled.may_match_within(f"x\n{text}\ny")
+        assert compiled.may_match_within(f"x\n{text}\ny".encode())
 
 
 @given(st.text(max_size=8), st.text(max_size=8), st.text(max_size=8))

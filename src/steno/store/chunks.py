@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 import msgspec
 import zstandard
@@ -16,23 +18,27 @@ CHUNK_LINES = 64
 CHUNK_MASK = (1 << CHUNK_BITS) - 1
 
 
-class Chunk(msgspec.Struct, frozen=True, array_like=True):
-    """Some consecutive lines.
+class Chunk:
+    """Some consecutive lines, unpacked only as far as they are looked at.
 
     Attributes:
-        times_us: Each line's instant.
-        text: The lines, newline between them.
+        text: The lines, UTF-8, newline between them.
     """
 
-    times_us: list[int]
-    text: str
+    __slots__ = ("_times", "text")
+
+    def __init__(self, times: bytes, text: bytes) -> None:
+        self._times = times
+        self.text = text
+
+    def texts(self) -> list[str]:
+        """Return the lines without their instants."""
+        return self.text.decode().split("\n")
 
     def lines(self) -> list[TextLine]:
         """Return the lines one by one."""
-        return [
-            TextLine(at_us, text)
-            for at_us, text in zip(self.times_us, self.text.split("\n"), strict=True)
-        ]
+        times_us = msgspec.msgpack.decode(self._times, type=list[int])
+        return [TextLine(*line) for line in zip(times_us, self.texts(), strict=True)]
 
 
 def fold(text: str) -> str:
@@ -40,26 +46,12 @@ def fold(text: str) -> str:
     return text.casefold()
 
 
-def pack_chunk(lines: list[TextLine]) -> tuple[str, bytes]:
-    """Return the text of `lines` and their body for the table."""
+def pack_chunk(lines: list[TextLine]) -> tuple[str, bytes, bytes]:
+    """Return the text of `lines`, and their instants and text as the table has them."""
     # A line of the screen holds no newline; were there one, it must not shift the others.
     text = "\n".join(line.text.replace("\n", " ") for line in lines)
-    chunk = Chunk([line.at_us for line in lines], text)
-    return text, zstandard.ZstdCompressor(level=3).compress(msgspec.msgpack.encode(chunk))
-
-
-def unpack_chunk(body: bytes, decompressor: zstandard.ZstdDecompressor) -> Chunk:
-    """Return what `pack_chunk` packed.
-
-    Making a decompressor takes longer than using it; one thread may use it again and again.
-
-    Raises:
-        StoreError: It is damaged.
-    """
-    try:
-        return msgspec.msgpack.decode(decompressor.decompress(body), type=Chunk)
-    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
-        raise StoreError(f"the index is damaged: {error}; run `steno server reindex`") from error
+    times = msgspec.msgpack.encode([line.at_us for line in lines])
+    return text, times, zstandard.ZstdCompressor(level=3).compress(text.encode())
 
 
 def read_chunk(
@@ -67,11 +59,22 @@ def read_chunk(
     chunk_id: int,
     decompressor: zstandard.ZstdDecompressor | None = None,
 ) -> Chunk | None:
-    """Return a chunk, None when there is none with this id."""
-    row = connection.execute("SELECT body FROM chunks WHERE id = ?", (chunk_id,)).fetchone()
+    """Return a chunk, None when there is none with this id.
+
+    Making a decompressor takes longer than using it; one thread may use it again and again.
+
+    Raises:
+        StoreError: It is damaged.
+    """
+    row: Any = connection.execute(
+        "SELECT times, body FROM chunks WHERE id = ?", (chunk_id,)
+    ).fetchone()
     if row is None:
         return None
-    return unpack_chunk(row[0], decompressor or zstandard.ZstdDecompressor())
+    try:
+        return Chunk(row[0], (decompressor or zstandard.ZstdDecompressor()).decompress(row[1]))
+    except zstandard.ZstdError as error:
+        raise StoreError(f"the index is damaged: {error}; run `steno server reindex`") from error
 
 
 def add_lines(
@@ -98,8 +101,10 @@ def add_lines(
         piece = pending[start : start + CHUNK_LINES]
         chunk_id = first_id + start // CHUNK_LINES
         is_indexed = is_last or len(piece) == CHUNK_LINES
-        text, body = pack_chunk(piece)
-        connection.execute("INSERT INTO chunks VALUES(?, ?, ?)", (chunk_id, is_indexed, body))
+        text, times, body = pack_chunk(piece)
+        connection.execute(
+            "INSERT INTO chunks VALUES(?, ?, ?, ?)", (chunk_id, is_indexed, times, body)
+        )
         if is_indexed:
             folded = fold(text)
             for table in ("words", "trigrams"):

@@ -41,7 +41,8 @@ CREATE INDEX recordings_started ON recordings(started_unix_us, rec);
 CREATE INDEX recordings_user ON recordings(user, rec);
 CREATE INDEX recordings_host ON recordings(host, rec);
 CREATE TABLE states(key INTEGER PRIMARY KEY, serial INTEGER NOT NULL, state BLOB NOT NULL);
-CREATE TABLE chunks(id INTEGER PRIMARY KEY, is_indexed INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE chunks(id INTEGER PRIMARY KEY, is_indexed INTEGER NOT NULL, times BLOB NOT NULL,
+    body BLOB NOT NULL);
 CREATE INDEX chunks_open ON chunks(id) WHERE NOT is_indexed;
 CREATE VIRTUAL TABLE words USING fts5(
     text, content='', contentless_delete=1, tokenize='unicode61 remove_diacritics 0');

@@ -34,8 +34,8 @@ class Pattern:
                 reason = reason.decode(errors="replace")
             raise ValueError(reason) from None
 
-    def may_match_within(self, text: str) -> bool:
-        """Return False only if no line of `text` matches."""
+    def may_match_within(self, text: bytes) -> bool:
+        """Return False only if no line of `text`, UTF-8 with newlines, matches."""
         return self._chunk is None or self._chunk.search(text) is not None
 
     def spans(self, line: str) -> list[tuple[int, int]] | None:

@@ -31,7 +31,7 @@ from steno.store.filters import (
 )
 from steno.store.index import CHUNK_BITS
 from steno.store.protocol import Hit, Page, Summary
-from steno.store.query import And, Expression, Field, Not, Or
+from steno.store.query import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 from steno.store.terms import TextTerm
 
 RARE_LIMIT_CHUNKS = 2000
@@ -106,6 +106,8 @@ class Search:
         self._decompressor = zstandard.ZstdDecompressor()
         self._work = 0
         self._work_limit = WORK_LIMIT_CHUNKS
+        # A single term needs no look whether a recording matches: it does if it has a hit.
+        self._is_term = isinstance(query, Word | Phrase | Substring | Regex)
         possible = ALWAYS if query is None else possible_condition(query, self._leaf)
         self._where = all_of([visible_condition(visible_to), possible])
 
@@ -145,7 +147,7 @@ class Search:
         for key, _, packed, _, *truths in self._rows(where, "key DESC", "0"):
             if self._work >= self._work_limit:
                 return Page(items, encode_cursor(LineCursor(key, None)))
-            if self._matches_query(key, truths):
+            if self._is_term or self._matches_query(key, truths):
                 bound = after.number if after is not None and after.key == key else None
                 hits = self._hits_in(key, decode_summary(packed), bound, context_lines)
                 if (following := self._take(items, limit, hits)) is not None:
@@ -161,7 +163,7 @@ class Search:
         items: list[Hit] = []
         where = all_of([Condition("rec = ?", (rec,)), self._where])
         for key, _, packed, _, *truths in self._rows(where, "key", "0"):
-            if self._matches_query(key, truths):
+            if self._is_term or self._matches_query(key, truths):
                 hits = self._hits_in(
                     key, decode_summary(packed), bound, context_lines, is_ascending=True
                 )
@@ -290,7 +292,7 @@ class Search:
                     continue
                 is_found = True
                 yield number, self._hit(key, summary, number, spans, context_lines)
-        if not is_found:
+        if not is_found and not self._is_term:
             yield None, Hit(summary)
 
     def _candidates(self, terms: list[TextTerm], key: int) -> list[int]:
@@ -317,7 +319,7 @@ class Search:
         """Return (index, highlights) of the chunk's lines that match any term, in order."""
         terms = [term for term in self._positive if term.may_match_within(chunk.text)]
         matches = []
-        for index, line in enumerate(chunk.text.split("\n") if terms else []):
+        for index, line in enumerate(chunk.texts() if terms else []):
             found = [spans for term in terms if (spans := term.spans(line)) is not None]
             if found:
                 matches.append((index, _merged([span for spans in found for span in spans])))
@@ -373,7 +375,7 @@ def _cost(expression: Expression) -> int:
 
 def _any_line(term: TextTerm, chunk: Chunk) -> bool:
     return term.may_match_within(chunk.text) and any(
-        term.spans(line) is not None for line in chunk.text.split("\n")
+        term.spans(line) is not None for line in chunk.texts()
     )
 
 

@@ -50,8 +50,8 @@ class TextTerm:
                 self._starts_in_word = is_word_character(words[0][:1])
                 self._ends_in_word = is_word_character(words[-1][-1:])
 
-    def may_match_within(self, text: str) -> bool:
-        """Return False only if no line of `text` matches."""
+    def may_match_within(self, text: bytes) -> bool:
+        """Return False only if no line of `text`, UTF-8 with newlines, matches."""
         return self._pattern.may_match_within(text)
 
     def spans(self, line: str) -> list[tuple[int, int]] | None:
