@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
 import signal
@@ -219,6 +220,7 @@ def command(**given: object) -> int:
     The exit status is the command's; a signal that ended it ends this too.
     """
     options = msgspec.convert(given, Options, strict=False)
+    gc.freeze()  # what was imported stays; looking at it again and again would delay keys
     open_standard_streams()
     places = choose_places(options)
     destinations = choose_destinations(options, places)

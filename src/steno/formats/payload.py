@@ -197,6 +197,20 @@ class Payload:
                 self._mark_stderr(stream.length_bytes, run.length_bytes)
             stream.length_bytes += run.length_bytes
 
+    def add_text(
+        self, stream: Stream, at_us: int, characters: int, text: bytes, length_bytes: int
+    ) -> None:
+        """Add encoded text of one direction: what `add_runs` does with one run, but quicker."""
+        if self.first_ms is None or at_us // 1000 > self._last_ms:
+            self._advance(at_us)
+        if stream is not self._open or self._open_binary:
+            self._write_run()
+            self._open = stream
+        self._open_characters += characters
+        self.size_bytes += len(text)
+        stream.text.append(text)
+        stream.length_bytes += length_bytes
+
     def render_timing(self) -> bytes:
         """Return the timing member's inside."""
         self._write_run()

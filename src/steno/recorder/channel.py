@@ -55,17 +55,12 @@ class Channel:
 
     def read(self) -> bytes | None:
         """Return what can be read now, b"" at the end, None when there is nothing yet."""
-        data = self._read()
-        if data and self.reads_per_turn > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
-            # An end that this read meets is met again by the next.
-            data += self._read() or b""
-        return data
-
-    def _read(self) -> bytes | None:
         if self.source is None:
             return b""
         try:
-            return os.read(self.source, _READ_BYTES)
+            data = os.read(self.source, _READ_BYTES)
+            if self.reads_per_turn > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
+                return data + self._read_more()
         except BlockingIOError:
             return None
         except OSError as error:
@@ -73,20 +68,31 @@ class Channel:
             if error.errno in _GONE:
                 return b""
             raise
+        return data
+
+    def _read_more(self) -> bytes:
+        """Return what can be read besides; an end that this meets is met again by the next."""
+        try:
+            return os.read(self.source, _READ_BYTES) if self.source is not None else b""
+        except OSError:
+            return b""
 
     def has_likely_more(self, data: bytes) -> bool:
         """Return whether another read is worth it after one that gave `data`."""
-        return len(data) >= _LONG_BYTES
+        return len(data) >= _LONG_BYTES and not self.flow.size_bytes
 
     def pass_on(self, data: bytes) -> bool:
         """Write `data` or keep it; return False when nobody takes it any more."""
-        if self.sink is None:
+        sink = self.sink
+        if sink is None:
             return True
         if self.flow.size_bytes:
             self.flow.put(data)
             return True
         try:
-            taken = self.sink.write(data)
+            taken = os.write(sink.fd, data) if sink.is_direct else sink.write(data)
+        except BlockingIOError:
+            taken = 0
         except OSError as error:
             return self._lose_sink(error)
         if taken < len(data):

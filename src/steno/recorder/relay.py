@@ -163,34 +163,33 @@ class Relay:
             self._hang_up()
 
     def _pump(self, channel: Channel) -> None:
+        """Read, pass on and record, as long as that goes on quickly and others may wait."""
+        lines: list[bytes] = []
         for _ in range(channel.reads_per_turn):
             data = channel.read()
-            if data is None:
-                return
             if not data:
-                self._end_source(channel)
-                return
-            self._pass(channel, data)
-            if not channel.has_likely_more(data) or not self._wants(channel):
-                return
+                if data is not None:
+                    self._end_source(channel)
+                break
+            lines += self._pass(channel, data)
+            if self._session.held_until_us or not channel.has_likely_more(data):
+                break
+        if lines:
+            self._destinations.write(lines, self._clock.at_us())
 
-    def _pass(self, channel: Channel, data: bytes) -> None:
+    def _pass(self, channel: Channel, data: bytes) -> list[bytes]:
+        """Pass `data` on and record it; return the lines that were completed."""
         at_us = self._clock.at_us()
         stream = channel.stream
-        if stream is Stream.INPUT:
-            is_hidden = self._is_hidden()
-            is_taken = channel.pass_on(data)
-            lines = self._session.take_input(at_us, data, is_hidden=is_hidden)
-        else:
-            is_taken = channel.pass_on(data)
-            lines = self._session.take_output(at_us, data, is_stderr=stream is Stream.ERROR)
-            if self._quiet_since_us is not None:
-                self._quiet_since_us = at_us
-                self._rest_bytes += len(data)
-        if lines:
-            self._destinations.write(lines, at_us)
-        if not is_taken:
+        is_hidden = stream is Stream.INPUT and self._is_hidden()
+        if not channel.pass_on(data):
             self._lose_reader(channel)
+        if stream is Stream.INPUT:
+            return self._session.take_input(at_us, data, is_hidden=is_hidden)
+        if self._quiet_since_us is not None:
+            self._quiet_since_us = at_us
+            self._rest_bytes += len(data)
+        return self._session.take_output(at_us, data, is_stderr=stream is Stream.ERROR)
 
     def _is_hidden(self) -> bool:
         master = self._child.master

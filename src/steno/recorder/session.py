@@ -92,16 +92,20 @@ class Session:
         self._settings = settings
         self._cutter = Cutter(identity, limit_bytes=settings.payload_bytes)
         self._action = settings.limit.action
+        self._is_limited = self._action is not Action.PASS
+        self._records_output = settings.output
         self._bucket = TokenBucket(settings.limit)
         self._tallies: dict[str, _Tally] = {}
 
     def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> list[bytes]:
         """Record what the program wrote; return the lines that were completed."""
         self.output_bytes += len(data)
-        if not self._settings.output:
+        if not self._records_output:
             return []
-        if self._action is Action.PASS:
-            return self._cutter.add(Output(at_us, data, is_stderr))
+        if not self._is_limited:
+            if is_stderr:
+                return self._cutter.add(Output(at_us, data, is_stderr=True))
+            return self._cutter.add_output(at_us, data)
         if not self._admit(at_us, len(data), 0):
             return []
         return self._flush("drop", at_us) + self._cutter.add(Output(at_us, data, is_stderr))
@@ -116,7 +120,7 @@ class Session:
             self._tally("unseen", at_us, 0, len(data))
             return []
         lines = self._flush("unseen", at_us)
-        if self._action is not Action.PASS and not self._admit(at_us, 0, len(data)):
+        if self._is_limited and not self._admit(at_us, 0, len(data)):
             return lines
         return lines + self._flush("drop", at_us) + self._cutter.add(Input(at_us, data))
 

@@ -16,12 +16,16 @@ class Sink:
 
     Descriptors that were handed to us are shared with other processes, which would lose
     output if they stopped blocking: those are asked first, and given little at a time.
+
+    Attributes:
+        fd: The descriptor.
+        is_direct: Whether write(2) may be called without asking first.
     """
 
     def __init__(self, fd: int, *, is_nonblocking: bool) -> None:
         self.fd = fd
         mode = os.fstat(fd).st_mode
-        self._is_direct = is_nonblocking or stat.S_ISREG(mode) or stat.S_ISBLK(mode)
+        self.is_direct = is_nonblocking or stat.S_ISREG(mode) or stat.S_ISBLK(mode)
         self._poll = select.poll()
         self._poll.register(fd, select.POLLOUT)
 
@@ -31,7 +35,7 @@ class Sink:
         Raises:
             OSError: Nobody reads there any more, or the disk is full; nothing was written.
         """
-        if not self._is_direct:
+        if not self.is_direct:
             if not self._poll.poll(0):
                 return 0
             data = data[:_SAFE_BYTES]
@@ -42,7 +46,7 @@ class Sink:
 
     def write_all(self, chunks: Sequence[memoryview]) -> int:
         """Write some of `chunks`, in order; return how many bytes were taken."""
-        if not self._is_direct:
+        if not self.is_direct:
             return self.write(chunks[0]) if chunks else 0
         try:
             return os.writev(self.fd, chunks)
