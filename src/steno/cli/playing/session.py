@@ -67,12 +67,12 @@ class Session:
         Raises:
             TerminalError: The terminal has vanished.
         """
+        if paused:
+            self._playback.toggle(self._terminal.now_us())
         if self._playback.is_following:
             self._jump_to_next()
         else:
             self._seek(start_us)
-        if paused:
-            self._playback.toggle(self._terminal.now_us())
         while not self._is_done:
             self._turn()
         self._screen.status([])

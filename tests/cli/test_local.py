@@ -1,0 +1,122 @@
+"""All of Steno on one machine, as ./run starts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from conftest import Steno
+from steno.cli.local import DEFAULT_LISTEN
+
+
+def local(tmp_path: Path, *arguments: str) -> list[str]:
+    """Return the command line of `steno local` with a directory of its own."""
+    base = [sys.executable, "-m", "steno.cli", "local", "--directory", str(tmp_path / "srv")]
+    return [*base, "--listen", "127.0.0.1:0", *arguments]
+
+
+def test_a_command_is_recorded_delivered_found_and_verified(steno: Steno, tmp_path: Path) -> None:
+    """What a newcomer does first works, and a second run keeps what the first recorded."""
+    script = "echo hello; sleep 0.2; exit 3"
+    for _ in range(2):
+        ran = subprocess.run(
+            local(tmp_path, "--once", "--", "sh", "-c", script),
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert ran.returncode == 3, ran.stderr
+        assert ran.stdout.startswith("hello\n")
+        assert "exit 3" in ran.stdout
+    rows = steno("ls", "--json", "--store", tmp_path / "srv").stdout.splitlines()
+    recs = [json.loads(row) for row in rows]
+    assert len(recs) == 2
+    assert all(rec["sender"] and rec["chain"]["state"] == "complete" for rec in recs)
+    assert steno("search", "--store", tmp_path / "srv", "hello").returncode == 0
+    assert steno("verify", "--store", tmp_path / "srv").stdout.count("complete") == 2
+
+
+def test_it_serves_until_interrupted_and_its_link_signs_in(tmp_path: Path) -> None:
+    """The printed link signs in once, leads to the recording, and Ctrl-C ends the server."""
+    process = subprocess.Popen(
+        local(tmp_path, "--", "echo", "hi"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    said = ""
+    while "until Ctrl-C" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    match = re.search(r"plays at +(\S+)", said)
+    assert match
+    with httpx2.Client() as browser:
+        first = browser.get(match[1])
+        assert first.status_code == 303
+        assert first.headers["location"].startswith("/recordings/")
+        base = match[1].split("/once/")[0]
+        assert browser.get(f"{base}/api/v1/session").json()["user"]["role"] == "admin"
+    assert httpx2.get(match[1]).status_code >= 400
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 0
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"{base}/healthz")
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    """An address that was asked for and is taken is an error with its code."""
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        arguments = [a if a != "127.0.0.1:0" else listen for a in local(tmp_path, "--once")]
+        ran = subprocess.run(
+            arguments, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+    assert ran.returncode == 14
+    assert listen in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_nothing_is_left_running(tmp_path: Path) -> None:
+    """After --once neither the server nor a deliverer is there any more."""
+    subprocess.run(
+        local(tmp_path, "--once", "--", "true"), capture_output=True, timeout=100, check=True
+    )
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        left = [
+            pid
+            for pid in os.listdir("/proc")
+            if pid.isdecimal() and str(tmp_path) in _read_arguments(pid)
+        ]
+        if not left:
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"still running: {left}")
+
+
+def _read_arguments(pid: str) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
+
+
+def test_the_default_address_is_loopback() -> None:
+    """Nobody else on the network reaches a server that was started to look at it."""
+    assert DEFAULT_LISTEN.startswith("127.0.0.1:")
