@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from reading import (
+    cut_every,
     damages_of,
     decode,
     encode,
@@ -256,6 +257,13 @@ def test_signals_stand_in_the_recording() -> None:
     assert b"S 0.250000 SIGTERM\n" in files[".timing"]
 
 
+@pytest.mark.parametrize("size_bytes", [1000, 65535, 65536, 65537, 10**6])
+def test_a_first_line_without_an_end_is_held_up_to_a_limit(size_bytes: int) -> None:
+    """What comes after the limit is output, however the bytes arrive."""
+    files = {"timing": b"O 0.5 1\n", "output": b"x" * 100_000 + b"\nab"}
+    assert decode("typescript", files, cut_every(size_bytes)) == decode("typescript", files)
+
+
 def test_an_unknown_end_is_not_written_as_success() -> None:
     """A recording whose end is unknown gets no exit status."""
     files, _ = encode("typescript", [HEADER, Output(0, b"x"), Finish(0, End("unknown"))])
@@ -391,6 +399,14 @@ def test_a_sudo_log_without_its_parts_is_refused(facts: dict[str, bytes], reason
     assert caught.value.reason.startswith(reason)
 
 
+def test_a_stream_of_one_byte_is_read_even_if_it_could_be_compressed() -> None:
+    """The first byte of gzip alone is just a byte."""
+    files = {"log.json": b'{"command":"sh"}', "timing": b"1 0.5 1\n", "stdout": b"\x1f"}
+    items = decode("sudo", files)
+    assert pieces_of(items) == [Output(500_000, b"\x1f")]
+    assert not damages_of(items)
+
+
 def test_events_of_sudo_1_8_7_are_understood() -> None:
     """That version numbered ttyout 6, and all later events two too high."""
     files = {
@@ -440,6 +456,21 @@ def test_recordings_mixed_in_one_file_are_told_apart() -> None:
         decode("tlog", {"": b"".join(lines)})
     with pytest.raises(NotFoundError, match="recording r-c is not there; there are r-a, r-b"):
         list(export_lines(lines, Exporter("ttyrec"), "r-c"))
+
+
+def test_what_is_said_of_a_hostile_recording_cannot_act_on_the_terminal() -> None:
+    """Names that a recording brought are told without control characters."""
+    evil = "\x1b]0;owned\x07"
+    lines = make_lines(evil, 1) + make_lines("r-b", 1)
+    with pytest.raises(AmbiguousError) as caught:
+        decode("tlog", {"": b"".join(lines)})
+    header = Header(make_start(), environment={evil: "1"}, extras={evil: 1})
+    items: list[Item] = [header, Note(0, evil, {}), Finish(1, End(evil))]
+    losses = [
+        loss for kind in ("ttyrec", "asciicast-v2", "tlog") for loss in encode(kind, items)[1]
+    ]
+    assert all(text.isprintable() for text in [str(caught.value), *losses])
+    assert any("owned" in text for text in losses)
 
 
 def test_a_beginning_of_an_id_is_enough_when_it_fits_one() -> None:

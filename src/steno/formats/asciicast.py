@@ -29,6 +29,7 @@ from steno.formats.track import (
     is_initial_window,
     join_command,
     make_clock_note,
+    show,
     unknown_start,
 )
 from steno.model import Damage, Input, Note, Output, Piece, Window
@@ -201,7 +202,7 @@ class Encoder:
             status = 128 + end.signal
             self._ledger.add(f"the end: signal {end.signal}, as exit status {status}")
         elif end.reason not in ("exit", "unknown"):
-            self._ledger.add(f"the end: {end.reason}")
+            self._ledger.add(f"the end: {show(end.reason)}")
         if status is not None and self._version == 3:
             return written + self._write_event(finish.at_us, "x", str(status))
         if status is not None:

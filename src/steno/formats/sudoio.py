@@ -74,12 +74,7 @@ class Decoder:
         """
         items = self._begin()
         inflater = self._files.setdefault(name, _Inflater(name))
-        for inflated in inflater.feed(data):
-            if name == "timing":
-                for line in self._timing.feed(inflated):
-                    items += self._read_timing(line)
-            else:
-                self._matcher.add_data(name, inflated)
+        items += self._take(name, inflater.feed(data))
         return items + self._play(self._matcher.take())
 
     def finish(self) -> list[Item]:
@@ -91,6 +86,8 @@ class Decoder:
         if "timing" not in self._files:
             raise FormatError("there is no timing file")
         items = self._begin()
+        for name, inflater in self._files.items():
+            items += self._take(name, inflater.rest())
         for line in self._timing.finish():
             items += self._read_timing(line)
         for inflater in self._files.values():
@@ -109,6 +106,16 @@ class Decoder:
             return []
         self._is_begun = True
         return [self._header]
+
+    def _take(self, name: str, parts: list[bytes]) -> list[Item]:
+        items: list[Item] = []
+        for data in parts:
+            if name == "timing":
+                for line in self._timing.feed(data):
+                    items += self._read_timing(line)
+            else:
+                self._matcher.add_data(name, data)
+        return items
 
     def _read_timing(self, line: Line) -> list[Item]:
         try:
@@ -189,6 +196,11 @@ class _Inflater:
             if data.startswith(_GZIP):
                 self._inflate = zlib.decompressobj(wbits=31)
         return [data] if self._inflate is None else self._decompress(data)
+
+    def rest(self) -> list[bytes]:
+        """Return what was held to see whether it is compressed, when no more comes."""
+        data, self._head = self._head or b"", None
+        return [data]
 
     def finish(self) -> list[Item]:
         """Return what is wrong with the file."""

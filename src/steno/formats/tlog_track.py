@@ -16,6 +16,7 @@ from steno.formats.track import (
     Ledger,
     Tally,
     is_initial_window,
+    show,
     unknown_start,
 )
 from steno.model import NO_AUDIT_SESSION, Damage, Message, Note, Start, Window
@@ -208,7 +209,8 @@ def resolve_rec(recs: list[str], wanted: str) -> str:
 
 def describe_gap(facts: dict[str, object]) -> str:
     """Return what a note `gap` tells, as a sentence without its full stop."""
-    return f"messages {facts.get('first_id')} to {facts.get('last_id')} are missing"
+    first, last = show(str(facts.get("first_id"))), show(str(facts.get("last_id")))
+    return f"messages {first} to {last} are missing"
 
 
 def _check_start(start: Start) -> Start:
@@ -229,4 +231,4 @@ def _check_start(start: Start) -> Start:
 def _list_recs(recs: dict[str, None]) -> str:
     names = list(recs)
     more = "" if len(names) <= _NAMED_RECS else f" and {len(names) - _NAMED_RECS} more"
-    return "there are " + ", ".join(names[:_NAMED_RECS]) + more
+    return f"there are {show(', '.join(names[:_NAMED_RECS]))}{more}"

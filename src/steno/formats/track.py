@@ -83,11 +83,9 @@ class Ledger:
         facts |= {"term": header.term, "title": header.title}
         facts |= header.extras
         names = sorted(name for name, value in facts.items() if value and name not in kept)
-        if names:
-            self.add("facts of the start: " + ", ".join(names))
+        self._add_names("facts of the start", names)
         variables = sorted(name for name in header.environment if f"${name}" not in kept)
-        if variables:
-            self.add("variables of the environment: " + ", ".join(variables))
+        self._add_names("variables of the environment", variables)
 
     def texts(self) -> list[str]:
         """Return one text a loss."""
@@ -95,6 +93,10 @@ class Ledger:
             what if number is None else f"{what}: {number} {unit}".rstrip()
             for (what, unit), number in self._counts.items()
         ]
+
+    def _add_names(self, what: str, names: list[str]) -> None:
+        if names:
+            self.add(f"{what}: {show(', '.join(names))}")
 
 
 class Tally:
@@ -163,7 +165,12 @@ def make_clock_note(at_us: int, step_us: int) -> Note:
 
 def name_note(note: Note) -> str:
     """Return what a list of losses calls `note`."""
-    return f"notes ({note.kind})"
+    return f"notes ({show(note.kind)})"
+
+
+def show(text: str) -> str:
+    """Return `text` as it can be shown on a terminal, whoever wrote it: no control characters."""
+    return "".join(character if character.isprintable() else "\ufffd" for character in text)
 
 
 def join_command(command: list[str] | None) -> str:
@@ -180,4 +187,4 @@ def describe_end(finish: Finish) -> str:
         return f"signal {end.signal}"
     if end.exit_status is not None:
         return f"exit status {end.exit_status}"
-    return end.reason
+    return show(end.reason)

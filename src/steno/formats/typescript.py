@@ -212,10 +212,12 @@ class _Head:
         """Return what of `data` comes after the first line."""
         if self.is_complete:
             return data
-        end = data.find(b"\n") + 1
-        self.line += data[:end] if end else data
-        self.is_complete = bool(end) or len(self.line) > _MAX_LINE_BYTES
-        return data[end:] if end else b""
+        room_bytes = _MAX_LINE_BYTES - len(self.line)
+        newline = data.find(b"\n", 0, room_bytes)
+        end = room_bytes if newline < 0 else newline + 1
+        self.is_complete = len(data) >= end
+        self.line += data[:end]
+        return data[end:]
 
     @property
     def is_english(self) -> bool:
