@@ -255,6 +255,19 @@ def test_nothing_is_lost_at_the_end(rec: Start, tmp_path: Path) -> None:
     assert recorded(tmp_path).output() == expected
 
 
+def test_a_terminal_of_somebody_else(rec: Start, tmp_path: Path) -> None:
+    """After su, the terminal is another user's: it cannot be opened again, but works."""
+    script = "echo ready; read line; seq 30000; stty size"
+    run = rec(command=["sh", "-c", script], is_foreign=True)
+    run.expect(b"ready")
+    run.send(b"go\r")
+    time.sleep(1)
+    run.expect(b"\n30000\r\n", b"24 80")
+    assert run.finish() == 0
+    assert recorded(tmp_path).output() == bytes(run.seen)
+    assert termios.tcgetattr(run.slave) == run.before
+
+
 def test_big_paste(rec: Start, tmp_path: Path) -> None:
     """A paste larger than all buffers comes through whole, while its reader sleeps first."""
     size = 300_000
