@@ -247,9 +247,10 @@ const badges = css`
     background: currentColor;
   }
   .tag {
+    display: inline-block;
     font-size: 0.85rem;
     border: 1px solid var(--line);
-    border-radius: 999px;
+    border-radius: 0.8rem;
     padding: 0.05rem 0.6rem;
     overflow-wrap: anywhere;
   }
