@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
-from sessions import rec_of
+from sessions import Session, rec_of
 from visiting import Server, Visitor
 
 Visit = Callable[..., Visitor]
@@ -108,6 +108,24 @@ def test_evidence_is_checked_when_asked(visit: Visit) -> None:
     expect(page.get_by_text("Unbroken from the first line to the recorded end")).to_be_visible()
     visitor.go(f"/recordings/{rec_of('altered')}")
     expect(page.get_by_text("Good up to line 3; broken at line 4")).to_be_visible()
+
+
+def test_a_live_recording_grows_on_its_page(visit: Visit, server: Server) -> None:
+    """The player follows it; counts, length and state keep up, and its end is said."""
+    session = Session("growing", host="livehost")
+    session.show(0.5, "avery@livehost:~$ first words\r\n")
+    server.wait_indexed([session.deliver(server.store)])
+    page = visit().enter("kim", f"/recordings/{session.rec}")
+    state = page.locator("h1 + p")
+    expect(state).to_contain_text("live")
+    session.show(65.0, "later words\r\n")
+    session.deliver(server.store)
+    expect(page.locator("steno-player")).to_contain_text("later words")
+    session.end(66.0, status=7)
+    session.deliver(server.store)
+    expect(state).to_contain_text("exit 7")
+    expect(state).to_contain_text("1 min 06 s")
+    expect(page.get_by_role("tab", name="2 lines of text")).to_be_visible()
 
 
 def test_every_look_is_listed_for_auditors(visit: Visit) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from steno.store.accounts import Accounts, Role
+from steno.store.accounts_file import AccountsFile
 from steno.store.opening import open_store
 from steno.store.protocol import Store
+from steno.web.passwords import hash_password
 
 PASSWORD = "correct horse battery"
-PEOPLE = {"olga": "admin", "kim": "auditor", "avery": "user", "nobody": "user"}
+PEOPLE: dict[str, Role] = {"olga": "admin", "kim": "auditor", "avery": "user", "nobody": "user"}
 
 
 class Server:
@@ -30,8 +33,11 @@ class Server:
         self.sessions: dict[str, list[Any]] = {}
         self._steno = [sys.executable, "-m", "steno.cli"]
         self._directory = ["--directory", str(directory)]
+        accounts = AccountsFile(directory / "accounts.sqlite")
+        password_hash = hash_password(PASSWORD)
         for name, role in PEOPLE.items():
-            self.run("user", "add", name, "--role", role, "--password-stdin", text=f"{PASSWORD}\n")
+            Accounts(accounts).add_user(name, role, password_hash)
+        accounts.close()
         self.store: Store = open_store(directory / "store")
         command = [*self._steno, "serve", *self._directory, "--listen", "127.0.0.1:0"]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -40,11 +46,10 @@ class Server:
         assert said.startswith("serving on "), said
         self.origin = said.split()[-1]
 
-    def run(self, *arguments: str, text: str = "") -> str:
+    def run(self, *arguments: str) -> str:
         """Run a command on the server's directory; return what it printed."""
         done = subprocess.run(
             [*self._steno, *arguments, *self._directory],
-            input=text,
             capture_output=True,
             text=True,
             check=True,

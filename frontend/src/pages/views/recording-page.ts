@@ -23,6 +23,8 @@ interface Start {
 
 /** The counts of a growing recording are asked for at most this often. */
 const RECOUNT_MS = 3000;
+/** A player that is ready still says a word or two (verified, live), which may take a line more. */
+const SETTLE_MS = 200;
 
 @customElement("steno-recording-page")
 export class RecordingPage extends PageElement {
@@ -85,6 +87,7 @@ export class RecordingPage extends PageElement {
   @query("steno-player") private player?: StenoPlayerElement;
   #stopWatching: (() => void) | null = null;
   #recountTimer = 0;
+  #settleTimer = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -100,6 +103,7 @@ export class RecordingPage extends PageElement {
     super.disconnectedCallback();
     this.#stopWatching?.();
     clearTimeout(this.#recountTimer);
+    clearTimeout(this.#settleTimer);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -110,6 +114,7 @@ export class RecordingPage extends PageElement {
     }
     this.recording = null;
     this.hasPlayer = false;
+    this.#settleTimer = 0;
     this.start = { at: this.route.atSeconds, find: this.route.find };
     void this.load(async (signal) => {
       const { rec, atSeconds, find } = this.route;
@@ -240,7 +245,9 @@ export class RecordingPage extends PageElement {
   }
 
   #onPlayer(): void {
-    this.hasPlayer = true;
+    this.#settleTimer ||= window.setTimeout(() => {
+      this.hasPlayer = true;
+    }, SETTLE_MS);
   }
 
   #onTime(event: CustomEvent<StenoPlayerEventDetails["steno-time"]>): void {
