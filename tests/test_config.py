@@ -67,6 +67,8 @@ def test_flags_win_over_the_file_and_the_file_over_defaults(tmp_path: Path) -> N
         ('[tls]\ncertificate = "c.pem"', "tls.key", "missing"),
         ("[sessions]\nidle_minutes = 0", "sessions.idle_minutes", ">= 1"),
         ("[limits]\nstreams = 1.5", "limits.streams", "expected int"),
+        ('names = ["https://steno.example.org"]', "names", "no scheme"),
+        ('names = ["steno.example.org:443"]', "names", "no port"),
         ('names = ["a", 2]', "names[1]", "expected str"),
         ('trusted_proxies = ["proxy"]', "trusted_proxies", "proxy"),
         ("tls = 1", "tls", "expected object"),

@@ -242,6 +242,10 @@ def _check(config: ServerConfig, file: str) -> None:
             file=file,
             key="listen",
         )
+    for name in config.names:
+        # One colon is a port's; more are an IPv6 address.
+        if not name or "/" in name or name.count(":") == 1:
+            raise ConfigError(f"{name!r} is no name: no scheme, no port", file=file, key="names")
     for address in config.trusted_proxies:
         try:
             ipaddress.ip_network(address)
