@@ -103,7 +103,14 @@ class RemoteLibrary:
         items = self._get(f"/recordings/{quote(rec, safe='')}/search", _Items, parameters)
         found = [self._convert(item, _RecordingHit) for item in items.items]
         hits = [
-            Hit(summary, hit.number, TextLine(hit.at_us, hit.text), hit.highlights, hit.before)
+            Hit(
+                summary,
+                hit.number,
+                TextLine(hit.at_us, hit.text),
+                hit.highlights,
+                hit.before,
+                hit.after,
+            )
             for hit in found
         ]
         return Page(hits, items.cursor)
