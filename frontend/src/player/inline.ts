@@ -13,18 +13,7 @@ import {
   type SearchResult,
   SourceError,
 } from "./source.ts";
-
-/** Output bytes per second, from the events, when the page brings no activity. */
-export function activityOf(segments: readonly Segment[]): [number, number][] {
-  const sums = new Map<number, number>();
-  for (const segment of segments) {
-    for (const [at, code, data] of segment.events) {
-      const second = Math.floor(at);
-      if (code === "o") sums.set(second, (sums.get(second) ?? 0) + data.length);
-    }
-  }
-  return [...sums].sort((a, b) => a[0] - b[0]);
-}
+import { activityOf } from "./timeline.ts";
 
 export class InlineSource implements RecordingSource {
   readonly live = null;
@@ -54,7 +43,7 @@ export class InlineSource implements RecordingSource {
     const { activity, notes, damages, verification } = this.data;
     return {
       isLive: false,
-      activity: activity ?? activityOf(this.segments),
+      activity: activity ?? activityOf(this.segments.flatMap((segment) => segment.events)),
       notes: notes ?? [],
       damages: damages ?? [],
       verification: verification ?? null,

@@ -1,5 +1,6 @@
 /** Follows a recording while it is being made. */
 import type { Playback } from "./playback.ts";
+import type { SegmentEvent } from "./public.ts";
 import type { RecordingSource } from "./source.ts";
 
 /** After so many live characters a newer index is taken: its keyframes make seeking quick again. */
@@ -7,6 +8,8 @@ const MAX_LIVE_LENGTH = 1_000_000;
 
 export interface LiveFollowerListener {
   connection(state: "up" | "lost" | null): void;
+  /** These events came, and are played. */
+  came(events: readonly SegmentEvent[]): void;
   /** Take the index anew: much has come. */
   reload(): Promise<void>;
   /** The recording has ended. */
@@ -34,6 +37,7 @@ export class LiveFollower {
     this.cancel = listen(after, {
       pieces: (events, duration) => {
         this.playback.append(events, duration);
+        this.listener.came(events);
         if (this.playback.liveLength > MAX_LIVE_LENGTH) this.stopFor(this.listener.reload);
       },
       end: () => this.stopFor(this.listener.end),

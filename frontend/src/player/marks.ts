@@ -1,6 +1,6 @@
 /** Marks of the timeline, from what the recording says about itself. */
 import { visibleText } from "./cells.ts";
-import type { RecordingDamage, RecordingNote, SegmentIndex } from "./public.ts";
+import type { RecordingDamage, RecordingNote, SegmentEvent, SegmentIndex } from "./public.ts";
 import type { SearchHit } from "./source.ts";
 import type { Mark } from "./timeline.ts";
 
@@ -37,6 +37,17 @@ export function damageMark(damage: RecordingDamage): Mark {
     `unreadable: line ${damage.line}, ${damage.length_bytes} bytes: ${damage.reason}`,
   );
   return { at: (damage.at_us ?? 0) / 1e6, label, kind: "damage" };
+}
+
+/** Marks that stand among the events, as a live recording sends them: notes' kinds, damages. */
+export function eventMarks(events: readonly SegmentEvent[]): Mark[] {
+  return events
+    .filter((event) => event[1] === "m")
+    .map(([at, , label]) => {
+      const text = Object.hasOwn(NOTES, label) ? NOTES[label] : label;
+      const kind = label.startsWith("damage") ? "damage" : "note";
+      return { at, label: visibleText(String(text)), kind };
+    });
 }
 
 export function commandMarks(index: SegmentIndex): Mark[] {

@@ -2,12 +2,12 @@
 import { perform } from "./actions.ts";
 import { type Action, actionOf } from "./keys.ts";
 import { LiveFollower } from "./live.ts";
-import { commandMarks, damageMark, noteMark, typedText } from "./marks.ts";
+import { commandMarks, damageMark, eventMarks, noteMark, typedText } from "./marks.ts";
 import { Playback } from "./playback.ts";
 import type { Segment, SegmentEvent, SegmentIndex } from "./public.ts";
 import { SearchSession } from "./searchsession.ts";
 import { type Details, type RecordingSource, SourceError } from "./source.ts";
-import { type Mark, neighbour } from "./timeline.ts";
+import { activityOf, type Mark, neighbour } from "./timeline.ts";
 import type { View } from "./view.ts";
 
 /** What the element tells the page. */
@@ -45,6 +45,8 @@ export class Player {
   private index: SegmentIndex | null = null;
   private details: Details | null = null;
   private marks: Mark[] = [];
+  /** Since the details were taken. */
+  private liveMarks: Mark[] = [];
   private isDrawing = false;
   private isClosed = false;
   /** Whether the first instant is shown. */
@@ -77,6 +79,7 @@ export class Player {
     });
     this.live = new LiveFollower(source, this.playback, {
       connection: (state) => view.status.setLive(state),
+      came: (came) => this.noteLive(came),
       reload: () => this.takeLive(),
       end: () => this.endLive(),
     });
@@ -214,6 +217,14 @@ export class Player {
     else await this.seek(this.playback.time);
   }
 
+  private noteLive(events: readonly SegmentEvent[]): void {
+    this.view.timeline.addActivity(activityOf(events));
+    const marks = eventMarks(events);
+    if (marks.length === 0) return;
+    this.liveMarks.push(...marks);
+    this.showMarks();
+  }
+
   /** The server's index may lag behind what came live: what is here stays. */
   private async endLive(): Promise<void> {
     this.playback.finish();
@@ -235,9 +246,10 @@ export class Player {
 
   private takeDetails(details: Details): void {
     this.details = details;
+    this.liveMarks = [];
     this.view.status.setVerification(details.verification);
     this.view.controls.setDownloads(this.source.downloads());
-    this.view.timeline.setActivity(details.activity, this.playback.duration);
+    this.view.timeline.setActivity(details.activity);
     this.showMarks();
   }
 
@@ -247,6 +259,7 @@ export class Player {
       ...commandMarks(this.index),
       ...(this.details?.notes ?? []).map(noteMark),
       ...(this.details?.damages ?? []).map(damageMark),
+      ...this.liveMarks,
     ].sort((a, b) => a.at - b.at);
     this.view.marksPanel.setMarks(this.marks);
     this.view.controls.hasMarks = this.marks.length > 0;

@@ -1,4 +1,5 @@
 /** The timeline's arithmetic: instants to places, activity to bars, marks to groups, ticks. */
+import type { SegmentEvent } from "./public.ts";
 
 export type Mark = { at: number; label: string; kind: MarkKind };
 export type MarkKind = "command" | "note" | "damage" | "hit";
@@ -7,6 +8,16 @@ export type Activity = readonly (readonly [second: number, bytes: number])[];
 /** The part of the way, 0 to 1, where `time` lies. */
 export function fractionOf(time: number, duration: number): number {
   return duration > 0 ? Math.min(1, Math.max(0, time / duration)) : 0;
+}
+
+/** Output per second, from events; in characters, which is near enough for a graph. */
+export function activityOf(events: readonly SegmentEvent[]): [number, number][] {
+  const sums = new Map<number, number>();
+  for (const [at, code, data] of events) {
+    const second = Math.floor(at);
+    if (code === "o") sums.set(second, (sums.get(second) ?? 0) + data.length);
+  }
+  return [...sums].sort((a, b) => a[0] - b[0]);
 }
 
 /**

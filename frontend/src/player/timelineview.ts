@@ -33,6 +33,7 @@ export class TimelineView {
   private readonly slider: HTMLElement;
   private duration = 0;
   private shown: Mark[] = [];
+  private activity: [second: number, bytes: number][] = [];
   private readonly observer = new ResizeObserver(() => this.layOut());
 
   /** @param onSeek The person wants this instant; called often while dragging. */
@@ -79,9 +80,16 @@ export class TimelineView {
     this.slider.setAttribute("aria-valuetext", text);
   }
 
-  setActivity(activity: Activity, duration: number): void {
-    const path = this.graph.querySelector("path");
-    path?.setAttribute("d", barsPath(barsOf(activity, duration, BARS)));
+  /** Output bytes per second of the recording. */
+  setActivity(activity: Activity): void {
+    this.activity = activity.map(([second, bytes]) => [second, bytes]);
+    this.layOut();
+  }
+
+  /** More output came, live. */
+  addActivity(activity: Activity): void {
+    for (const [second, bytes] of activity) this.activity.push([second, bytes]);
+    this.layOut();
   }
 
   setMarks(marks: readonly Mark[]): void {
@@ -91,6 +99,8 @@ export class TimelineView {
 
   private layOut(): void {
     const width = this.slider.clientWidth || 600;
+    const path = this.graph.querySelector("path");
+    path?.setAttribute("d", barsPath(barsOf(this.activity, this.duration, BARS)));
     const drawn = KINDS.flatMap((kind) => {
       const ofKind = this.shown.filter((mark) => mark.kind === kind);
       return groupMarks(ofKind, this.duration, MARK_GAP_PX / width).map((group) => {

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { findAll, termsOf } from "../../src/player/find.ts";
 import { InlineSource } from "../../src/player/inline.ts";
 import { actionOf, type KeyPress, SHORTCUTS } from "../../src/player/keys.ts";
-import { commandMarks, damageMark, noteMark } from "../../src/player/marks.ts";
+import { commandMarks, damageMark, eventMarks, noteMark } from "../../src/player/marks.ts";
 import type { RecordingData } from "../../src/player/public.ts";
 import { badgeOf } from "../../src/player/status.ts";
 
@@ -85,6 +85,18 @@ test("notes and damages become marks that say what happened", () => {
   const damage = damageMark({ line: 7, offset_bytes: 1, length_bytes: 2, reason: "no JSON" });
   assert.match(damage.label, /line 7.*no JSON/);
   assert.equal(commandMarks(DATA.index)[0]?.label, "ls");
+  const live = eventMarks([
+    [1, "o", "x"],
+    [2, "m", "gap"],
+    [3, "m", "damage: line 5: torn"],
+  ]);
+  assert.deepEqual(
+    live.map((mark) => [mark.at, mark.kind, mark.label]),
+    [
+      [2, "note", "messages are missing"],
+      [3, "damage", "damage: line 5: torn"],
+    ],
+  );
 });
 
 test("the badge says what the chain proves and no more", () => {
