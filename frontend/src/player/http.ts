@@ -11,6 +11,7 @@ import {
   checkSegment,
   type Details,
   type Download,
+  isEvent,
   type LiveListener,
   type RecordingSource,
   type SearchHit,
@@ -128,7 +129,7 @@ export class HttpSource implements RecordingSource {
     events.addEventListener("error", () => listener.connection(false));
     events.addEventListener("pieces", (event: MessageEvent<string>) => {
       const { events: pieces, duration } = JSON.parse(event.data);
-      listener.pieces(pieces, duration);
+      listener.pieces(Array.isArray(pieces) ? pieces.filter(isEvent) : [], Number(duration) || 0);
     });
     events.addEventListener("end", () => {
       events.close();

@@ -70,7 +70,8 @@ export class SourceError extends Error {
   }
 }
 
-function isEvent(value: unknown): value is SegmentEvent {
+/** Tells an event from anything else that a server or page may hold. */
+export function isEvent(value: unknown): value is SegmentEvent {
   return (
     Array.isArray(value) &&
     typeof value[0] === "number" &&
