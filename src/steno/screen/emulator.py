@@ -8,8 +8,11 @@ Source of the calls: pyghostty 0.1.3, core.py and _cdef.py (libghostty-vt 0.1.0-
 
 from __future__ import annotations
 
+import re
 import weakref
 from typing import Any
+
+import msgspec
 
 # pyghostty carries no types.
 from pyghostty import GhosttyError  # type: ignore[import-untyped]
@@ -21,7 +24,7 @@ from steno.errors import StenoError
 DEFAULT_COLUMNS = 80
 DEFAULT_ROWS = 24
 MAX_COLUMNS = 1000
-MAX_ROWS = 500
+MAX_ROWS = 300
 _HISTORY_LIMIT_BYTES = 64 * 1024 * 1024
 _HISTORY_LIMIT_LINES = 10_000_000
 _CONTINUATION_LIMIT_BYTES = 1024 * 1024
@@ -33,12 +36,35 @@ _MAX_LINE_CHARACTERS = 64 * 1024
 """A wrapped line is joined up to this length, then broken."""
 _ALTERNATE_MODES = (1049, 1047, 47)
 _CANCEL = b"\x18"
+# Hyperlinks are kept from the library, which panics when a page's room for them is used up
+# (ghostty issue 10358); nothing here shows them. Control characters may stand within a sequence.
+_HYPERLINK = re.compile(rb"\x1b[\0-\x17\x19\x1c-\x1f\x7f]*\][\0-\x17\x19\x1c-\x1f\x7f]*8(?=[^0-9])")
+_HYPERLINK_START = re.compile(
+    rb"\x1b[\0-\x17\x19\x1c-\x1f\x7f]{0,8}(?:\][\0-\x17\x19\x1c-\x1f\x7f]{0,8}8?)?\Z"
+)
+# REP, repeat the last character: programs never mean more than a row, attackers mean hours.
+_REPEAT = re.compile(rb"\x1b\[[0-9]{4,}b")
+_REPEAT_MOST = b"\x1b[%db" % MAX_COLUMNS
+_UNKNOWN_COMMAND = b"\x1b]7770"
 
 
 class ScreenStateError(StenoError):
     """A saved terminal cannot be restored; the recording must be read from its start."""
 
     exit_code = 9
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    columns: int
+    rows: int
+    partial: str
+    held: bytes
+    snapshot: bytes | None
+    screen: bytes
+
+
+_encode = msgspec.msgpack.encode
+_decode = msgspec.msgpack.Decoder(_Saved).decode
 
 
 def clamp_window(columns: int, rows: int) -> tuple[int, int]:
@@ -61,6 +87,7 @@ class Emulator:
         check(lib.ghostty_terminal_new(ffi.NULL, handle, self.columns, self.rows), "new")
         self._adopt(handle)
         self._partial = ""
+        self._held = b""
         self.has_lost_lines = False
 
     def _adopt(self, handle: Any) -> None:  # noqa: ANN401  # a cffi object has no type
@@ -90,17 +117,39 @@ class Emulator:
         """Take output; return the lines that scrolled off, in order."""
         limit_bytes = max(256, min(_FEED_LIMIT_BYTES, _FEED_LIMIT_CELLS // self.columns))
         scrolled: list[str] = []
+        data = self._without_traps(data)
         for start in range(0, len(data), limit_bytes):
             chunk = data[start : start + limit_bytes]
             lib.ghostty_terminal_vt_write(self._terminal, chunk, len(chunk))
+            self._keep_size()
             scrolled += self._take_history()
         return scrolled
+
+    def _without_traps(self, data: bytes) -> bytes:
+        data = self._held + data
+        start = _HYPERLINK_START.search(data, max(0, len(data) - 24))
+        self._held = start.group() if start else b""
+        if start:
+            data = data[: start.start()]
+        if b"\x1b" not in data:
+            return data
+        return _REPEAT.sub(_REPEAT_MOST, _HYPERLINK.sub(_UNKNOWN_COMMAND, data))
 
     def resize(self, columns: int, rows: int) -> list[str]:
         """Change the window's size, clamped; return the lines that scrolled off by it."""
         self.columns, self.rows = clamp_window(columns, rows)
-        check(lib.ghostty_terminal_resize(self._terminal, self.columns, self.rows, 8, 16), "resize")
+        self._resize()
         return self._take_history()
+
+    def _resize(self) -> None:
+        result = lib.ghostty_terminal_resize(self._terminal, self.columns, self.rows, 8, 16)
+        check(result, "resize")
+
+    def _keep_size(self) -> None:
+        """Undo what a program did to the size (DECCOLM): the window decides, not the program."""
+        size = self._get("COLS", "uint16_t*"), self._get("ROWS", "uint16_t*")
+        if size != (self.columns, self.rows):
+            self._resize()
 
     def _take_history(self) -> list[str]:
         if not self.is_ground or self.is_alternate:
@@ -147,7 +196,7 @@ class Emulator:
     @property
     def is_ground(self) -> bool:
         """Whether the parser is outside of any sequence and character."""
-        return bool(self._get("VT_GROUND", "bool*"))
+        return not self._held and bool(self._get("VT_GROUND", "bool*"))
 
     @property
     def is_cursor_visible(self) -> bool:
@@ -221,18 +270,21 @@ class Emulator:
     def save(self) -> bytes:
         """Return all of the terminal's state, both screens and an unfinished sequence included.
 
-        A sequence that has grown beyond 1 MiB is cancelled first.
+        Where the library cannot (a sequence of more than 1 MiB, some contrived screens), what a
+        keyframe holds is saved, and an unfinished sequence is cancelled.
         """
+        snapshot, screen = self._snapshot(), b""
+        if snapshot is None:
+            lib.ghostty_terminal_vt_write(self._terminal, _CANCEL, 1)
+            screen = self._render()
+        return _encode(_Saved(self.columns, self.rows, self._partial, self._held, snapshot, screen))
+
+    def _snapshot(self) -> bytes | None:
         size = ffi.new("size_t*")
         lib.ghostty_snapshot_encode_buf(self._terminal, ffi.NULL, 0, size)
         buffer = ffi.new("uint8_t[]", max(1, size[0]))
         result = lib.ghostty_snapshot_encode_buf(self._terminal, buffer, len(buffer), size)
-        if result != lib.GHOSTTY_SUCCESS and not self.is_ground:
-            lib.ghostty_terminal_vt_write(self._terminal, _CANCEL, 1)
-            return self.save()
-        check(result, "snapshot")
-        partial = self._partial.encode("utf-8", "surrogatepass")
-        return len(partial).to_bytes(4, "big") + partial + bytes(ffi.buffer(buffer, size[0]))
+        return bytes(ffi.buffer(buffer, size[0])) if result == lib.GHOSTTY_SUCCESS else None
 
     @classmethod
     def restore(cls, state: bytes) -> Emulator:
@@ -241,29 +293,20 @@ class Emulator:
         Raises:
             ScreenStateError: `state` is not readable (any more).
         """
-        length = int.from_bytes(state[:4], "big")
-        partial, data = state[4 : 4 + length], state[4 + length :]
-        decoder = ffi.new("GhosttySnapshotDecoder*")
-        buffer = ffi.from_buffer("uint8_t[]", data)
-        handle = ffi.new("GhosttyTerminal*")
         try:
-            check(
-                lib.ghostty_snapshot_decoder_new_buf(ffi.NULL, decoder, buffer, len(data)), "decode"
-            )
-            try:
-                retain = lib.GHOSTTY_SNAPSHOT_DECODER_OPT_RETAIN_CONTINUATION
-                lib.ghostty_snapshot_decoder_set(decoder[0], retain, ffi.new("bool*", True))
-                check(lib.ghostty_snapshot_decoder_decode(decoder[0], handle), "decode")
-            finally:
-                lib.ghostty_snapshot_decoder_free(decoder[0])
-        except GhosttyError as error:
+            saved = _decode(state)
+        except msgspec.MsgspecError as error:
             raise ScreenStateError(f"saved terminal is unreadable: {error}") from error
-        emulator = cls.__new__(cls)
-        emulator._adopt(handle)
-        emulator.columns = emulator._get("COLS", "uint16_t*")
-        emulator.rows = emulator._get("ROWS", "uint16_t*")
-        emulator._partial = partial.decode("utf-8", "surrogatepass")
-        emulator.has_lost_lines = False
+        if saved.snapshot is None:
+            emulator = cls(saved.columns, saved.rows)
+            emulator.feed(saved.screen)
+        else:
+            emulator = cls.__new__(cls)
+            emulator._adopt(_decode_snapshot(saved.snapshot))
+            emulator.columns, emulator.rows = saved.columns, saved.rows
+            emulator.has_lost_lines = False
+        emulator._partial = saved.partial
+        emulator._held = saved.held
         return emulator
 
     def crop(self, left: int, top: int, columns: int, rows: int) -> list[bytes]:
@@ -373,3 +416,23 @@ class Emulator:
             return bytes(ffi.buffer(buffer, written[0]))
         check(result, "format")
         return bytes(ffi.buffer(self._buffer, written[0]))
+
+
+def _decode_snapshot(snapshot: bytes) -> Any:  # noqa: ANN401  # a cffi object has no type
+    """Return a new terminal, as a pointer to its handle."""
+    decoder = ffi.new("GhosttySnapshotDecoder*")
+    buffer = ffi.from_buffer("uint8_t[]", snapshot)
+    handle = ffi.new("GhosttyTerminal*")
+    try:
+        check(
+            lib.ghostty_snapshot_decoder_new_buf(ffi.NULL, decoder, buffer, len(buffer)), "decode"
+        )
+        try:
+            retain = lib.GHOSTTY_SNAPSHOT_DECODER_OPT_RETAIN_CONTINUATION
+            lib.ghostty_snapshot_decoder_set(decoder[0], retain, ffi.new("bool*", True))
+            check(lib.ghostty_snapshot_decoder_decode(decoder[0], handle), "decode")
+        finally:
+            lib.ghostty_snapshot_decoder_free(decoder[0])
+    except GhosttyError as error:
+        raise ScreenStateError(f"saved terminal is unreadable: {error}") from error
+    return handle
