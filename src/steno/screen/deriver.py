@@ -11,7 +11,7 @@ from steno.model import Command, Keyframe, Message, Output, Piece, TextLine, Win
 from steno.screen.commands import CommandFinder, FinderState
 from steno.screen.emulator import Emulator, clamp_window
 from steno.screen.lines import LineTracker, TrackerState
-from steno.screen.sequences import Effect, split_effects, split_unfinished
+from steno.screen.sequences import Effect, is_complete, split_effects, split_unfinished
 
 GROUP_US = 50_000
 """The screen is looked at when a piece comes this long after the first one since the last look."""
@@ -296,12 +296,12 @@ class Deriver:
         is_due = since_bytes >= KEYFRAME_BYTES or next_us - state.keyframe_us >= KEYFRAME_US
         if not since_bytes or not is_due:
             return
-        is_whole = not state.held and self._emulator.is_ground
+        is_whole = is_complete(state.held) and self._emulator.is_ground
         if not is_whole and since_bytes < _FORCED_KEYFRAME_BYTES:
             return
         state.keyframe_us = state.last_us
         state.keyframe_at_bytes = state.output_bytes
-        data = self._emulator.keyframe()
+        data = self._emulator.keyframe() + state.held
         limit = _KEYFRAME_FREE_BYTES + _KEYFRAME_PER_BYTE * state.output_bytes
         if state.keyframes_bytes + len(data) > limit:
             return

@@ -45,13 +45,15 @@ class Stretch(msgspec.Struct, frozen=True):
 _SPECIAL = re.compile(
     rb"\x1b(?:"
     rb"(?P<reset>c)"
-    rb"|\[\??(?P<erase>[0-9]{0,3})J"
+    rb"|(?P<home>\[(?:1?;1?)?H\x1b)?\[\??(?P<erase>[0-9]{0,3})J"
     rb"|\[\?(?:[0-9;]{0,16};)?(?:47|1047|1049)(?:;[0-9;]{0,16})?(?P<switch>[hl])"
     rb"|\]133;(?P<mark>[ABC])[^\x07\x1b]{0,256}(?:\x07|\x1b\\)"
     rb")"
 )
 _UNFINISHED = re.compile(
-    rb"(?:\x1b(?:\[[0-?]*[ -/]*|[ -/]+|\](?:1(?:3(?:3(?:;[^\x07\x1b]*\x1b?)?)?)?)?)?"
+    rb"(?:(?:\x1b\[(?:1?;1?)?H)?\x1b(?:\[[0-?]*[ -/]*|[ -/]+"
+    rb"|\](?:1(?:3(?:3(?:;[^\x07\x1b]*\x1b?)?)?)?)?)?"
+    rb"|\x1b\[(?:1?;1?)?H"
     rb"|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
 )
 _MARKS = {b"A": Effect.PROMPT, b"B": Effect.INPUT, b"C": Effect.EXECUTE}
@@ -60,11 +62,17 @@ _MARKS = {b"A": Effect.PROMPT, b"B": Effect.INPUT, b"C": Effect.EXECUTE}
 def split_unfinished(data: bytes) -> tuple[bytes, bytes]:
     """Return `data` without the sequence or character that is unfinished at its end, and that.
 
-    What grows beyond 64 bytes is not held back any longer.
+    What grows beyond 64 bytes is not held back any longer. A move to the top left corner is held
+    back too: with a clearing after it, the two are one.
     """
     tail_start = max(0, len(data) - _MAX_HELD_BYTES)
     match = _UNFINISHED.search(data, tail_start)
     return (data[: match.start()], match.group()) if match else (data, b"")
+
+
+def is_complete(held: bytes) -> bool:
+    """Tell whether what was held back is a whole sequence, or nothing."""
+    return not held or held.endswith(b"H")
 
 
 def split_effects(data: bytes) -> Iterator[Stretch]:
@@ -87,4 +95,6 @@ def _effect_of(match: re.Match[bytes]) -> Effect | None:
     if match["mark"]:
         return _MARKS[match["mark"]]
     parameter = int(match["erase"] or b"0")
+    if parameter == 0 and match["home"]:
+        return Effect.CLEAR
     return {0: Effect.CLEAR_BELOW, 2: Effect.CLEAR}.get(parameter)
