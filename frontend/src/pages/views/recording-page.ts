@@ -80,7 +80,7 @@ export class RecordingPage extends PageElement {
   @state() private recording: RecordingDetail | null = null;
   /** Where the player starts; later jumps are seeks. */
   @state() private start: Start = { at: null, find: "" };
-  /** Whether the player has its size: only then comes what stands below it. */
+  /** Whether the player has its size: until then it, and what stands around it, is not shown. */
   @state() private hasPlayer = false;
   @state() private atUs = 0;
   @state() private tab = "commands";
@@ -119,6 +119,8 @@ export class RecordingPage extends PageElement {
     void this.load(async (signal) => {
       const { rec, atSeconds, find } = this.route;
       this.recording = await this.context.api.recording(rec, signal);
+      // A player that is late, or never comes, must not hide the rest.
+      if (!customElements.get("steno-player")) this.hasPlayer = true;
       if (this.recording.rec === rec) return;
       // The address had the id's beginning only: the whole one is what should be kept and sent on.
       const atUs = atSeconds === null ? null : atSeconds * 1e6;
@@ -207,7 +209,7 @@ export class RecordingPage extends PageElement {
       { id: "commands", label: counted(commands, "command") },
       { id: "text", label: `${counted(lines, "line")} of text` },
     ];
-    return html`<div class="watch">
+    return html`<div class="watch ${this.hasPlayer ? "" : "waits"}">
       <steno-player
         src=${playerSource(rec)}
         at=${this.start.at ?? nothing}
@@ -217,7 +219,7 @@ export class RecordingPage extends PageElement {
         @steno-ready=${this.#onPlayer}
         @steno-error=${this.#onPlayer}
       ></steno-player>
-      <section class="card ${this.hasPlayer ? "" : "waits"}" aria-label="Moments in it">
+      <section class="card" aria-label="Moments in it">
         <steno-tabs
           .tabs=${tabs}
           .chosen=${this.tab}
