@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from places import Stores
+from places import HOUR_US, START_US, Stores, put, turn_pages
 from suite import StoreSuite
 
+from steno.store import search
 from steno.store.opening import open_store
+from steno.store.query import parse
 
 
 class TestSqliteStore(StoreSuite):
@@ -21,3 +23,34 @@ class TestSqliteStore(StoreSuite):
         stores = Stores(lambda: open_store(tmp_path / "store"))
         yield stores
         stores.close()
+
+
+@pytest.mark.parametrize("work_limit", [1, 2, 5])
+@pytest.mark.parametrize("query", ["/a.?b/", "ab", "ab zz", "-zz", "ab OR user:blake", "/q+/ ab"])
+def test_short_pages_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, work_limit: int
+) -> None:
+    """Pages that end early, because much was to be read, together hold every hit, once."""
+    store = open_store(tmp_path)
+    for number in range(6):
+        texts = ["ab" if line % (40 + number) == number else "q" for line in range(300)]
+        if number == 3:
+            texts[77] = "zz"
+        put(
+            store, f"r{number}", *texts, started_unix_us=START_US + number * HOUR_US,
+            user=("avery", "blake")[number % 2],
+        )  # fmt: skip
+    tree = parse(query)
+    whole = store.search(tree, limit=2000)
+    assert whole.cursor is None
+    monkeypatch.setattr(search, "WORK_LIMIT_CHUNKS", work_limit)
+    monkeypatch.setattr(search, "LOOK_AHEAD_CHUNKS", 1)
+    pages = list(turn_pages(lambda cursor: store.search(tree, limit=30, cursor=cursor)))
+    assert [hit for page in pages for hit in page] == whole.items
+    within = list(turn_pages(lambda cursor: store.search(tree, rec="r3", limit=30, cursor=cursor)))
+    expected = [hit for hit in whole.items[::-1] if hit.summary.rec == "r3"]
+    assert [hit for page in within for hit in page] == expected
+    lists = list(turn_pages(lambda cursor: store.recordings(tree, limit=2, cursor=cursor)))
+    recs = [item.rec for page in lists for item in page]
+    assert recs == list(dict.fromkeys(hit.summary.rec for hit in whole.items))
+    store.close()

@@ -182,7 +182,7 @@ class Search:
         if len(items) < limit:
             self._work_limit = max(self._work_limit, self._work + LOOK_AHEAD_CHUNKS)
         for number, hit in hits:
-            if self._work >= self._work_limit or (hit is not None and len(items) >= limit):
+            if self._work >= self._work_limit if hit is None else len(items) >= limit:
                 return (number,)
             if hit is not None:
                 items.append(hit)

@@ -108,7 +108,7 @@ export class Api {
     parameters: { q: string; sort: string; cursor?: string | null; limit: number },
     signal?: AbortSignal,
   ): Promise<Page<Recording>> {
-    return this.#call("GET", ["recordings"], { parameters, signal });
+    return this.#page(["recordings"], parameters, signal);
   }
 
   recording(rec: string, signal?: AbortSignal): Promise<RecordingDetail> {
@@ -138,7 +138,21 @@ export class Api {
     parameters: { q: string; cursor?: string | null; limit: number },
     signal?: AbortSignal,
   ): Promise<Page<Hit>> {
-    return this.#call("GET", ["search"], { parameters, signal });
+    return this.#page(["search"], parameters, signal);
+  }
+
+  /** A page may be empty when much had to be read for it; only a missing cursor is the end. */
+  async #page<T>(
+    segments: string[],
+    parameters: { cursor?: string | null; [name: string]: string | number | null | undefined },
+    signal?: AbortSignal,
+  ): Promise<Page<T>> {
+    let page: Page<T> = { items: [], cursor: parameters.cursor ?? null };
+    do {
+      const { cursor } = page;
+      page = await this.#call("GET", segments, { parameters: { ...parameters, cursor }, signal });
+    } while (page.items.length === 0 && page.cursor);
+    return page;
   }
 
   async hosts(signal?: AbortSignal): Promise<Host[]> {
