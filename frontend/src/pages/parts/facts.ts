@@ -17,7 +17,7 @@ type Fact = [name: string, value: unknown];
 export const factStyles = css`
   dl {
     display: grid;
-    grid-template-columns: minmax(7.5rem, max-content) minmax(0, 1fr);
+    grid-template-columns: minmax(7rem, 38%) minmax(0, 1fr);
     gap: 0.3rem 1rem;
     margin: 0.75rem 0 0;
   }
@@ -32,15 +32,6 @@ export const factStyles = css`
     display: block;
     font-size: 0.85rem;
     color: var(--muted);
-  }
-  @media (max-width: 480px) {
-    dl {
-      grid-template-columns: minmax(0, 1fr);
-      gap: 0;
-    }
-    dd {
-      margin-bottom: 0.45rem;
-    }
   }
 `;
 

@@ -44,6 +44,11 @@ export class SearchPage extends PageElement {
       h2 {
         overflow-wrap: anywhere;
       }
+      @media (max-width: 760px) {
+        header {
+          padding: 0.65rem 0.75rem;
+        }
+      }
     `,
   ];
 
