@@ -129,6 +129,7 @@ def test_a_failure_is_shown_on_the_terminal(tmp_path: Path) -> None:
         run.close()
 
 
+@pytest.mark.slow
 def test_a_daemon_that_takes_nothing_is_given_up(syslog: socket.socket, tmp_path: Path) -> None:
     """A syslog daemon that hangs holds a session back for some seconds, not for ever."""
     options = ["--file", f"{tmp_path}/a", "--to", "syslog", "--syslog-socket", f"{tmp_path}/log"]

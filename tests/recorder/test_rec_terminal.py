@@ -212,6 +212,23 @@ def test_input_is_recorded_on_demand(rec: Start, tmp_path: Path) -> None:
     assert kept.start.records == ["output", "input", "window"]
 
 
+def test_single_keys_that_are_not_shown(rec: Start, tmp_path: Path) -> None:
+    """A program that reads single keys and doesn't show them: they are not recorded either."""
+    shell = rec("--input")
+    shell.expect(b"$ ")
+    shell.send(b"read -s -n 7 pin; echo got=${#pin}\r")
+    time.sleep(0.5)
+    for key in b"hunter2":
+        shell.send(bytes([key]))
+        time.sleep(0.02)
+    shell.expect(b"got=7")
+    shell.send(b"exit\r")
+    assert shell.finish() == 0
+    kept = recorded(tmp_path)
+    assert kept.input() == b"read -s -n 7 pin; echo got=${#pin}\rexit\r"
+    assert sum(note.facts["input_bytes"] for note in kept.notes("unseen")) == 7
+
+
 def test_input_all(rec: Start, tmp_path: Path) -> None:
     """With --input-all even what is typed unseen is recorded."""
     shell = rec("--input-all")

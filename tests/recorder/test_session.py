@@ -9,6 +9,7 @@ from steno.formats.cutter import Identity
 from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
 from steno.model import Input, Message, Note, Output, Start
+from steno.recorder.echo import Echo
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Session, Settings
 
@@ -93,7 +94,7 @@ def test_input_by_mode() -> None:
     for mode in InputMode:
         session = Session(IDENTITY, Settings(input=mode))
         session.take_input(0, b"ls\r")
-        session.take_input(10, b"secret\r", is_hidden=True)
+        session.take_input(10, b"secret\r", Echo.HIDDEN)
         session.take_input(20, b"exit\r")
         messages = decode(session.end(30, "exit", exit_status=0))
         kept[mode] = b"".join(p.data for m in messages for p in m.pieces if isinstance(p, Input))
@@ -124,3 +125,23 @@ def test_any_output_survives(pieces: list[bytes], limit_bytes: int) -> None:
     lines = [line for n, data in enumerate(pieces) for line in session.take_output(n * 1000, data)]
     lines += session.end(len(pieces) * 1000, "exit", exit_status=0)
     assert output(decode(lines)) == b"".join(pieces)
+
+
+def test_input_that_a_program_draws() -> None:
+    """Keys that a line editor shows are kept, once they are shown; a password isn't, in time."""
+    session = Session(IDENTITY, Settings(input=InputMode.SEEN))
+    lines = session.take_input(0, b"l", Echo.DRAWN) + session.take_output(1000, b"l")
+    lines += session.take_input(2000, b"s", Echo.DRAWN) + session.take_output(3000, b"\x1b[1ms")
+    lines += session.take_input(4000, b"\r", Echo.DRAWN)
+    lines += session.take_output(5000, b"\r\nPassword: ")
+    for number, key in enumerate(b"hunter2\r"):
+        lines += session.take_input(6000 + number, bytes([key]), Echo.DRAWN)
+    lines += session.take_output(8000, b"\r\nhello, run the unity 2 test\r\n")
+    lines += session.take_input(9000, b"x", Echo.DRAWN) + session.take_output(9500, b"x")
+    assert session.due_us is not None
+    for _ in range(3):
+        lines += session.tick(session.due_us or 0)
+    messages = decode(lines + session.end(3 * SECOND, "exit", exit_status=0))
+    kept = b"".join(p.data for m in messages for p in m.pieces if isinstance(p, Input))
+    assert kept == b"ls\rx"
+    assert sum(note.facts["input_bytes"] for note in notes(messages, "unseen")) == 8

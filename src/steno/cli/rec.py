@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
-import signal
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure
 from steno.delivery.places import Places, default_places
 from steno.delivery.spool import Spool
 from steno.delivery.writers.file import FileWriter
@@ -27,9 +25,8 @@ from steno.delivery.writers.syslog import FACILITIES, PRIORITIES, SyslogWriter
 from steno.delivery.writers.syslog import PAYLOAD_BYTES as SYSLOG_PAYLOAD_BYTES
 from steno.errors import StenoError, UsageError
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, MIN_LIMIT_BYTES, Identity
-from steno.recorder.destinations import Failure
 from steno.recorder.facts import read_account
-from steno.recorder.foreground import Outcome, Request, explain, has_terminal, record
+from steno.recorder.foreground import Request, has_terminal, record
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Settings
 
@@ -86,7 +83,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "--input",
     "keeps_input",
     is_flag=True,
-    help="Record what is typed too, except at prompts that hide it (passwords).",
+    help="Record what is typed too, as far as the terminal shows it (no passwords).",
 )
 @click.option(
     "--input-all", "keeps_all_input", is_flag=True, help="Record what is typed, passwords included."
@@ -354,11 +351,6 @@ def open_writer(options: Options, places: Places, place: str, identity: Identity
     return FileWriter(place.removeprefix(FILE))
 
 
-def tell_failure(is_raw: bool, failure: Failure) -> None:
-    """Say at once that a destination was given up."""
-    os.write(2, explain(failure, is_raw=is_raw).encode())
-
-
 def start_upload(options: Options, places: Places) -> Upload:
     """Start to deliver the spool beside the session.
 
@@ -371,46 +363,3 @@ def start_upload(options: Options, places: Places) -> Upload:
 
     load(places.host)
     return Upload(Spool(places.spool), options.servers, places.host)
-
-
-def tell_delivery(obstacle: str | None, places: Places) -> None:
-    """Say what keeps the recording from being delivered, if anything."""
-    if obstacle is not None:
-        click.echo(f"steno: {obstacle}; the recording waits in {places.spool}", err=True)
-
-
-def tell_end(outcome: Outcome) -> None:
-    """Say what was recorded."""
-    missing = "".join(f"; not complete in {failure.name}" for failure in outcome.failures)
-    click.echo(f"steno: recorded {outcome.rec}{missing}", err=True)
-
-
-def leave(outcome: Outcome) -> int:
-    """Return the exit status, or end by the signal that ended the session.
-
-    A command that succeeded, but was not recorded whole, counts as failed.
-    """
-    ended = outcome.ended
-    number = ended.ended_by if ended.exit is None or ended.ended_by else ended.exit.signal
-    if ended.reason == "recorder" and outcome.failures:
-        return outcome.failures[0].error.exit_code
-    if number is not None:
-        die_by(number)
-    status = ended.exit.status if ended.exit is not None else None
-    if not status and outcome.failures:
-        return outcome.failures[0].error.exit_code
-    return status or 0
-
-
-def die_by(number: int) -> None:
-    """End this process by the signal, so that who waits for it sees what happened; leave no core.
-
-    Where the signal does not end it, it exits with 128 and the signal's number, as shells say it.
-    """
-    sys.stdout.flush()
-    sys.stderr.flush()
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if number not in (signal.SIGKILL, signal.SIGSTOP):
-        signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
-    sys.exit(128 + number)

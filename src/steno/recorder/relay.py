@@ -17,9 +17,10 @@ from steno.recorder.channel import Channel, Stream
 from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import RETRY_US, Destinations
+from steno.recorder.echo import Echo
 from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
-from steno.recorder.terminal import OuterTerminal, hides_input, write_window
+from steno.recorder.terminal import OuterTerminal, read_echo, write_window
 
 _QUIET_US = 100_000
 """After the program has ended, its terminal or pipes may be held open by others; when nothing came
@@ -181,19 +182,22 @@ class Relay:
         """Pass `data` on and record it; return the lines that were completed."""
         at_us = self._clock.at_us()
         stream = channel.stream
-        is_hidden = stream is Stream.INPUT and self._is_hidden()
+        echo = self._read_echo() if stream is Stream.INPUT else Echo.SHOWN
         if not channel.pass_on(data):
             self._lose_reader(channel)
         if stream is Stream.INPUT:
-            return self._session.take_input(at_us, data, is_hidden=is_hidden)
+            return self._session.take_input(at_us, data, echo)
         if self._quiet_since_us is not None:
             self._quiet_since_us = at_us
             self._rest_bytes += len(data)
         return self._session.take_output(at_us, data, is_stderr=stream is Stream.ERROR)
 
-    def _is_hidden(self) -> bool:
+    def _read_echo(self) -> Echo:
+        """Return what the program's terminal does with what is typed now, before it gets it."""
         master = self._child.master
-        return self._settings.input is InputMode.SEEN and master is not None and hides_input(master)
+        if self._settings.input is not InputMode.SEEN or master is None:
+            return Echo.SHOWN
+        return read_echo(master)
 
     def _end_source(self, channel: Channel) -> None:
         """The source has ended: say so to who reads behind us."""

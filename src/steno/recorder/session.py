@@ -12,13 +12,14 @@ import msgspec
 
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, Identity
 from steno.model import End, Input, Note, Output, Window
+from steno.recorder.echo import Echo, EchoWatch, Typed
 from steno.recorder.limit import Action, Limit, TokenBucket
 
 
 class InputMode(enum.Enum):
     """Whether what is typed is recorded.
 
-    SEEN leaves out what is typed at a hidden prompt; see `terminal.hides_input`.
+    SEEN leaves out what the terminal does not show; see steno.recorder.echo.
     """
 
     NONE = "none"
@@ -95,11 +96,19 @@ class Session:
         self._is_limited = self._action is not Action.PASS
         self._records_output = settings.output
         self._bucket = TokenBucket(settings.limit)
+        self._watch = EchoWatch()
         self._tallies: dict[str, _Tally] = {}
 
     def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> list[bytes]:
         """Record what the program wrote; return the lines that were completed."""
         self.output_bytes += len(data)
+        if self._watch.due_us is None:
+            return self._keep_output(at_us, data, is_stderr)
+        seen = self._watch.show(data)
+        lines = self._keep_input(at_us, seen) if seen else []
+        return lines + self._keep_output(at_us, data, is_stderr)
+
+    def _keep_output(self, at_us: int, data: bytes, is_stderr: bool) -> list[bytes]:
         if not self._records_output:
             return []
         if not self._is_limited:
@@ -110,19 +119,33 @@ class Session:
             return []
         return self._flush("drop", at_us) + self._cutter.add(Output(at_us, data, is_stderr))
 
-    def take_input(self, at_us: int, data: bytes, *, is_hidden: bool = False) -> list[bytes]:
-        """Record what was typed; `is_hidden` says that the terminal did not show it."""
+    def take_input(self, at_us: int, data: bytes, echo: Echo = Echo.SHOWN) -> list[bytes]:
+        """Record what was typed; `echo` says what the terminal did with it."""
         self.input_bytes += len(data)
         mode = self._settings.input
         if mode is InputMode.NONE:
             return []
-        if mode is InputMode.SEEN and is_hidden:
+        if mode is InputMode.ALL:
+            return self._keep_input(at_us, data)
+        if echo is Echo.DRAWN:
+            seen = self._watch.type(at_us, data)
+            self._count_unseen(self._watch.expire(at_us))
+            return self._keep_input(at_us, seen) if seen else []
+        self._count_unseen(self._watch.give_up())
+        if echo is Echo.HIDDEN:
             self._tally("unseen", at_us, 0, len(data))
             return []
+        return self._keep_input(at_us, data)
+
+    def _keep_input(self, at_us: int, data: bytes) -> list[bytes]:
         lines = self._flush("unseen", at_us)
         if self._is_limited and not self._admit(at_us, 0, len(data)):
             return lines
         return lines + self._flush("drop", at_us) + self._cutter.add(Input(at_us, data))
+
+    def _count_unseen(self, unseen: list[Typed]) -> None:
+        for typed in unseen:
+            self._tally("unseen", typed.at_us, 0, len(typed.data))
 
     def take_window(self, at_us: int, columns: int, rows: int) -> list[bytes]:
         """Record the window's size from now on."""
@@ -137,11 +160,20 @@ class Session:
         if self._tallies:
             counted_us = min(tally.from_us for tally in self._tallies.values())
             pending_us = counted_us if pending_us is None else min(pending_us, counted_us)
-        return None if pending_us is None else pending_us + self._settings.latency_us
+        due_us = None if pending_us is None else pending_us + self._settings.latency_us
+        watch_us = self._watch.due_us
+        if watch_us is None or due_us is None:
+            return due_us if watch_us is None else watch_us
+        return min(due_us, watch_us)
 
     def tick(self, at_us: int) -> list[bytes]:
         """Return what has waited long enough as lines."""
         due_us = self.due_us
+        if due_us is None or at_us < due_us:
+            return []
+        if self._watch.due_us is not None:
+            self._count_unseen(self._watch.expire(at_us))
+            due_us = self.due_us
         return self.cut(at_us) if due_us is not None and at_us >= due_us else []
 
     def cut(self, at_us: int) -> list[bytes]:
@@ -159,6 +191,7 @@ class Session:
         signal: int | None = None,
     ) -> list[bytes]:
         """Return the last lines; the words for `reason` are model.End's."""
+        self._count_unseen(self._watch.give_up())
         end = End(reason, exit_status, signal, self.output_bytes, self.input_bytes)
         return self._flush_all(at_us) + self._cutter.end(end, at_us)
 

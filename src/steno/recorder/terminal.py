@@ -7,6 +7,7 @@ import os
 import termios
 
 from steno.errors import TerminalError
+from steno.recorder.echo import Echo
 
 _INPUT_FLAGS, _OUTPUT_FLAGS, _CONTROL_FLAGS, _LOCAL_FLAGS, _SPECIALS = 0, 1, 2, 3, 6
 _NO_TERMINALS = (OSError, termios.error)
@@ -26,19 +27,20 @@ def write_window(fd: int, columns: int, rows: int) -> None:
         termios.tcsetwinsize(fd, (rows, columns))
 
 
-def hides_input(fd: int) -> bool:
-    """Return whether the terminal, asked through its master, hides what is typed now.
+def read_echo(fd: int) -> Echo:
+    """Return what the terminal, asked through its master, does with what is typed now.
 
-    That is so while it assembles lines (ICANON) and does not echo them (ECHO off), as password
-    prompts have it. Programs that read single keys (shells with line editing, editors) echo what
-    is typed by themselves: ECHO alone says nothing there. The kernel's audit of terminals decides
-    the same way (Linux, drivers/tty/tty_audit.c, tty_audit_add_data).
+    That it hides what is typed while it assembles lines (ICANON) and does not echo them is how
+    the kernel's audit of terminals knows passwords, too (Linux, drivers/tty/tty_audit.c,
+    tty_audit_add_data).
     """
     try:
         local = termios.tcgetattr(fd)[_LOCAL_FLAGS]
     except _NO_TERMINALS:
-        return False
-    return bool(local & termios.ICANON) and not local & termios.ECHO
+        return Echo.HIDDEN
+    if local & termios.ECHO:
+        return Echo.SHOWN
+    return Echo.HIDDEN if local & termios.ICANON else Echo.DRAWN
 
 
 class OuterTerminal:
