@@ -14,9 +14,11 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from running_server import TEXTS, Running, make_lines, running_server
 
 from steno.formats.cutter import Cutter, Identity
-from steno.model import End, Output, Start, Window
+from steno.model import End, Note, Output, Start, Window
 
 LIVE = "1ive-0001"
+NOTED_AT_S = 4
+"""When the live recording says that output was dropped."""
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +65,8 @@ def lines_made_now(texts: list[str]) -> list[bytes]:
     lines = list(cutter.add(Window(0, 80, 24)))
     for second, text in enumerate(texts):
         lines += cutter.add(Output(second * 1_000_000, f"{text}\r\n".encode()))
+        if second == NOTED_AT_S:
+            lines += cutter.add(Note(second * 1_000_000, "drop", {"output_bytes": 512}))
         line = cutter.cut()
         assert line is not None
         lines.append(line)
@@ -110,6 +114,7 @@ def test_follows_a_recording_while_it_is_made(page: Page, server: Running) -> No
     server.deliver(LIVE, lines[3:5])
     expect(rows).to_contain_text(texts[4])
     assert ask(page, "p.live") is True
+    expect(page.locator("steno-player .mark.note")).to_have_count(1)
     assert drawn_rows(page) == texts[:5]
 
     ask(page, "await p.seek(1.2)")

@@ -37,9 +37,9 @@ export interface Row {
 /** One cell may carry any number of combining characters; drawing stops here. */
 const MAX_CELL_LENGTH = 32;
 
-/** Characters that reorder or hide the text around them. */
+/** Characters that reorder or hide the text around them; joiners, which scripts need, stay. */
 const REORDERING =
-  /[\u00ad\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]|\udb40[\udc00-\udfff]/g;
+  /[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff]|\udb40[\udc00-\udfff]/g;
 
 /** Text that the page's own font surely draws one cell wide, so that it may stand in one run. */
 const PLAIN = /^[\x20-\x7e\u00a1-\u00ac\u00ae-\u00ff]$/;

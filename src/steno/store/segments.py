@@ -16,7 +16,7 @@ import msgspec
 from steno.errors import NotFoundError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
-from steno.model import Damage, End, Input, Keyframe, Output, Piece, Window
+from steno.model import Damage, End, Input, Keyframe, Note, Output, Piece, Window
 from steno.screen.deriver import as_terminal_output
 from steno.screen.emulator import clamp_window
 from steno.store.protocol import Store, Summary
@@ -72,6 +72,8 @@ class EventBuilder:
                 return None
             self._window = window
             return at_us / 1e6, "r", f"{window[0]}x{window[1]}"
+        if isinstance(piece, Note):
+            return at_us / 1e6, "m", piece.kind
         text, code = "", "o"
         if isinstance(piece, Output):
             data = as_terminal_output(piece.data) if self._is_plain else piece.data
