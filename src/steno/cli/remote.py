@@ -22,6 +22,7 @@ from steno.errors import (
     QueryError,
     RefusedError,
     StenoError,
+    UsageError,
 )
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification
@@ -193,6 +194,8 @@ class RemoteLibrary:
             return NotFoundError(f"{self._url}: {detail}")
         if status == httpx2.codes.CONFLICT:
             return AmbiguousError(detail)
+        if status in (httpx2.codes.BAD_REQUEST, httpx2.codes.UNPROCESSABLE_ENTITY):
+            return UsageError(f"{self._url}: {detail}")
         return ProtocolError(f"{self._url}: {detail}")
 
 
