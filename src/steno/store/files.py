@@ -172,12 +172,16 @@ class RecordingFiles:
                 fcntl.flock(self._lock_descriptor, fcntl.LOCK_UN)
 
     def _refresh(self) -> None:
-        """Look at the files anew if another process has replaced the tail, or none is open."""
-        if self._tail >= 0 and os.fstat(self._tail).st_nlink:
-            return
-        self._drop_tail()
+        """Look at the files anew if another process has replaced the tail, or none is open.
+
+        A process that was killed while it packed may have left a newer tail and the older one
+        too: that ours still has its name does not say that it counts.
+        """
         try:
             base, older = newest_tail(self._directory)
+            if self._tail >= 0 and base == self._base and os.fstat(self._tail).st_nlink:
+                return
+            self._drop_tail()
             if base < 0:
                 raise StoreError(f"{self._directory}: damaged: no tail")
             self._index.load(base)
