@@ -144,6 +144,13 @@ class Metrics:
         self._register(histogram)
         return histogram
 
+    def value(self, name: str) -> float:
+        """Return the number `name`: a counter without labels, or a gauge."""
+        family = self._families[name]
+        if isinstance(family, Histogram):
+            raise TypeError(f"metric {name} is not one number")
+        return family.value()
+
     def expose(self) -> str:
         """Return all numbers as Prometheus reads them."""
         parts = []

@@ -25,7 +25,7 @@ from steno.errors import AddressInUseError, ConfigError, StoreError, UsageError
 from steno.metrics import Metrics
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import enrolment_routes, open_registry
-from steno.server.indexer import Indexer
+from steno.server.index_process import IndexProcess
 from steno.server.ingest import Ingest
 from steno.server.tls_protocol import tls_options
 from steno.store.accounts_file import AccountsFile
@@ -172,7 +172,7 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
         stack.callback(accounts_file.close)
         authority = Authority.load(CertificateFiles(config.ca_directory))
         registry = open_registry(accounts_file, authority)
-        indexer = Indexer(store, metrics=metrics)
+        indexer = IndexProcess(store, config.store_directory, metrics=metrics)
         indexer.start()
         stack.callback(indexer.stop)
         services = make_services(config, store, accounts_file, metrics, hosts=registry)

@@ -26,6 +26,7 @@ from steno.store.protocol import Change, StaleError, Store
 
 _log = logging.getLogger(__name__)
 _RETRY_S = 5.0
+_SLICE_BYTES = 64 * 1024
 
 
 class UnderivableError(StenoError):
@@ -37,6 +38,7 @@ class IndexerSettings(msgspec.Struct, frozen=True):
 
     Attributes:
         turn_bytes: How much of a recording is read in one turn.
+        turn_s: A turn ends early after this long; contrived output can be slow to emulate.
         settle_wait_s: When nothing came for so long, what stands on the screen is indexed. Longer
             than a recorder holds a message back, plus the rule's second is for late deliveries.
         live_timeout_s: A recording without end facts whose last line is older than this is not
@@ -48,6 +50,7 @@ class IndexerSettings(msgspec.Struct, frozen=True):
     """
 
     turn_bytes: int = 1024 * 1024
+    turn_s: float = 0.5
     settle_wait_s: float = 1.5
     live_timeout_s: float = 900.0
     torn_wait_s: float = 60.0
@@ -80,6 +83,8 @@ class Indexer:
     """Follow one store.
 
     Use either `start` and `stop` (a thread), or `drain` (the caller's thread), not both at once.
+    `on_turn` is called with a recording before its turn, and with None after it;
+    `skipped` recordings are never touched.
     """
 
     def __init__(
@@ -88,16 +93,20 @@ class Indexer:
         settings: IndexerSettings | None = None,
         *,
         metrics: Metrics | None = None,
+        on_turn: Callable[[str | None], None] = lambda _rec: None,
+        skipped: Iterable[str] = (),
         now_unix_us: Callable[[], int] = lambda: time.time_ns() // 1000,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._settings = settings or IndexerSettings()
+        self._on_turn = on_turn
         self._now_unix_us = now_unix_us
         self._monotonic_s = monotonic_s
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._turns = Turns(monotonic_s)
-        self._given_up: set[str] = set()
+        self._skipped = frozenset(skipped)
+        self._given_up = set(self._skipped)
         self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -141,8 +150,14 @@ class Indexer:
 
     def wake(self, rec: str) -> None:
         """Have `rec` looked at soon. Any thread may call this."""
-        self._given_up.discard(rec)
-        self._turns.add(rec)
+        if rec not in self._skipped:
+            self._given_up.discard(rec)
+            self._turns.add(rec)
+
+    def poison(self, rec: str, reason: str) -> None:
+        """Derive no more screen text from `rec`; to be called before `start`."""
+        self._poison(rec, UnderivableError(reason))
+        self._close(rec)
 
     def _run(self) -> None:
         next_scan_s = 0.0
@@ -152,7 +167,9 @@ class Indexer:
                 next_scan_s = self._monotonic_s() + self._settings.rescan_s
             rec = self._turns.next(next_scan_s)
             if rec is not None:
+                self._on_turn(rec)
                 self._take_guarded_turn(rec)
+                self._on_turn(None)
 
     def _take_guarded_turn(self, rec: str) -> None:
         try:
@@ -248,9 +265,8 @@ class Indexer:
         start_bytes = derivation.next_bytes
         stop_bytes = min(end_bytes, start_bytes + self._settings.turn_bytes)
         if stop_bytes > start_bytes:
-            for data in self._store.read(rec, start_bytes, stop_bytes):
-                with _naming_failures():
-                    derivation.feed(data)
+            self._feed(rec, derivation, start_bytes, stop_bytes)
+            stop_bytes = derivation.next_bytes
             opened.grown_s = self._monotonic_s()
             opened.is_settled = False
             self._bytes_total.add(stop_bytes - start_bytes)
@@ -260,6 +276,15 @@ class Indexer:
             return True
         self._wait_for_more(rec, opened, is_final=is_final)
         return False
+
+    def _feed(self, rec: str, derivation: Derivation, start_bytes: int, stop_bytes: int) -> None:
+        stop_s = self._monotonic_s() + self._settings.turn_s
+        for data in self._store.read(rec, start_bytes, stop_bytes):
+            for start in range(0, len(data), _SLICE_BYTES):
+                with _naming_failures():
+                    derivation.feed(data[start : start + _SLICE_BYTES])
+                if self._monotonic_s() >= stop_s:
+                    return
 
     def _wait_for_more(self, rec: str, opened: _Opened, *, is_final: bool) -> None:
         """All bytes are indexed: see what their absence says, and when to look again."""
