@@ -69,6 +69,10 @@ class Gauge:
         self.purpose = purpose
         self._read = read
 
+    def value(self) -> float:
+        """Return the number as it is now."""
+        return self._read()
+
     def samples(self) -> list[str]:
         """Return one line of text; none while the number cannot be had."""
         try:
