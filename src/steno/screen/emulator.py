@@ -169,21 +169,20 @@ class Emulator:
 
     def _read_history(self, count: int) -> tuple[list[str], bool]:
         """Return the history's lines, and whether the last one goes on on the screen."""
-        last = self._reference(0, count - 1, "HISTORY")
-        end = self._reference(self.columns - 1, count - 1, "HISTORY")
-        is_wrapped = self._is_wrapped(last)
-        last_row = self._format(last, end, unwrap=False, trim=not is_wrapped)
         start = self._reference(0, 0, "HISTORY")
+        last = self._reference(0, count - 1, "HISTORY")
+        end = self._row_end(count - 1, "HISTORY")
+        if self._is_wrapped(last):
+            # Trimming would take the blanks before the last line's continuation.
+            lines = self._format(start, end, unwrap=True, trim=False).split("\n")
+            return [*(line.rstrip(" ") for line in lines[:-1]), lines[-1]], True
         lines = self._format(start, end, unwrap=True).split("\n")
-        if is_wrapped:
-            # Trimming took the blanks before the line's continuation.
-            lines[-1] += last_row[len(last_row.rstrip(" ")) :]
-        elif not last_row:
+        if not self._format(last, end, unwrap=False):
             # Trimming took the blank rows at the end; rows tell how many there were.
             text = self._format(start, end, unwrap=False)
             kept = text.count("\n") + 1 if text else 0
             lines = (lines if text else []) + [""] * (count - kept)
-        return lines, is_wrapped
+        return lines, False
 
     # Looking.
 
@@ -233,7 +232,7 @@ class Emulator:
             end = self._reference(x - 1, y, "ACTIVE")
             before = self._format(start, end, unwrap=True, trim=False).split("\n")
         elif y:
-            end = self._reference(self.columns - 1, y - 1, "ACTIVE")
+            end = self._row_end(y - 1, "ACTIVE")
             before = self._format(start, end, unwrap=True, trim=False).split("\n")
             if not self._is_wrapped(self._reference(0, y - 1, "ACTIVE")):
                 before.append("")
@@ -349,6 +348,20 @@ class Emulator:
         reference = init_sized("GhosttyGridRef")
         check(call(self._terminal, point[0], reference), "grid_ref")
         return reference
+
+    def _row_end(self, y: int, tag: str) -> Any:  # noqa: ANN401  # a cffi struct
+        """Return the reference to a row's last column.
+
+        Where a wide character did not fit there, its text would come with that column as well as
+        with the next row: the column before it is returned.
+        """
+        end = self._reference(self.columns - 1, y, tag)
+        cell = ffi.new("GhosttyCell*")
+        check(lib.ghostty_grid_ref_cell(end, cell), "cell")
+        wide = ffi.new("GhosttyCellWide*")
+        check(lib.ghostty_cell_get(cell[0], lib.GHOSTTY_CELL_DATA_WIDE, wide), "cell")
+        is_placeholder = wide[0] == lib.GHOSTTY_CELL_WIDE_SPACER_HEAD and self.columns > 1
+        return self._reference(self.columns - 2, y, tag) if is_placeholder else end
 
     def _screen(self) -> tuple[Any, Any]:
         return (
