@@ -161,7 +161,7 @@ def test_damage_is_named_and_the_rest_converted(tmp_path: Path) -> None:
     status, text, errors = run("--to", "text", damaged)
     assert status == 4
     assert f"steno: {damaged}: line 4, byte {sum(map(len, lines[:3]))}: not a message" in errors
-    assert f"steno: {damaged}: messages 4 to 4 are missing\n" in errors
+    assert f"steno: {damaged}: message 4 is missing\n" in errors
     assert f"steno: {damaged}: messages 7 to 8 are missing\n" in errors
     assert "the rest was converted" in errors
     assert len(whole) * 0.9 < len(text) < len(whole)

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 
 import click
 
 from steno import __version__
 from steno.cli.lazy import LazyGroup
-from steno.errors import StenoError
+from steno.cli.messages import (
+    escape_controls,
+    flush_standard_streams,
+    open_standard_streams,
+    say,
+)
+from steno.errors import NoSpaceError, QueryError, StenoError
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "All of it on this machine: a server, a recorded shell."),
@@ -39,22 +50,64 @@ def group() -> None:
 
 
 def main() -> None:
-    """Run the command line; every StenoError becomes one clear line and its exit code."""
+    """Run the command line; every failure becomes one clear line and its exit code."""
+    open_standard_streams()
     try:
-        status = group.main(prog_name="steno", standalone_mode=False)
+        status = _run()
+        sys.stdout.flush()
     except StenoError as error:
-        print(f"steno: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        status = _fail(error)
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context else "steno"
-        print(f"{path}: {error.format_message().rstrip('.')} (see {path} --help)", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except click.Abort:
-        print("steno: interrupted", file=sys.stderr)
-        sys.exit(130)
+        status = _refuse(error)
+    except (click.Abort, KeyboardInterrupt):
+        say("interrupted")
+        status = 130
     except BrokenPipeError:
         # The reader (head, less) has gone; there is nobody left to tell.
-        sys.stderr.close()
-        sys.exit(141)
-    sys.exit(status if isinstance(status, int) else 0)
+        status = 141
+    except OSError as error:
+        status = _fail(_explain(error))
+    flush_standard_streams()
+    sys.exit(status)
+
+
+def _run() -> int:
+    if "_STENO_COMPLETE" in os.environ:
+        group.main(prog_name="steno")
+    # Not by `group.main`, which would hide that the output's reader has gone.
+    try:
+        with group.make_context("steno", sys.argv[1:]) as context:
+            status = group.invoke(context)
+    except click.exceptions.Exit as end:
+        status = end.exit_code
+    return status if isinstance(status, int) else 0
+
+
+def _fail(error: StenoError) -> int:
+    if isinstance(error, QueryError):
+        # Its other lines are the query and the caret.
+        with contextlib.suppress(OSError):
+            print(f"steno: {error}", file=sys.stderr)
+    else:
+        say(str(error))
+    return error.exit_code
+
+
+def _refuse(error: click.ClickException) -> int:
+    text = error.format_message()
+    if not isinstance(error, click.exceptions.NoArgsIsHelpError):
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context else "steno"
+        # click lists choices on lines of their own.
+        reason = " ".join(text.split()).rstrip(".")
+        text = escape_controls(f"{path}: {reason} (see {path} --help)")
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr)
+    return error.exit_code
+
+
+def _explain(error: OSError) -> StenoError:
+    """Return what to say of a failure that no room foresaw: what the system says, and where."""
+    reason = error.strerror or str(error)
+    kind = NoSpaceError if error.errno in DISK_FULL else StenoError
+    return kind(reason if error.filename is None else f"{error.filename}: {reason}")

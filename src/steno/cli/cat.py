@@ -7,9 +7,12 @@ import sys
 import click
 
 from steno.cli.library import Location, library_options
+from steno.cli.messages import say
 from steno.cli.playing.feed import Feed, open_feed
 from steno.cli.playing.sanitizer import Sanitizer
-from steno.model import Input, Output, Piece
+from steno.errors import FormatError
+from steno.formats.tlog_track import describe_gap
+from steno.model import Input, Note, Output, Piece
 
 
 @click.command("cat")
@@ -21,26 +24,32 @@ from steno.model import Input, Output, Piece
 @library_options
 def command(
     target: str, rec: str | None, is_input: bool, is_stderr: bool, raw: bool, location: Location
-) -> None:
+) -> int:
     """Write out the recording's raw output, and end.
 
     On a terminal, codes that reach beyond the screen (titles, clipboard, queries) are left out.
+    What cannot be read is left out too and named; the exit status is then 4.
     """
     feed = open_feed(target, location, rec)
     try:
-        write_all(feed, is_input=is_input, is_stderr=is_stderr, raw=raw)
+        return write_all(feed, is_input=is_input, is_stderr=is_stderr, raw=raw)
     finally:
         feed.close()
 
 
 def write_all(
     feed: Feed, *, is_input: bool = False, is_stderr: bool = False, raw: bool = False
-) -> None:
-    """Write one stream of a recording to standard output; say on standard error what is bad."""
+) -> int:
+    """Write one stream of a recording to standard output; say on standard error what is bad.
+
+    Returns the exit status.
+    """
     out = sys.stdout.buffer
     sanitizer = Sanitizer() if sys.stdout.isatty() and not raw else None
     pieces: list[Piece] = feed.poll() + feed.finish()
     for piece in pieces:
+        if isinstance(piece, Note) and piece.kind == "gap":
+            say(f"{feed.name}: {describe_gap(piece.facts)}")
         is_wanted = (
             isinstance(piece, Input)
             if is_input
@@ -49,11 +58,12 @@ def write_all(
         if is_wanted and isinstance(piece, (Input, Output)):
             out.write(piece.data if sanitizer is None else sanitizer.feed(piece.data))
     out.flush()
-    report_damages(feed)
+    return report_damages(feed)
 
 
-def report_damages(feed: Feed) -> None:
-    """Say on standard error what could not be read."""
+def report_damages(feed: Feed) -> int:
+    """Say on standard error what could not be read; return the exit status."""
     for damage in feed.damages:
         place = f"line {damage.line}, byte {damage.offset_bytes}"
-        click.echo(f"steno: {feed.name}: {place}: {damage.reason}; skipped", err=True)
+        say(f"{feed.name}: {place}: {damage.reason}; skipped")
+    return FormatError.exit_code if feed.damages else 0

@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from steno import __version__
+from steno.cli import messages
 from steno.cli.output_files import OutputFiles
 from steno.cli.recording_files import READABLE, RecordingFile
 from steno.errors import FormatError, NotFoundError, UsageError
@@ -198,7 +199,7 @@ def _tell(report: Report, *, is_quiet: bool) -> None:
     """Say on standard error what was damaged, missing and lost."""
 
     def say(text: str) -> None:
-        click.echo(f"steno: {report.source}: {text}", err=True)
+        messages.say(f"{report.source}: {text}")
 
     for damage in report.damages[:_SHOWN_DAMAGES]:
         place = f"line {damage.line}, byte {damage.offset_bytes}: " if damage.line else ""
@@ -211,4 +212,4 @@ def _tell(report: Report, *, is_quiet: bool) -> None:
         say("the rest was converted")
     if not is_quiet:
         for loss in report.losses:
-            click.echo(f"steno: not in {report.to_format}: {loss}", err=True)
+            messages.say(f"not in {report.to_format}: {loss}")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from steno.cli.directory import directory_options, open_accounts
+from steno.cli.tables import make_console
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import open_registry
 from steno.store.hosts import Host
@@ -75,7 +75,7 @@ def list_command(*, as_json: bool, config_file: Path | None, directory: Path | N
             _shown(host.last_seen_unix_us),
             host.certificate_serial or "none",
         )
-    Console(markup=False, highlight=False).print(table)
+    make_console().print(table)
 
 
 def _state(host: Host) -> str:

@@ -60,7 +60,7 @@ def command(
     paused: bool,
     follow: bool,
     location: Location,
-) -> None:
+) -> int:
     """Replay a recording; ? shows the keys.
 
     It may be the id of a recording (or its beginning), a file, the address of a recording's page,
@@ -72,8 +72,7 @@ def command(
     feed = open_feed(target, location, rec)
     try:
         if not sys.stdout.isatty():
-            write_all(feed)
-            return
+            return write_all(feed)
         timeline = Timeline()
         timeline.add(feed.poll())
         if not follow:
@@ -89,6 +88,6 @@ def command(
                 follow=follow,
             )
             session.run(start_us, paused=paused)
-        report_damages(feed)
+        return report_damages(feed)
     finally:
         feed.close()

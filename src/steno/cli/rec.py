@@ -218,7 +218,6 @@ def command(**given: object) -> int:
     """
     options = msgspec.convert(given, Options, strict=False)
     gc.freeze()  # what was imported stays; looking at it again and again would delay keys
-    open_standard_streams()
     places = choose_places(options)
     destinations = choose_destinations(options, places)
     is_talkative = has_terminal() and os.isatty(2) and not options.quiet
@@ -243,13 +242,6 @@ def command(**given: object) -> int:
     if is_talkative:
         tell_end(outcome)
     return leave(outcome)
-
-
-def open_standard_streams() -> None:
-    """Put /dev/null where a standard stream is closed: a new descriptor must not take its place."""
-    while (fd := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(fd, True)
-    os.close(fd)
 
 
 def choose_places(options: Options) -> Places:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import stat
 import sys
@@ -12,7 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from steno.errors import FormatError, NotFoundError, StenoError, UsageError
+from steno.cli.input_files import explain_input, open_input
+from steno.errors import FormatError, UsageError
 from steno.formats import asciicast, guess, sudoio, tlog, tlog_track, ttyrec, typescript
 from steno.formats.track import Item
 
@@ -49,6 +51,7 @@ class RecordingFile:
 
         Raises:
             NotFoundError: There is no such file, or no such recording in it.
+            StenoError: It cannot be read.
             AmbiguousError: `rec` fits several recordings.
             FormatError: It is in no known format.
             UsageError: An option does not go with the format.
@@ -57,11 +60,14 @@ class RecordingFile:
         self._path = Path(path)
         self._stack = ExitStack()
         try:
-            self._main = None if self._path.is_dir() else self._open_main(path)
+            self._main = None if os.path.isdir(path) else self._open_main(path)
             self.format = format_name or self._guess()
             self._check(timing, rec)
             self._timing = self._open_beside(timing, ".timing")
             self._rec = self._resolve(rec)
+        except OSError as error:
+            self._stack.close()
+            raise explain_input(Path(self.source), error) from error
         except BaseException:
             self._stack.close()
             raise
@@ -92,6 +98,7 @@ class RecordingFile:
 
         Raises:
             FormatError: It is no recording in this format.
+            StenoError: It cannot be read.
             AmbiguousError: It holds several recordings, and none was chosen.
         """
         try:
@@ -106,6 +113,8 @@ class RecordingFile:
                 raise
             place = {"line": error.line, "offset_bytes": error.offset_bytes}
             raise FormatError(error.reason, source=self.source, **place) from error
+        except OSError as error:
+            raise explain_input(Path(self.source), error) from error
 
     def _open_main(self, path: str) -> BinaryIO:
         if path == "-":
@@ -118,15 +127,10 @@ class RecordingFile:
         try:
             return {path.name: path for path in self._path.iterdir() if path.is_file()}
         except OSError as error:
-            raise StenoError(f"{self._path}: {error.strerror}") from error
+            raise explain_input(self._path, error) from error
 
     def _open(self, path: Path) -> BinaryIO:
-        try:
-            return self._stack.enter_context(path.open("rb"))
-        except FileNotFoundError as error:
-            raise NotFoundError(f"{path}: there is no such file") from error
-        except OSError as error:
-            raise StenoError(f"{path}: {error.strerror}") from error
+        return self._stack.enter_context(open_input(path))
 
     def _spool(self, file: BinaryIO) -> BinaryIO:
         """Return a copy of `file` that can be read twice."""

@@ -6,7 +6,6 @@ import time
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
@@ -16,6 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from steno.cli.tables import make_console
 from steno.config import default_directory
 from steno.errors import AmbiguousError, NotFoundError
 from steno.server.indexer import reindex
@@ -65,7 +65,7 @@ def _choose(store: Store, prefix: str) -> str:
 
 
 def _reindex(store: Store, recs: list[str]) -> None:
-    console = Console(stderr=True)
+    console = make_console(is_stderr=True)
     sizes = {rec: store.durable_bytes(rec) for rec in recs}
     begun_s = time.monotonic()
     done: dict[str, int] = {}

@@ -99,5 +99,5 @@ def _print_facts(library: Library, summary: Summary) -> None:
     if commands:
         console.print("\ncommands, as seen on the screen", style="bold")
         for entered in commands:
-            console.print(f"[green]{format_offset(entered.at_us):>10}[/]  ", end="")
+            console.print(f"{format_offset(entered.at_us):>10}  ", style="green", end="")
             console.print(printable(entered.text))

@@ -8,18 +8,28 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from steno.cli.messages import escape_controls
 from steno.model import Verification
 from steno.store.protocol import Summary
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
+class _Console(Console):
+    """A console that leaves to the command line what happens when its reader has gone."""
+
+    def on_broken_pipe(self) -> None:
+        """Go on with the exception that is being handled."""
+        raise  # called while it is
+
+
 def make_console(*, is_stderr: bool = False) -> Console:
     """Return the console that tables go to; off a terminal, lines are never cut or wrapped."""
-    console = Console(stderr=is_stderr, highlight=False)
-    return (
-        console if console.is_terminal else Console(width=10_000, stderr=is_stderr, soft_wrap=True)
-    )
+    console = _Console(stderr=is_stderr, highlight=False, markup=False)
+    if not console.is_terminal:
+        console.width = 10_000
+        console.soft_wrap = True
+    return console
 
 
 def format_instant(unix_us: int) -> str:
@@ -85,7 +95,7 @@ def format_chain(chain: Verification) -> str:
 
 def printable(text: str) -> Text:
     """Return recorded text that cannot drive the reader's terminal: controls are shown as such."""
-    return Text("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text))
+    return Text(escape_controls(text))
 
 
 def make_recordings_table(summaries: list[Summary]) -> Table:

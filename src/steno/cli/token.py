@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from steno.cli.directory import directory_options, open_accounts
+from steno.cli.tables import make_console
 from steno.store.accounts import Accounts, Role, Token, lesser_role, read_unix_us
 
 _DAY_US = 24 * 3600 * 1_000_000
@@ -80,7 +80,7 @@ def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) ->
             _day(token.used_unix_us),
             token.label,
         )
-    Console(markup=False, highlight=False).print(table)
+    make_console().print(table)
 
 
 def _state(token: Token) -> str:

@@ -10,10 +10,10 @@ from urllib.parse import quote, urlsplit
 
 import click
 import msgspec
-from rich.console import Console
 from rich.table import Table
 
 from steno.cli.directory import directory_options, open_accounts
+from steno.cli.tables import make_console
 from steno.config import ServerConfig
 from steno.errors import UsageError
 from steno.store.accounts import Accounts, Role
@@ -92,7 +92,7 @@ def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) ->
         state = "" if user.disabled_unix_us is None else "disabled"
         has_password = "yes" if user.has_password else "no"
         table.add_row(user.name, user.role, has_password, f"{since:%Y-%m-%d %H:%M}", state)
-    Console(markup=False, highlight=False).print(table)
+    make_console().print(table)
 
 
 @command.command("remove")

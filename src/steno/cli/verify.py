@@ -8,12 +8,14 @@ from pathlib import Path
 import click
 import msgspec
 
+from steno.cli.input_files import names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
+from steno.cli.playing.sources import refuse_empty
 from steno.cli.tables import format_chain, make_console, printable
-from steno.errors import BrokenChainError, FormatError
+from steno.errors import BrokenChainError
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import verify_lines
-from steno.model import Verification
+from steno.model import Damage, Verification
 
 _STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "broken": "bold red"}
 
@@ -56,7 +58,7 @@ def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None
 
 
 def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdict]:
-    files = [target for target in targets if Path(target).is_file()]
+    files = [target for target in targets if names_file(target)]
     for file in files:
         yield from _verify_file(Path(file))
     others = [target for target in targets if target not in files]
@@ -79,23 +81,20 @@ def _list_recs(library: Library) -> list[str]:
 
 def _verify_file(path: Path) -> Iterator[Verdict]:
     """Verify each of the recordings that a file holds; damage breaks the chain it stands in."""
-    data = path.read_bytes()
+    with open_input(path) as file:
+        data = read_input(file)
     decoder = Decoder()
+    items = decoder.feed(data) + decoder.finish()
+    damages = [item for item in items if isinstance(item, Damage)]
+    # Damage belongs to the recording before it; at the beginning, to the one that follows.
+    rec = next((item.message.rec for item in items if isinstance(item, Placed)), None)
+    if rec is None:
+        raise refuse_empty(str(path), damages[0] if damages else None)
     lines: dict[str, list[bytes]] = {}
-    last_rec: str | None = None
-    for item in decoder.feed(data) + decoder.finish():
+    for item in items:
         if isinstance(item, Placed):
-            last_rec = item.message.rec
-        elif last_rec is None:
-            raise FormatError(
-                f"no recording: {item.reason}",
-                line=item.line,
-                offset_bytes=item.offset_bytes,
-                source=str(path),
-            )
+            rec = item.message.rec
         end = item.offset_bytes + item.length_bytes
-        lines.setdefault(last_rec, []).append(data[item.offset_bytes : end])
-    if not lines:
-        raise FormatError("no recording: the file is empty", source=str(path))
+        lines.setdefault(rec, []).append(data[item.offset_bytes : end])
     for rec, recorded in lines.items():
         yield Verdict(str(path), rec, verify_lines(recorded))

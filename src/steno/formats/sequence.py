@@ -9,6 +9,11 @@ from __future__ import annotations
 from steno.model import Message, Note, Piece, Window
 
 
+def describe_late(number: int, last_id: int | None) -> str:
+    """Return what is wrong with message `number`, which came after message `last_id`."""
+    return f"message {number} comes again or late, after {last_id}"
+
+
 class Sequencer:
     """Turn a recording's messages into its pieces; say where messages are missing.
 

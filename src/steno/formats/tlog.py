@@ -198,6 +198,10 @@ class Placed(msgspec.Struct, frozen=True):
     length_bytes: int
     message: Message
 
+    def damaged(self, reason: str) -> Damage:
+        """Return what says that the message in this place is no use."""
+        return Damage(self.line, self.offset_bytes, self.length_bytes, reason)
+
 
 class Decoder:
     """Turn bytes, however they were cut, into messages; name what is damaged and go on.

@@ -6,7 +6,7 @@ import msgspec
 
 from steno.errors import AmbiguousError, FormatError, NotFoundError
 from steno.formats.cutter import Cutter, Identity
-from steno.formats.sequence import Sequencer
+from steno.formats.sequence import Sequencer, describe_late
 from steno.formats.tlog import Decoder, Placed
 from steno.formats.track import (
     MAX_CELLS,
@@ -59,16 +59,21 @@ class Reader:
         """
         items = [item for found in self._decoder.finish() for item in self._read(found)]
         if not self._recs:
-            raise FormatError("there is no message", line=1)
+            raise self._refuse()
         if not self._is_begun:
             raise NotFoundError(f"recording {self._wanted} is not there; {_list_recs(self._recs)}")
         if self._wanted is None and len(self._recs) > 1:
             raise AmbiguousError(f"several recordings are mixed; {_list_recs(self._recs)}")
-        if self._sequencer.late:
-            reason = f"{self._sequencer.late} messages again, or after their successors"
-            items.append(Damage(0, 0, 0, reason))
         items.append(self._finish or self._tally.finish())
         return items
+
+    def _refuse(self) -> FormatError:
+        damage = next((item for item in self._early if isinstance(item, Damage)), None)
+        if damage is None:
+            return FormatError("there is no message", line=1)
+        return FormatError(
+            f"no recording: {damage.reason}", line=damage.line, offset_bytes=damage.offset_bytes
+        )
 
     def _read(self, found: Placed | Damage) -> list[Item]:
         if isinstance(found, Damage):
@@ -86,9 +91,12 @@ class Reader:
         if not self._is_begun:
             self._is_begun = True
             items += [make_header(message), *self._early]
+        last_id, late = self._sequencer.last_id, self._sequencer.late
         for piece in self._sequencer.feed(message):
             self._tally.add(piece)
             items.append(piece)
+        if self._sequencer.late > late:
+            return [*items, found.damaged(describe_late(message.id, last_id))]
         self._tally.at_us = max(self._tally.at_us, message.pos_ms * 1000)
         if message.end is not None:
             self._finish = Finish(self._tally.at_us, message.end)
@@ -210,6 +218,8 @@ def resolve_rec(recs: list[str], wanted: str) -> str:
 def describe_gap(facts: dict[str, object]) -> str:
     """Return what a note `gap` tells, as a sentence without its full stop."""
     first, last = show(str(facts.get("first_id"))), show(str(facts.get("last_id")))
+    if first == last:
+        return f"message {first} is missing"
     return f"messages {first} to {last} are missing"
 
 

@@ -93,6 +93,8 @@ class ChainVerifier:
         if not line.endswith(b"\n"):
             return "the line is torn: its newline is missing"
         try:
+            # Members that are of no interest here are not decoded, and must be text as well.
+            line.decode()
             message = _decode_line(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a message: {error}"

@@ -11,7 +11,7 @@ import zstandard
 from pyghostty import GhosttyError  # type: ignore[import-untyped]  # carries no types
 
 from steno.errors import FormatError
-from steno.formats.sequence import Sequencer
+from steno.formats.sequence import Sequencer, describe_late
 from steno.formats.tlog import MAX_LINE_BYTES, decode_message
 from steno.integrity.chain import ChainState, ChainVerifier
 from steno.model import Damage, Message
@@ -249,8 +249,7 @@ class Derivation:
         late = self._sequencer.late
         pieces = self._sequencer.feed(message)
         if self._sequencer.late > late:
-            reason = f"message {message.id} comes again or late, after {last_id}: left out"
-            self._add_damage(length_bytes, reason)
+            self._add_damage(length_bytes, f"{describe_late(message.id, last_id)}: left out")
             return
         if message.id > last_id + 1:
             missing = f"{last_id + 1} to {message.id - 1}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from steno.cli.input_files import names_file
 from steno.cli.library import Library, Location, open_library
 from steno.cli.playing.sources import (
     ElasticSource,
@@ -15,7 +16,7 @@ from steno.cli.playing.sources import (
     refuse_empty,
 )
 from steno.errors import AmbiguousError, NotFoundError
-from steno.formats.sequence import Sequencer
+from steno.formats.sequence import Sequencer, describe_late
 from steno.formats.tlog import Decoder, Placed
 from steno.model import Damage, End, Message, Piece
 
@@ -71,7 +72,7 @@ class Feed:
         if self.rec is None or (self._wanted and not self.messages):
             if self._wanted and self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
-            raise refuse_empty(self.name, self.damages[0].reason if self.damages else None)
+            raise refuse_empty(self.name, self.damages[0] if self.damages else None)
         return pieces
 
     def close(self) -> None:
@@ -92,7 +93,10 @@ class Feed:
                 continue
             self.end = message.end or self.end
             self.messages.append(message)
+            last_id, late = self._sequencer.last_id, self._sequencer.late
             pieces += self._sequencer.feed(message)
+            if self._sequencer.late > late:
+                self.damages.append(item.damaged(describe_late(message.id, last_id)))
         return pieces
 
     def _meet_other(self, rec: str) -> None:
@@ -119,9 +123,8 @@ def open_feed(target: str, location: Location, rec: str | None) -> Feed:
         return Feed(ElasticSource(target, location.ca), rec)
     if target.startswith(("http://", "https://")):
         return _open_page(target, location)
-    path = Path(target)
-    if path.is_file() or "/" in target:
-        return Feed(FileSource(path), rec)
+    if names_file(target):
+        return Feed(FileSource(Path(target)), rec)
     return _open_recording(open_library(location), target)
 
 

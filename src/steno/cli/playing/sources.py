@@ -15,10 +15,12 @@ import httpx2
 import msgspec
 import orjson
 
+from steno.cli.input_files import open_input, read_input
 from steno.cli.library import Library
 from steno.cli.remote import make_context
 from steno.delivery.transport import explain, open_client
 from steno.errors import FormatError, NotFoundError, ProtocolError, RefusedError, UsageError
+from steno.model import Damage
 
 _READ_BYTES = 1 << 20
 _SEARCH_HITS = 200
@@ -42,19 +44,18 @@ class FileSource:
     """A file, which may grow.
 
     Raises:
-        NotFoundError: It is not there, or cannot be read.
+        NotFoundError: It is not there.
+        FormatError: It is a directory.
+        StenoError: It cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
         self.name = str(path)
-        try:
-            self._file = path.open("rb")
-        except OSError as error:
-            raise NotFoundError(f"{path}: {error.strerror}") from error
+        self._file = open_input(path)
 
     def read_new(self) -> bytes:
         """Return up to a megabyte of what has come."""
-        return self._file.read(_READ_BYTES)
+        return read_input(self._file, _READ_BYTES)
 
     def close(self) -> None:
         """Close the file."""
@@ -209,6 +210,13 @@ def open_journal(target: str) -> JournalSource:
     return JournalSource(matches, directories[0])
 
 
-def refuse_empty(name: str, reason: str | None = None) -> FormatError:
-    """Return the error for a source that holds no recording."""
-    return FormatError(f"no recording: {reason or 'it is empty'}", source=name)
+def refuse_empty(name: str, damage: Damage | None = None) -> FormatError:
+    """Return the error for a source that holds no recording; `damage` is what it begins with."""
+    if damage is None:
+        return FormatError("no recording: it is empty", source=name)
+    return FormatError(
+        f"no recording: {damage.reason}",
+        line=damage.line,
+        offset_bytes=damage.offset_bytes,
+        source=name,
+    )
