@@ -46,6 +46,19 @@ def test_a_command_is_recorded_delivered_found_and_verified(steno: Steno, tmp_pa
     assert steno("verify", "--store", tmp_path / "srv").stdout.count("complete") == 2
 
 
+def test_the_recorded_program_takes_signals_as_usual(tmp_path: Path) -> None:
+    """Ctrl-C ends a program in the recorded shell: nothing that starts it ignores the signal."""
+    ran = subprocess.run(
+        local(tmp_path, "--once", "--", "sh", "-c", "kill -INT $$; echo survived"),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ran.returncode == 128 + signal.SIGINT, ran.stdout
+    assert "survived\n" not in ran.stdout.splitlines(keepends=True)
+
+
 def test_it_serves_until_interrupted_and_its_link_signs_in(tmp_path: Path) -> None:
     """The printed link signs in once, leads to the recording, and Ctrl-C ends the server."""
     process = subprocess.Popen(

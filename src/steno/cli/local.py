@@ -138,7 +138,9 @@ def _record(base: Path, command_line: tuple[str, ...]) -> int:
         *(sys.executable, "-m", "steno.cli", "rec", "--to", "server"),
         *("--spool", str(base / "local" / "spool"), "--host-directory", str(_host_directory(base))),
     ]
-    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Ctrl-C is the recorded program's. Caught here, not ignored: what is ignored stays so in the
+    # programs that are started, and Ctrl-C would end nothing in the recorded shell.
+    previous = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         recorded = subprocess.run(  # noqa: S603  # our own program
             [*arguments, "--", *command_line], check=False
