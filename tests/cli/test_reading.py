@@ -152,7 +152,11 @@ def test_several_recordings_in_a_file_are_told_apart(steno: Steno, tmp_path: Pat
     assert steno("cat", path).returncode == 6
     assert steno("cat", "--rec", "r-2", path).stdout == "two\ndue\n"
     assert steno("cat", "--rec", "r-9", path).returncode == 5
-    assert steno("verify", path).stdout.count("unbroken") == 2
+    ambiguous = steno("cat", "--rec", "r-", path)
+    assert (ambiguous.returncode, "r-1 and r-2" in ambiguous.stderr) == (6, True)
+    path.write_bytes(path.read_bytes() + make_recording("s-1", ["three"]))
+    assert steno("cat", "--rec", "s", path).stdout == "three\n"
+    assert steno("verify", path).stdout.count("unbroken") == 3
 
 
 def test_a_wrong_client_configuration_is_named(steno: Steno, tmp_path: Path) -> None:

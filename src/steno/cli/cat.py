@@ -17,7 +17,7 @@ from steno.model import Input, Note, Output, Piece
 
 @click.command("cat")
 @click.argument("target", metavar="REC|FILE|URL")
-@click.option("--rec", help="Which recording, where a file holds several.")
+@click.option("--rec", help="Which recording, where a file holds several; a beginning of its id.")
 @click.option("--input", "is_input", is_flag=True, help="What was typed instead of the output.")
 @click.option("--stderr", "is_stderr", is_flag=True, help="Only what came from standard error.")
 @click.option("--raw", is_flag=True, help="Also on a terminal, every byte as it was recorded.")

@@ -27,7 +27,7 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
 
 @click.command("play")
 @click.argument("target", metavar="REC|FILE|URL")
-@click.option("--rec", help="Which recording, where a file holds several.")
+@click.option("--rec", help="Which recording, where a file holds several; a beginning of its id.")
 @click.option(
     "-s",
     "--speed",

@@ -22,7 +22,7 @@ from steno.model import Damage, End, Message, Piece
 
 
 class Feed:
-    """Follow one recording in a source of lines.
+    """Follow one recording in a source of lines: the only one, or that whose id begins as `rec`.
 
     Attributes:
         library: Where the recording is from, when it is from a store or server; else None.
@@ -35,7 +35,7 @@ class Feed:
         self, source: LineSource, rec: str | None = None, library: Library | None = None
     ) -> None:
         self.library = library
-        self.rec = rec
+        self.rec: str | None = None if library is None else rec
         self.end: End | None = None
         self.damages: list[Damage] = []
         self.messages: list[Message] = []
@@ -54,7 +54,7 @@ class Feed:
         """Return the pieces that came since the last call.
 
         Raises:
-            AmbiguousError: There are several recordings, and none was named.
+            AmbiguousError: There are several recordings, and none was named, or not fully.
         """
         pieces: list[Piece] = []
         while data := self._source.read_new():
@@ -69,8 +69,8 @@ class Feed:
             NotFoundError: The recording that was named is not among those in it.
         """
         pieces = self._take(self._decoder.finish())
-        if self.rec is None or (self._wanted and not self.messages):
-            if self._wanted and self._other_recs:
+        if not self.messages:
+            if self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
             raise refuse_empty(self.name, self.damages[0] if self.damages else None)
         return pieces
@@ -86,10 +86,7 @@ class Feed:
                 self.damages.append(item)
                 continue
             message = item.message
-            if self.rec is None:
-                self.rec = message.rec
-            if message.rec != self.rec:
-                self._meet_other(message.rec)
+            if not self._is_ours(message.rec):
                 continue
             self.end = message.end or self.end
             self.messages.append(message)
@@ -99,13 +96,20 @@ class Feed:
                 self.damages.append(item.damaged(describe_late(message.id, last_id)))
         return pieces
 
-    def _meet_other(self, rec: str) -> None:
-        self._other_recs.add(rec)
-        if self._wanted is None:
+    def _is_ours(self, rec: str) -> bool:
+        wanted = self._wanted or ""
+        if self.rec is None and rec.startswith(wanted):
+            self.rec = rec
+        # Messages of tlog's first versions name no recording; a library knows whose they are.
+        if rec == self.rec or (self.library is not None and not rec):
+            return True
+        if rec.startswith(wanted) and self.rec != wanted:
             raise AmbiguousError(
                 f"{self.name}: holds several recordings, {self.rec} and {rec} among them; "
                 "name one with --rec"
             )
+        self._other_recs.add(rec)
+        return False
 
 
 def open_feed(target: str, location: Location, rec: str | None) -> Feed:
