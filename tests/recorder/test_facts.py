@@ -48,8 +48,8 @@ def test_number_that_cannot_be_kept(tmp_path: Path) -> None:
 
 
 def test_rec_tells_boot_process_and_start() -> None:
-    """The id has tlog's form: boot id, process id and start time, hexadecimal."""
-    boot, pid, ticks = make_rec("ab" * 16).split("-")
+    """The id names the process's start, its id and the boot, what differs most first."""
+    ticks, pid, boot = make_rec("ab" * 16).split("-")
     stat = Path("/proc/self/stat").read_text()
     assert boot == "ab" * 16
     assert int(pid, 16) == int(stat.split()[0])

@@ -168,7 +168,7 @@ def _show_recorded(base: Path, began_unix_us: int) -> None:
     if not recorded:
         raise StenoError("the recording did not reach the server; see steno deliver")
     console.print()
-    console.print(make_recordings_table(recorded))
+    console.print(make_recordings_table(recorded, console.width))
 
 
 def _list_since(library: Library, began_unix_us: int) -> list[Summary]:

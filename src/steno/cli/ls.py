@@ -46,6 +46,6 @@ def command(
     if not summaries:
         make_console(is_stderr=True).print("no recordings" + (" match" if query else " yet"))
         return
-    console.print(make_recordings_table(summaries))
+    console.print(make_recordings_table(summaries, console.width))
     if has_more:
         make_console(is_stderr=True).print(f"more than {limit}; see -n", style="dim")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +14,10 @@ from steno.model import Verification
 from steno.store.protocol import Summary
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_HEADINGS = ("recording", "started", "length", "user", "host", "service", "end", "command")
+_GAP_CELLS = 1
+_SHRUNK_CELLS = {0: 14, 7: 10, 4: 10, 3: 8}
+"""Which columns of a wide table give way, in this order, and to how many cells."""
 
 
 class _Console(Console):
@@ -98,22 +103,38 @@ def printable(text: str) -> Text:
     return Text(escape_controls(text))
 
 
-def make_recordings_table(summaries: list[Summary]) -> Table:
-    """Return the table that `steno ls` prints."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("recording", "started", "length", "user", "host", "service", "end", "command"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    table.columns[0].overflow = "fold"
-    for summary in summaries:
-        style = "red" if summary.chain.state == "broken" else None
-        table.add_row(
-            printable(summary.rec),
-            format_instant(summary.started_unix_us),
-            format_duration(summary.duration_us),
-            printable(summary.user),
-            printable(summary.host),
-            printable(summary.service or ""),
-            Text(format_end(summary) + (" BROKEN" if style else ""), style=style or ""),
-            printable(" ".join(summary.command or [])),
-        )
+def make_recordings_table(summaries: list[Summary], width_cells: int) -> Table:
+    """Return the table that `steno ls` prints; where it is too wide, ids and commands give way.
+
+    The beginning of an id suffices to name a recording, and off a terminal nothing is cut.
+    """
+    rows = [_describe(summary) for summary in summaries]
+    widths = [
+        max([cell_len(name), *(row[number].cell_len for row in rows)])
+        for number, name in enumerate(_HEADINGS)
+    ]
+    excess = sum(widths) + _GAP_CELLS * (len(widths) - 1) - width_cells
+    for number, least in _SHRUNK_CELLS.items():
+        given = max(0, min(excess, widths[number] - least))
+        widths[number] -= given
+        excess -= given
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP_CELLS, 0, 0))
+    for name, width in zip(_HEADINGS, widths, strict=True):
+        table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
+    for row in rows:
+        table.add_row(*row)
     return table
+
+
+def _describe(summary: Summary) -> list[Text]:
+    style = "red" if summary.chain.state == "broken" else ""
+    return [
+        printable(summary.rec),
+        Text(format_instant(summary.started_unix_us)),
+        Text(format_duration(summary.duration_us)),
+        printable(summary.user),
+        printable(summary.host),
+        printable(summary.service or ""),
+        Text(format_end(summary) + (" BROKEN" if style else ""), style=style),
+        printable(" ".join(summary.command or [])),
+    ]

@@ -98,15 +98,17 @@ def gather(
 
 
 def make_rec(boot_id: str) -> str:
-    """Return an id for a recording by this process: boot, process id, the process's start.
+    """Return an id for a recording by this process: the process's start, its id, the boot's.
 
-    tlog makes its ids so; they are unique over hosts and boots (a process makes one recording).
+    These are unique over hosts and boots (a process makes one recording). tlog puts the same facts
+    the other way round; here what tells recordings of one host apart comes first, so that a short
+    beginning names one.
     """
     stat = read_line("/proc/self/stat") or ""
     # The command's name stands in parentheses and may hold anything, spaces included.
     fields = stat.rpartition(")")[2].split()
     started_ticks = int(fields[19]) if len(fields) > 19 else 0
-    return f"{boot_id or '0' * 32}-{os.getpid():x}-{started_ticks:x}"
+    return f"{started_ticks:x}-{os.getpid():x}-{boot_id or '0' * 32}"
 
 
 def find_remote(terminal: str | None, audit_session: int | None) -> str | None:

@@ -1,0 +1,48 @@
+"""Tables for people."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from steno.cli.tables import make_recordings_table
+from steno.model import End, Verification
+from steno.store.protocol import Summary
+
+SUMMARY = Summary(
+    rec="3c5d7-5a02-98864ff4aabbccddeeff001122334455",
+    user="avery",
+    host="web01",
+    service="sshd",
+    command=["bash", "-c", "for i in 1 2 3; do make install; done; echo this is long"],
+    started_unix_us=1_790_000_000_000_000,
+    duration_us=3_723_000_000,
+    is_live=False,
+    messages=9,
+    size_bytes=9000,
+    end=End("exit", 3),
+    chain=Verification("complete", 9),
+)
+
+
+@pytest.mark.parametrize("width_cells", [80, 100, 400])
+def test_a_table_fits_and_keeps_what_matters(width_cells: int) -> None:
+    """Where a window is narrow, ids and commands are cut, and nothing else."""
+    out = io.StringIO()
+    console = Console(file=out, width=width_cells)
+    console.print(make_recordings_table([SUMMARY], width_cells))
+    heading, row = out.getvalue().splitlines()
+    assert " started             length   user  host  service end    command" in heading
+    assert max(len(heading), len(row)) <= width_cells
+    assert row.startswith("3c5d7-5a02-98")
+    assert " 1 h 02 m avery web01 sshd    exit 3 bash -c" in row
+    assert (width_cells < 400) == ("\u2026" in row)
+
+
+def test_an_empty_table_has_its_headings() -> None:
+    """No recordings make no error."""
+    out = io.StringIO()
+    Console(file=out, width=80).print(make_recordings_table([], 80))
+    assert out.getvalue().startswith("recording started")
