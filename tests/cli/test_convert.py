@@ -176,7 +176,11 @@ def test_damage_is_named_and_the_rest_converted(tmp_path: Path) -> None:
         (["{goldens}/classic.timing", "x.cast"], 4, "{goldens}/classic.timing: this is a timing"),
         (["/dev/null", "x.cast"], 4, "/dev/null: the file is empty"),
         (["--from", "ttyrec", "{goldens}/v2.cast", "x.cast"], 4, "{goldens}/v2.cast: byte 0: a"),
-        (["--from", "tlog", "{goldens}/v2.cast", "x.cast"], 4, "{goldens}/v2.cast: line 1, byte 0: no recording"),
+        (
+            ["--from", "tlog", "{goldens}/v2.cast", "x.cast"],
+            4,
+            "{goldens}/v2.cast: line 1, byte 0: no",
+        ),
         (["--from", "gif", "{goldens}/v2.cast", "x.cast"], 2, "--from gif: unknown format; there"),
         (["--to", "gif", "{goldens}/v2.cast"], 2, "--to gif: unknown format; there are tlog, "),
         (["{goldens}/v2.cast"], 2, "name the format to write with --to: tlog, "),
