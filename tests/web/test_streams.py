@@ -163,8 +163,9 @@ def test_changes_reach_those_who_may_see_them(fresh: Running) -> None:
         fresh.deliver("new-alice", make_lines("new-alice", "alice", ["x"]))
         all_events.wait(lambda: any(data["rec"] == "new-alice" for _, data, _ in all_events.found))
         fresh.deliver("new-bob", make_lines("new-bob", "bob", ["x"]))
-        bobs.wait(lambda: bobs.found)
-        assert {data["rec"] for _, data, _ in bobs.found} == {"new-bob"}
+        bobs.wait(lambda: any(data["rec"] == "new-bob" for _, data, _ in bobs.found))
+        # The index process may have told of what was there before just now.
+        assert {data["rec"] for _, data, _ in bobs.found} <= {"b0b-0001", "new-bob"}
 
 
 def test_a_quiet_stream_sends_heartbeats(fresh: Running, quick_heartbeats: None) -> None:

@@ -194,22 +194,26 @@ class EventReader:
     def read(self, limit_bytes: int = 1024 * 1024) -> list[Event]:
         """Return the events that came since the last call, from about `limit_bytes` at most.
 
-        `position`, `duration_us` and `end` then say where that is, and whether there is more to
-        come.
+        None at all means that there are none yet. `position`, `duration_us` and `end` then say
+        where that is, and whether there is more to come.
         """
         durable_bytes = self._store.durable_bytes(self._rec)
-        start_bytes = self.position.offset_bytes
+        slice_bytes = limit_bytes
         events: list[Event] = []
-        while start_bytes == self.position.offset_bytes < durable_bytes:
-            # A line may be longer than the limit.
-            stop_bytes = min(durable_bytes, start_bytes + limit_bytes)
+        while not events and self.position.offset_bytes < durable_bytes:
+            start_bytes = self.position.offset_bytes
+            stop_bytes = min(durable_bytes, start_bytes + slice_bytes)
             decoder = Decoder(offset_bytes=start_bytes)
             for data in self._store.read(self._rec, start_bytes, stop_bytes):
                 for found in decoder.feed(data):
                     self._add_found(found, events)
-            if stop_bytes == durable_bytes:
+            if self.position.offset_bytes > start_bytes:
+                slice_bytes = limit_bytes
+            elif stop_bytes == durable_bytes:
                 break
-            limit_bytes *= 4
+            else:
+                # A line may be longer than the limit.
+                slice_bytes *= 4
         return events
 
     def _add_found(self, found: Placed | Damage, events: list[Event]) -> None:
