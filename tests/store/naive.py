@@ -6,8 +6,8 @@ import re
 import unicodedata
 
 from steno.model import TextLine
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 from steno.store.protocol import Summary
-from steno.store.query import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 
 NaiveHit = tuple[str, int | None]
 

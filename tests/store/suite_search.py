@@ -27,21 +27,11 @@ from steno.errors import (
 from steno.model import (
     TextLine,
 )
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 from steno.store.protocol import (
     Store,
 )
-from steno.store.query import (
-    And,
-    Expression,
-    Field,
-    Not,
-    Or,
-    Phrase,
-    Regex,
-    Substring,
-    Word,
-    parse,
-)
+from steno.store.query import parse
 
 
 class SearchSuite:

@@ -7,23 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.errors import QueryError
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 from steno.store.fields import FIELDS, STATES
-from steno.store.query import (
-    DEPTH_LIMIT,
-    QUERY_LIMIT_CHARACTERS,
-    TERMS_LIMIT,
-    And,
-    Expression,
-    Field,
-    Not,
-    Or,
-    Phrase,
-    Regex,
-    Substring,
-    Word,
-    format_query,
-    parse,
-)
+from steno.store.query import DEPTH_LIMIT, QUERY_LIMIT_CHARACTERS, TERMS_LIMIT, format_query, parse
 
 TREES = (
     ("passwd", Word("passwd", 0)),

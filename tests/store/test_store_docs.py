@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from steno.store.expressions import Field
 from steno.store.fields import FIELDS, STATES
 from steno.store.files import FORMAT
 from steno.store.index import VERSION
-from steno.store.query import Field, parse
+from steno.store.query import parse
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 
 from steno.store.chunks import CHUNK_MASK
+from steno.store.expressions import And, Expression, Field, Not, Or
 from steno.store.fields import parse_duration, parse_instant
 from steno.store.index import CHUNK_BITS
-from steno.store.query import And, Expression, Field, Not, Or
 
 _STATES = {
     "live": "is_live",

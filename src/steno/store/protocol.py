@@ -13,7 +13,7 @@ import msgspec
 
 from steno.errors import StenoError
 from steno.model import Command, Damage, End, Keyframe, TextLine, Verification
-from steno.store.query import Expression
+from steno.store.expressions import Expression
 
 T = TypeVar("T")
 

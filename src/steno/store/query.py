@@ -1,73 +1,23 @@
-"""The query language: what a search or a filter asks for, as a tree."""
+"""The query language: from text to a tree, and back."""
 
 from __future__ import annotations
 
 import re
 
-import msgspec
-
 from steno.errors import QueryError
+from steno.store.expressions import (
+    And,
+    Expression,
+    Field,
+    Not,
+    Or,
+    Phrase,
+    Regex,
+    Substring,
+    Word,
+)
 from steno.store.fields import FIELDS
 from steno.store.patterns import compile_pattern
-
-
-class Word(msgspec.Struct, frozen=True, tag=True):
-    """A whole word on the screen, in any case."""
-
-    text: str
-    position: int
-
-
-class Phrase(msgspec.Struct, frozen=True, tag=True):
-    """Words beside each other on one line: "permission denied"."""
-
-    text: str
-    position: int
-
-
-class Substring(msgspec.Struct, frozen=True, tag=True):
-    """Characters anywhere in a line, also within words: *cme/secr*."""
-
-    text: str
-    position: int
-
-
-class Regex(msgspec.Struct, frozen=True, tag=True):
-    """A regular expression that some line matches: /err(or|no)/ or /error/i."""
-
-    pattern: str
-    ignores_case: bool
-    position: int
-
-
-class Field(msgspec.Struct, frozen=True, tag=True):
-    """A fact about the recording: user:avery, longer:10m, status:3, is:live."""
-
-    name: str
-    value: str
-    position: int
-
-
-class And(msgspec.Struct, frozen=True, tag=True):
-    """All of these."""
-
-    parts: list[Expression]
-
-
-class Or(msgspec.Struct, frozen=True, tag=True):
-    """Any of these."""
-
-    parts: list[Expression]
-
-
-class Not(msgspec.Struct, frozen=True, tag=True):
-    """Not this."""
-
-    part: Expression
-
-
-Expression = Word | Phrase | Substring | Regex | Field | And | Or | Not
-
 
 QUERY_LIMIT_CHARACTERS = 4000
 DEPTH_LIMIT = 50

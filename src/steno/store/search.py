@@ -20,6 +20,7 @@ from steno.errors import UsageError
 from steno.model import TextLine
 from steno.store.chunks import CHUNK_LINES, CHUNK_MASK, Chunk, read_chunk
 from steno.store.derived import decode_summary
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 from steno.store.filters import (
     ALWAYS,
     Condition,
@@ -31,7 +32,6 @@ from steno.store.filters import (
 )
 from steno.store.index import CHUNK_BITS
 from steno.store.protocol import Hit, Page, Summary
-from steno.store.query import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
 from steno.store.terms import TextTerm
 
 RARE_LIMIT_CHUNKS = 2000

@@ -10,9 +10,9 @@ from steno.errors import NotFoundError, StoreError
 from steno.model import Command, Damage, Keyframe, TextLine
 from steno.store import derived as rows
 from steno.store.changes import Changes
+from steno.store.expressions import Expression
 from steno.store.index import Database
 from steno.store.protocol import Change, Derived, DerivedState, Hit, Page, Summary
-from steno.store.query import Expression
 from steno.store.search import Search
 from steno.store.truth import Truth
 

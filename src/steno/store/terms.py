@@ -7,9 +7,9 @@ import unicodedata
 import msgspec
 
 from steno.store.chunks import fold
+from steno.store.expressions import Phrase, Regex, Substring, Word
 from steno.store.literals import literals_query, trigram_query
 from steno.store.patterns import Pattern, compile_pattern, escape
-from steno.store.query import Phrase, Regex, Substring, Word
 
 TextExpression = Word | Phrase | Substring | Regex
 """The parts of a query that look for text."""

@@ -15,8 +15,9 @@ from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import ChainVerifier
 from steno.model import Command, Note, TextLine, Verification
+from steno.store.expressions import Expression
 from steno.store.protocol import Page, Store, Summary
-from steno.store.query import Expression, parse
+from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
 from steno.web.exports import NAMES
 from steno.web.problems import Problem

@@ -1,0 +1,63 @@
+"""What a search or a filter asks for, as a tree; `query` makes it from text."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Word(msgspec.Struct, frozen=True, tag=True):
+    """A whole word on the screen, in any case."""
+
+    text: str
+    position: int
+
+
+class Phrase(msgspec.Struct, frozen=True, tag=True):
+    """Words beside each other on one line: "permission denied"."""
+
+    text: str
+    position: int
+
+
+class Substring(msgspec.Struct, frozen=True, tag=True):
+    """Characters anywhere in a line, also within words: *cme/secr*."""
+
+    text: str
+    position: int
+
+
+class Regex(msgspec.Struct, frozen=True, tag=True):
+    """A regular expression that some line matches: /err(or|no)/ or /error/i."""
+
+    pattern: str
+    ignores_case: bool
+    position: int
+
+
+class Field(msgspec.Struct, frozen=True, tag=True):
+    """A fact about the recording: user:avery, longer:10m, status:3, is:live."""
+
+    name: str
+    value: str
+    position: int
+
+
+class And(msgspec.Struct, frozen=True, tag=True):
+    """All of these."""
+
+    parts: list[Expression]
+
+
+class Or(msgspec.Struct, frozen=True, tag=True):
+    """Any of these."""
+
+    parts: list[Expression]
+
+
+class Not(msgspec.Struct, frozen=True, tag=True):
+    """Not this."""
+
+    part: Expression
+
+
+Expression = Word | Phrase | Substring | Regex | Field | And | Or | Not
