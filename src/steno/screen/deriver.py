@@ -259,6 +259,9 @@ class Deriver:
             self._alternate = None
 
     def _scroll(self, texts: list[str]) -> None:
+        if self._emulator.has_lost_lines:
+            self._emulator.has_lost_lines = False
+            self._found.lost_lines += 1
         if texts:
             self._keep(self._primary.scroll(texts, self._state.last_us))
             self._finder.scroll(texts)
