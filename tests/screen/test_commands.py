@@ -100,6 +100,13 @@ def test_pasted_commands_are_found_by_who_and_where() -> None:
     assert found == ["true", "echo 0", "echo 1", "echo 2"]
 
 
+def test_what_was_typed_ahead_is_found() -> None:
+    """A command that waited for the one before it runs at once, with its prompt and output."""
+    pieces = [output(0, b"sh-5.2# "), *type_at(100, "slow"), output(1000, b"\r\n")]
+    pieces += [output(1500, b"ls\r\n"), output(3000, b"sh-5.2# ls\r\nfile\r\nsh-5.2# ")]
+    assert commands(*pieces) == ["slow", "ls"]
+
+
 def test_clearing_the_screen_hides_no_command() -> None:
     """The command that clears the screen is found too."""
     pieces = [output(0, b"$ "), *type_at(100, "clear"), output(1000, b"\r\n\x1b[H\x1b[2J\x1b[3J$ ")]

@@ -26,6 +26,7 @@ class FinderState(msgspec.Struct):
         right: What stood to the right of the cursor then (zsh's RPROMPT).
         line: The prompt's line, counted from the top of the screen at the last look; None when no
             prompt is waiting.
+        cursor_line: The cursor's line at the last look; None when lines are not where they were.
         gone: Lines that scrolled off since then.
         gone_count: How many.
         pending: A command that may go on in a continuation line.
@@ -35,6 +36,7 @@ class FinderState(msgspec.Struct):
     prompt: str = ""
     right: str = ""
     line: int | None = None
+    cursor_line: int | None = None
     gone: list[str] = []
     gone_count: int = 0
     pending: Command | None = None
@@ -69,6 +71,7 @@ class CommandFinder:
         state.gone.clear()
         state.gone_count = 0
         state.line = None
+        state.cursor_line = None
 
     def mark_input(self, line: int, before: str) -> None:
         """The shell said that `before`, on this line of the screen, is its prompt."""
@@ -84,15 +87,17 @@ class CommandFinder:
         state = self._state
         found: list[Command] = []
         cursor = state.gone_count + cursor_line
-        if state.line is not None and state.line != cursor:
-            if state.line < cursor:
-                self._enter(self._texts_between(state.line, cursor, texts), entered_us, found)
+        start = state.cursor_line if state.line is None else state.line
+        if start is not None and start < cursor:
+            self._enter(self._texts_between(start, cursor, texts), entered_us, found)
+        if state.line != cursor:
             state.line = None
         if state.line is not None and not self._text_at(cursor, texts).startswith(
             state.prompt.rstrip()
         ):
             state.line = None
         state.line = None if state.line is None else cursor_line
+        state.cursor_line = cursor_line
         state.gone.clear()
         state.gone_count = 0
         current = texts[cursor_line] if cursor_line < len(texts) else ""
@@ -138,7 +143,8 @@ class CommandFinder:
         state = self._state
         for number, line in enumerate(lines[:_MAX_LINES]):
             prompt: str | None = None
-            if number == 0 or (len(state.prompt) > 2 and line.startswith(state.prompt)):
+            is_waiting = number == 0 and state.line is not None
+            if is_waiting or (len(state.prompt) > 2 and line.startswith(state.prompt)):
                 prompt = state.prompt if line.startswith(state.prompt) else None
             elif not state.has_marks and (match := self._own_prompt.match(line)):
                 prompt = match.group()

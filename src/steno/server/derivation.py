@@ -20,7 +20,7 @@ from steno.screen.emulator import ScreenStateError
 from steno.server.summaries import SummaryState
 from steno.store.protocol import Derived
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Grows whenever the rules or the saved state change: indexes of older states are built anew."""
 MAX_STATE_BYTES = 256 * 1024 * 1024
 
