@@ -50,7 +50,19 @@ def page(chromium: Browser, server: Running) -> Iterator[Page]:
     assert faults == []
 
 
-def lines_made_now(texts: list[str]) -> list[bytes]:
+def show(page: Page, state: str) -> None:
+    """Let the page be seen or not, as when the tab in front changes."""
+    page.evaluate(
+        """(state) => {
+            const property = { get: () => state, configurable: true };
+            Object.defineProperty(document, "visibilityState", property);
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        state,
+    )
+
+
+def lines_made_now(texts: list[str], rec: str = LIVE) -> list[bytes]:
     """Return the chained lines of a recording that began just now, one for each text."""
     start = Start(
         user="alice",
@@ -60,7 +72,7 @@ def lines_made_now(texts: list[str]) -> list[bytes]:
         columns=80,
         rows=24,
     )
-    identity = Identity(host="web1", rec=LIVE, user="alice", term="xterm", session=1, start=start)
+    identity = Identity(host="web1", rec=rec, user="alice", term="xterm", session=1, start=start)
     cutter = Cutter(identity)
     lines = list(cutter.add(Window(0, 80, 24)))
     for second, text in enumerate(texts):
@@ -130,6 +142,50 @@ def test_follows_a_recording_while_it_is_made(page: Page, server: Running) -> No
     expect(page.locator("steno-player .on-air")).to_be_hidden()
     assert drawn_rows(page) == texts
     assert ask(page, "p.live") is False
+
+
+def test_many_tabs_leave_the_server_reachable(page: Page, server: Running) -> None:
+    """Tabs that nobody looks at hold no connection, of the few that a browser opens to a server."""
+    rec = "1ive-0002"
+    texts = [f"tab line {number}" for number in range(6)]
+    lines = lines_made_now(texts, rec)
+    server.deliver(rec, lines[:3])
+    server.wait_for(rec, lambda summary: summary.messages == 3)
+    tabs = []
+    for _ in range(7):
+        tab = page.context.new_page()
+        open_player(tab, f"{server.url}/recordings/{rec}")
+        expect(tab.locator("steno-player .on-air")).to_have_text("live")
+        show(tab, "hidden")
+        tabs.append(tab)
+    page.goto(f"{server.url}/")
+    expect(page.locator(f'tr[data-rec="{rec}"]')).to_contain_text("live")
+
+    server.deliver(rec, lines[3:5])
+    server.wait_for(rec, lambda summary: summary.messages == 5)
+    show(tabs[0], "visible")
+    expect(tabs[0].locator("steno-player .layer")).to_contain_text(texts[4])
+    server.deliver(rec, lines[5:])
+    expect(tabs[0].locator("steno-player .badge")).to_have_text("verified: complete")
+    expect(tabs[0].locator("steno-player .layer")).to_contain_text(texts[5])
+    assert drawn_rows(tabs[0]) == texts
+    expect(tabs[0].locator("h1 + p .badge").first).to_have_text("exit 0")
+
+
+def test_a_list_that_was_not_seen_catches_up(page: Page, server: Running) -> None:
+    """What changed while nobody saw the list is in it when somebody does."""
+    rec = "1ive-0003"
+    lines = lines_made_now(["one", "two"], rec)
+    server.deliver(rec, lines[:2])
+    server.wait_for(rec, lambda summary: summary.messages == 2)
+    page.goto(f"{server.url}/?q=rec:{rec}")
+    row = page.locator(f'tr[data-rec="{rec}"]')
+    expect(row).to_contain_text("live")
+    show(page, "hidden")
+    server.deliver(rec, lines[2:])
+    server.wait_for(rec, lambda summary: summary.end is not None)
+    show(page, "visible")
+    expect(row).to_contain_text("exit 0")
 
 
 def test_a_converted_page_plays_alone(chromium: Browser, tmp_path: Path) -> None:

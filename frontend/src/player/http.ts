@@ -126,7 +126,10 @@ export class HttpSource implements RecordingSource {
     const from_us = Math.round(after * 1e6) + 1;
     const events = new EventSource(`${this.base}/live?from_us=${from_us}`);
     events.addEventListener("open", () => listener.connection(true));
-    events.addEventListener("error", () => listener.connection(false));
+    events.addEventListener("error", () => {
+      if (events.readyState === EventSource.CLOSED) listener.refused();
+      else listener.connection(false);
+    });
     events.addEventListener("pieces", (event: MessageEvent<string>) => {
       const { events: pieces, duration } = JSON.parse(event.data);
       listener.pieces(Array.isArray(pieces) ? pieces.filter(isEvent) : [], Number(duration) || 0);

@@ -6,18 +6,29 @@ import type { RecordingSource } from "./source.ts";
 /** After so many live characters a newer index is taken: its keyframes make seeking quick again. */
 const MAX_LIVE_LENGTH = 1_000_000;
 
+/** After being refused, or failing to begin, it is tried again after so long. */
+const RETRY_MS = 5000;
+
 export interface LiveFollowerListener {
   connection(state: "up" | "lost" | null): void;
   /** These events came, and are played. */
   came(events: readonly SegmentEvent[]): void;
-  /** Take the index anew: much has come. */
+  /** Take the index anew, and start again from its end: much has come, or was missed. */
   reload(): Promise<void>;
   /** The recording has ended. */
   end(): Promise<void>;
 }
 
+/**
+ * Listens to a recording from `start` to `stop`, but only while somebody sees the page: browsers
+ * open six connections to a server, over all of their tabs, and each listener holds one.
+ */
 export class LiveFollower {
   private cancel: (() => void) | null = null;
+  private retryTimer = 0;
+  private isStarted = false;
+  /** Counts starts and stops; what an older turn began ends unseen. */
+  private turn = 0;
 
   constructor(
     private readonly source: RecordingSource,
@@ -26,7 +37,7 @@ export class LiveFollower {
   ) {}
 
   get isOn(): boolean {
-    return this.cancel !== null;
+    return this.isStarted;
   }
 
   /** Listen to what comes later than `after` seconds: the end of what the playback has. */
@@ -34,26 +45,55 @@ export class LiveFollower {
     this.stop();
     const listen = this.source.live;
     if (!listen) return;
+    this.isStarted = true;
+    document.addEventListener("visibilitychange", this.onVisibility);
+    this.listener.connection("up");
+    if (document.visibilityState === "hidden") return;
     this.cancel = listen(after, {
       pieces: (events, duration) => {
         this.playback.append(events, duration);
         this.listener.came(events);
-        if (this.playback.liveLength > MAX_LIVE_LENGTH) this.stopFor(this.listener.reload);
+        if (this.playback.liveLength > MAX_LIVE_LENGTH) this.restart();
       },
-      end: () => this.stopFor(this.listener.end),
+      end: () => {
+        this.stop();
+        this.listener.end().catch(() => this.listener.connection("lost"));
+      },
       connection: (isUp) => this.listener.connection(isUp ? "up" : "lost"),
+      refused: () => this.retryLater(),
     });
-    this.listener.connection("up");
   }
 
   stop(): void {
-    this.cancel?.();
-    this.cancel = null;
+    this.turn++;
+    this.isStarted = false;
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.release();
     this.listener.connection(null);
   }
 
-  private stopFor(next: () => Promise<void>): void {
-    this.stop();
-    next().catch(() => this.listener.connection("lost"));
+  private release(): void {
+    window.clearTimeout(this.retryTimer);
+    this.cancel?.();
+    this.cancel = null;
+  }
+
+  private readonly onVisibility = (): void => {
+    if (document.visibilityState === "hidden") this.release();
+    else this.restart();
+  };
+
+  private restart(): void {
+    this.release();
+    const { turn } = this;
+    this.listener.reload().catch(() => {
+      if (turn === this.turn) this.retryLater();
+    });
+  }
+
+  private retryLater(): void {
+    this.release();
+    this.listener.connection("lost");
+    this.retryTimer = window.setTimeout(() => this.restart(), RETRY_MS);
   }
 }

@@ -43,6 +43,8 @@ export interface LiveListener {
   end(): void;
   /** The connection is up, or was lost and is being tried again. */
   connection(isUp: boolean): void;
+  /** The connection was refused; nothing more comes. */
+  refused(): void;
 }
 
 export interface RecordingSource {

@@ -2,9 +2,8 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import type { StenoPlayerElement, StenoPlayerEventDetails } from "../../player/public.ts";
-import { watchRecordings } from "../api/changes.ts";
 import { playerSource } from "../api/client.ts";
-import type { Recording, RecordingDetail } from "../api/types.ts";
+import type { RecordingDetail } from "../api/types.ts";
 import { counted } from "../format.ts";
 import "../parts/evidence.ts";
 import { factCards, factStyles } from "../parts/facts.ts";
@@ -21,7 +20,7 @@ interface Start {
   find: string;
 }
 
-/** The counts of a growing recording are asked for at most this often. */
+/** What is known of a growing recording is asked for so often, while somebody sees the page. */
 const RECOUNT_MS = 3000;
 /** A player that is ready still says a word or two (verified, live), which may take a line more. */
 const SETTLE_MS = 200;
@@ -85,23 +84,17 @@ export class RecordingPage extends PageElement {
   @state() private atUs = 0;
   @state() private tab = "commands";
   @query("steno-player") private player?: StenoPlayerElement;
-  #stopWatching: (() => void) | null = null;
   #recountTimer = 0;
   #settleTimer = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    this.#stopWatching = watchRecordings(
-      (recording) => this.#take(recording),
-      () => {
-        // The player says itself when it loses a live recording.
-      },
-    );
+    document.addEventListener("visibilitychange", this.#recountSoon);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#stopWatching?.();
+    document.removeEventListener("visibilitychange", this.#recountSoon);
     clearTimeout(this.#recountTimer);
     clearTimeout(this.#settleTimer);
   }
@@ -132,6 +125,7 @@ export class RecordingPage extends PageElement {
     const { recording } = this;
     if (!changed.has("recording") || !recording) return;
     document.title = `${shown(recording.user)} on ${shown(recording.host)} · Steno`;
+    this.#recountSoon();
   }
 
   /** Take the player to the address's instant, and mark there what was looked for. */
@@ -143,17 +137,17 @@ export class RecordingPage extends PageElement {
     player.scrollIntoView({ block: "nearest" });
   }
 
-  #take(changed: Recording): void {
-    const { recording } = this;
-    if (!recording || changed.rec !== recording.rec) return;
-    this.recording = { ...recording, ...changed };
-    this.#recountTimer ||= window.setTimeout(() => void this.#recount(), RECOUNT_MS);
-  }
+  #recountSoon = (): void => {
+    const mayGrow = this.recording?.is_live && document.visibilityState === "visible";
+    if (mayGrow) this.#recountTimer ||= window.setTimeout(() => void this.#recount(), RECOUNT_MS);
+  };
 
   async #recount(): Promise<void> {
     this.#recountTimer = 0;
     const fresh = await this.context.api.recording(this.route.rec).catch(() => null);
     if (fresh && fresh.rec === this.recording?.rec) this.recording = fresh;
+    // Also after a failure: the server may only be starting anew.
+    this.#recountSoon();
   }
 
   override render() {

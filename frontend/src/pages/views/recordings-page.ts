@@ -59,6 +59,7 @@ export class RecordingsPage extends PageElement {
   @state() private hosts: string[] = [];
   #stopWatching: (() => void) | null = null;
   #refreshTimer = 0;
+  #wasConnected = false;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -66,6 +67,9 @@ export class RecordingsPage extends PageElement {
       (recording) => this.#take(recording),
       (isConnected) => {
         this.hasNews = isConnected;
+        // What happened while there was no connection, nobody told.
+        if (isConnected && this.#wasConnected) this.#refreshSoon();
+        this.#wasConnected ||= isConnected;
       },
     );
     void this.#loadHosts();
@@ -107,9 +111,11 @@ export class RecordingsPage extends PageElement {
     if (this.list && items.some((item) => item.rec === recording.rec)) {
       const changed = items.map((item) => (item.rec === recording.rec ? recording : item));
       this.list = { ...this.list, items: changed };
-    } else if (!this.#refreshTimer) {
-      this.#refreshTimer = window.setTimeout(() => void this.#refresh(), REFRESH_MS);
-    }
+    } else this.#refreshSoon();
+  }
+
+  #refreshSoon(): void {
+    this.#refreshTimer ||= window.setTimeout(() => void this.#refresh(), REFRESH_MS);
   }
 
   async #refresh(): Promise<void> {
@@ -117,11 +123,16 @@ export class RecordingsPage extends PageElement {
     const { route } = this;
     const fresh = await this.#fetch().catch(() => null);
     if (!fresh || route !== this.route || !this.list) return;
-    const shown = new Set(this.list.items.map((item) => item.rec));
-    const unseen = fresh.items.some((item) => !shown.has(item.rec));
-    // Rows never move under somebody's hand: new ones wait for a click, unless there are none yet.
-    if (this.list.items.length === 0) this.list = fresh;
-    else this.newer = unseen ? fresh : null;
+    if (this.list.items.length === 0) {
+      this.list = fresh;
+      return;
+    }
+    const found = new Map(fresh.items.map((item) => [item.rec, item]));
+    const items = this.list.items.map((item) => found.get(item.rec) ?? item);
+    this.list = { ...this.list, items };
+    const shown = new Set(items.map((item) => item.rec));
+    // Rows never move under somebody's hand: new ones wait for a click.
+    this.newer = fresh.items.some((item) => !shown.has(item.rec)) ? fresh : null;
   }
 
   #go(query: string, sort: string): void {
