@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 
 from steno.errors import ConfigError
+from steno.settings import convert_settings, expand_home, home_directory, read_toml
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
 
@@ -143,7 +142,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     @property
     def base(self) -> Path:
         """The directory; `~` in it is the home directory."""
-        return Path(self.directory).expanduser()
+        return expand_home(Path(self.directory))
 
     @property
     def store_directory(self) -> Path:
@@ -166,7 +165,7 @@ def default_directory() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/steno")
     base = os.environ.get("XDG_DATA_HOME")
-    return (Path(base) if base else Path.home() / ".local/share") / "steno"
+    return (Path(base) if base else home_directory() / ".local/share") / "steno"
 
 
 def load_config(
@@ -188,15 +187,21 @@ def load_config(
     """
     if file is None:
         beside = (directory or default_directory()) / "server.toml"
-        values = _read_toml(beside) if beside.exists() else {}
+        try:
+            values = read_toml(beside)
+        except FileNotFoundError:
+            values = {}
         name = str(beside)
     else:
-        values = _read_toml(file)
+        try:
+            values = read_toml(file)
+        except FileNotFoundError as error:
+            raise ConfigError(str(error.strerror), file=str(file)) from error
         name = str(file)
     if directory is not None:
         values["directory"] = str(directory)
     values.setdefault("directory", str(default_directory()))
-    config = _convert(values, name)
+    config = convert_settings(values, ServerConfig, name)
     _check(config, name)
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     if given:
@@ -204,36 +209,14 @@ def load_config(
             section, _, option = key.rpartition(".")
             target = values.setdefault(section, {}) if section else values
             target[option] = value
-        config = _convert(values, "command line")
+        config = convert_settings(values, ServerConfig, "command line")
         _check(config, "command line")
     return config
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            return tomllib.load(stream)
-    except OSError as error:
-        raise ConfigError(error.strerror or str(error), file=str(file)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"no TOML: {error}", file=str(file)) from error
-
-
-def _convert(values: dict[str, Any], file: str) -> ServerConfig:
-    try:
-        return msgspec.convert(values, ServerConfig)
-    except msgspec.ValidationError as error:
-        reason, _, path = str(error).partition(" - at `$")
-        key = path.rstrip("`").lstrip(".")
-        if unknown := re.fullmatch(r"Object contains unknown field `(.*)`", reason):
-            key = f"{key}.{unknown[1]}" if key else unknown[1]
-            reason = "there is no such key"
-        reason = reason.replace("`", "")
-        raise ConfigError(reason[:1].lower() + reason[1:], file=file, key=key or None) from error
-
-
 def _check(config: ServerConfig, file: str) -> None:
     """Raise ConfigError for values whose types are right and whose text is not."""
+    expand_home(Path(config.directory), file=file, key="directory")
     host, _, port = config.listen.rpartition(":")
     is_number = port.isascii() and port.isdigit() and int(port) < 65536
     if not is_number or not host or (":" in host and host[:1] + host[-1:] != "[]"):

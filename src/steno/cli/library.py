@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -13,8 +12,9 @@ import click
 import msgspec
 
 from steno.config import default_directory
-from steno.errors import ConfigError, NotFoundError, StoreError, UsageError
+from steno.errors import NotFoundError, StoreError, UsageError
 from steno.model import Command, Damage, TextLine, Verification
+from steno.settings import convert_settings, expand_home, home_directory, read_toml
 from steno.store.protocol import Hit, Page, Summary
 
 Item = TypeVar("Item")
@@ -170,7 +170,7 @@ def open_store_library(directory: Path) -> Library:
 def client_config_path() -> Path:
     """Return where the client's configuration is looked for."""
     base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "steno" / "client.toml"
+    return (Path(base) if base else home_directory() / ".config") / "steno" / "client.toml"
 
 
 def load_client_config() -> ClientConfig:
@@ -181,22 +181,21 @@ def load_client_config() -> ClientConfig:
     """
     path = client_config_path()
     try:
-        return msgspec.convert(tomllib.loads(path.read_text()), ClientConfig)
+        values = read_toml(path)
     except FileNotFoundError:
         return ClientConfig()
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(str(error), file=str(path)) from error
-    except msgspec.ValidationError as error:
-        raise ConfigError(str(error), file=str(path)) from error
+    return convert_settings(values, ClientConfig, str(path))
 
 
 def _merge(location: Location, config: ClientConfig) -> Location:
-    def as_path(text: str | None) -> Path | None:
-        return Path(text).expanduser() if text else None
+    file = str(client_config_path())
+
+    def as_path(key: str, text: str | None) -> Path | None:
+        return expand_home(Path(text), file=file, key=key) if text else None
 
     return Location(
         config.server,
-        location.token_file or as_path(config.token_file),
-        location.ca or as_path(config.ca),
-        as_path(config.store),
+        location.token_file or as_path("token_file", config.token_file),
+        location.ca or as_path("ca", config.ca),
+        as_path("store", config.store),
     )

@@ -79,8 +79,10 @@ class RemoteLibrary:
         if token_file is not None:
             try:
                 token = token_file.read_text().strip()
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(f"no token there: {error}", file=str(token_file)) from error
+            except OSError as error:
+                raise ConfigError(f"no token: {error.strerror}", file=str(token_file)) from error
+            except UnicodeDecodeError as error:
+                raise ConfigError("this is no token", file=str(token_file)) from error
             self._client.headers["Authorization"] = f"Bearer {token}"
 
     def recordings(

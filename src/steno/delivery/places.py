@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from steno.settings import home_directory
+
 
 class Places(msgspec.Struct, frozen=True):
     """The directories of the host's side.
@@ -25,10 +27,13 @@ def default_places(environ: Mapping[str, str], uid: int) -> Places:
 
     An XDG_STATE_HOME that is unset, empty or relative counts as ~/.local/state, as the XDG
     base directory specification demands.
+
+    Raises:
+        ConfigError: It is needed and there is no home directory.
     """
     if uid == 0:
         state = Path("/var/lib")
     else:
         given = Path(environ.get("XDG_STATE_HOME", ""))
-        state = given if given.is_absolute() else Path.home() / ".local/state"
+        state = given if given.is_absolute() else home_directory() / ".local/state"
     return Places(spool=state / "steno" / "spool", host=state / "steno" / "host")

@@ -11,7 +11,6 @@ import fcntl
 import os
 import threading
 import time
-import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,7 +21,8 @@ import msgspec
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
 from steno.delivery.syncing import SYNC_EVERY_US
-from steno.errors import ConfigError, NoSpaceError, NotFoundError, StoreError, UsageError
+from steno.errors import NoSpaceError, NotFoundError, StoreError, UsageError
+from steno.settings import convert_settings, read_toml
 
 DELIVERED, TORN, LIMITS = ".delivered", ".torn", "limits.toml"
 _LOGS = (OPEN, DONE, SENT)
@@ -82,20 +82,10 @@ def load_limits(directory: Path) -> SpoolLimits:
     """
     path = directory / LIMITS
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = read_toml(path)
     except FileNotFoundError:
         return SpoolLimits()
-    except OSError as error:
-        raise ConfigError(str(error.strerror), file=str(path)) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(str(error), file=str(path)) from error
-    for key in values:
-        if key not in SpoolLimits.__struct_fields__:
-            raise ConfigError("unknown key", file=str(path), key=key)
-    try:
-        return msgspec.convert(values, SpoolLimits)
-    except msgspec.ValidationError as error:
-        raise ConfigError(str(error), file=str(path)) from error
+    return convert_settings(values, SpoolLimits, str(path))
 
 
 def monotonic_us() -> int:
