@@ -6,6 +6,8 @@ compares the two.
 
 from __future__ import annotations
 
+import unicodedata
+
 
 class StenoError(Exception):
     """Something went wrong that one line of text explains.
@@ -87,15 +89,42 @@ class QueryError(StenoError):
         reason: What is wrong.
         query: The query as it was given.
         position: Where in it, counted in characters from 0.
+        pointed: The query, or what is around the place, and a line with a caret for below it.
     """
 
     exit_code = 7
 
     def __init__(self, reason: str, *, query: str, position: int) -> None:
-        super().__init__(f"{reason}\n  {query}\n  {' ' * position}^")
+        self.pointed = _point_at(query, position)
+        super().__init__("\n  ".join([reason, *self.pointed]))
         self.reason = reason
         self.query = query
         self.position = position
+
+
+_POINTED_CHARACTERS = 60
+"""So much of a query is shown on each side of the place that a caret points at."""
+
+
+def _point_at(query: str, position: int) -> tuple[str, str]:
+    """Return what of `query` is around `position`, on one line, and the caret's line below it.
+
+    What cannot be shown is shown as U+FFFD, so that it takes one column.
+    """
+    first = max(0, position - _POINTED_CHARACTERS)
+    before = query[first:position]
+    after = query[position : position + _POINTED_CHARACTERS]
+    shown = [char if char.isprintable() else "\ufffd" for char in before + after]
+    cut = "…" if first else "", "…" if position + len(after) < len(query) else ""
+    columns = len(cut[0]) + sum(map(_columns, shown[: len(before)]))
+    return cut[0] + "".join(shown) + cut[1], " " * columns + "^"
+
+
+def _columns(char: str) -> int:
+    """Return how many columns of a terminal `char` takes."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in ("W", "F") else 1
 
 
 class BrokenChainError(StenoError):

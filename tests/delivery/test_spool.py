@@ -263,7 +263,7 @@ def test_the_limits_stand_in_the_spool(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("total = 5", "limits.toml: total: unknown key"),
+        ("total = 5", "limits.toml: total: there is no such key"),
         ('policy = "drop"', "policy"),
         ("total_bytes = 5", "total_bytes"),
         ("total_bytes =", "limits.toml"),

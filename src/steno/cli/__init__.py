@@ -85,9 +85,7 @@ def _run() -> int:
 
 def _fail(error: StenoError) -> int:
     if isinstance(error, QueryError):
-        # Its other lines are the query and the caret.
-        with contextlib.suppress(OSError):
-            print(f"steno: {error}", file=sys.stderr)
+        say(error.reason, *error.pointed)
     else:
         say(str(error))
     return error.exit_code

@@ -33,10 +33,14 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def say(text: str) -> None:
-    """Print `steno: ` and `text` as one line on standard error, if anybody can read it there."""
+def say(text: str, *more: str) -> None:
+    """Print `steno: ` and `text` as one line on standard error, if anybody can read it there.
+
+    Each of `more` becomes a line below it.
+    """
+    lines = [f"steno: {escape_controls(text)}", *(f"  {escape_controls(line)}" for line in more)]
     with contextlib.suppress(OSError):
-        print(f"steno: {escape_controls(text)}", file=sys.stderr, flush=True)
+        print("\n".join(lines), file=sys.stderr, flush=True)
 
 
 class _Output(io.FileIO):

@@ -81,8 +81,10 @@ class RemoteLibrary:
                 token = token_file.read_text().strip()
             except OSError as error:
                 raise ConfigError(f"no token: {error.strerror}", file=str(token_file)) from error
-            except UnicodeDecodeError as error:
-                raise ConfigError("this is no token", file=str(token_file)) from error
+            except UnicodeDecodeError:
+                token = ""
+            if not token.isascii() or len(token.split()) != 1:
+                raise ConfigError("this file holds no token", file=str(token_file))
             self._client.headers["Authorization"] = f"Bearer {token}"
 
     def recordings(
@@ -209,5 +211,8 @@ def make_context(ca: Path | None) -> ssl.SSLContext:
     """
     try:
         return ssl.create_default_context(cafile=None if ca is None else str(ca))
-    except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"no certificate there: {error}", file=str(ca)) from error
+    except ssl.SSLError as error:
+        reason = (error.reason or str(error)).lower().replace("_", " ")
+        raise ConfigError(f"no certificate there: {reason}", file=str(ca)) from error
+    except OSError as error:
+        raise ConfigError(f"no certificate: {error.strerror}", file=str(ca)) from error
