@@ -153,18 +153,19 @@ def open_store_library(directory: Path) -> Library:
         NotFoundError: There is none.
         StoreError: The package's server part is not installed.
     """
-    store = directory / "store" if (directory / "store").is_dir() else directory
-    if not store.is_dir():
-        raise NotFoundError(
-            f"no store in {directory}; name one with --store DIR or a server with --server URL"
-        )
+    store = directory / "store" if os.path.isdir(directory / "store") else directory
     try:
         from steno.cli.local_library import StoreLibrary
     except ModuleNotFoundError as error:
         raise StoreError(
             f"reading a store here needs steno[server] ({error.name} is missing)"
         ) from error
-    return StoreLibrary(store)
+    try:
+        return StoreLibrary(store)
+    except NotFoundError as error:
+        raise NotFoundError(
+            f"no store in {directory}; name one with --store DIR or a server with --server URL"
+        ) from error
 
 
 def client_config_path() -> Path:

@@ -13,10 +13,15 @@ from steno.store.query import parse
 
 
 class StoreLibrary:
-    """Reads a store directly; whoever may read its files may see all of it."""
+    """Reads a store directly; whoever may read its files may see all of it.
+
+    Raises:
+        NotFoundError: There is no store in the directory; none is made.
+        StoreError: It is of a newer version, damaged, or cannot be used.
+    """
 
     def __init__(self, directory: Path) -> None:
-        self._store = open_store(directory)
+        self._store = open_store(directory, must_exist=True)
 
     def recordings(
         self, query: str | None, *, sort: str, cursor: str | None, limit: int

@@ -17,7 +17,7 @@ from rich.progress import (
 
 from steno.cli.tables import make_console
 from steno.config import default_directory
-from steno.errors import AmbiguousError, NotFoundError
+from steno.errors import AmbiguousError, NotFoundError, StoreError
 from steno.server.indexer import reindex
 from steno.store.opening import open_store
 from steno.store.protocol import Store
@@ -46,9 +46,13 @@ def command(recs: tuple[str, ...], directory: Path | None) -> None:
     store = open_store(directory, must_exist=True)
     try:
         chosen = [_choose(store, rec) for rec in recs] if recs else list(store.recs())
-        _reindex(store, list(dict.fromkeys(chosen)))
+        sizes, failures = _measure(store, chosen)
+        _reindex(store, sizes, failures)
     finally:
         store.close()
+    if failures:
+        rec, error = next(iter(failures.items()))
+        raise StoreError(f"{len(failures)} not indexed; the first is {rec}: {error}")
 
 
 def _choose(store: Store, prefix: str) -> str:
@@ -64,9 +68,21 @@ def _choose(store: Store, prefix: str) -> str:
     return found[0]
 
 
-def _reindex(store: Store, recs: list[str]) -> None:
+def _measure(store: Store, recs: list[str]) -> tuple[dict[str, int], dict[str, StoreError]]:
+    """Return how long the recordings are, and which of them cannot be read, and why."""
+    sizes: dict[str, int] = {}
+    failures: dict[str, StoreError] = {}
+    for rec in recs:
+        try:
+            sizes[rec] = store.durable_bytes(rec)
+        except StoreError as error:
+            failures[rec] = error
+    return sizes, failures
+
+
+def _reindex(store: Store, sizes: dict[str, int], failures: dict[str, StoreError]) -> None:
+    """Reindex the recordings in `sizes`; add to `failures` those that turn out to be damaged."""
     console = make_console(is_stderr=True)
-    sizes = {rec: store.durable_bytes(rec) for rec in recs}
     begun_s = time.monotonic()
     done: dict[str, int] = {}
     with Progress(
@@ -85,14 +101,18 @@ def _reindex(store: Store, recs: list[str]) -> None:
             done[rec] = min(indexed_bytes, sizes[rec])
             bar.update(
                 task,
-                description=f"{len(done)}/{len(recs)} {rec[:16]}",
+                description=f"{len(done)}/{len(sizes)} {rec[:16]}",
                 completed=sum(done.values()),
             )
 
-        reindex(store, recs, progress=show)
-    lines = sum(store.lines_count(rec) for rec in recs)
+        for rec in sizes:
+            try:
+                reindex(store, [rec], progress=show)
+            except StoreError as error:
+                failures[rec] = error
+    lines = sum(store.lines_count(rec) for rec in sizes)
     megabytes = sum(sizes.values()) / 1e6
     seconds = time.monotonic() - begun_s
     click.echo(
-        f"{len(recs)} recordings, {megabytes:.1f} MB, {lines} lines indexed in {seconds:.1f} s"
+        f"{len(sizes)} recordings, {megabytes:.1f} MB, {lines} lines indexed in {seconds:.1f} s"
     )

@@ -12,7 +12,7 @@ from steno.cli.input_files import names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
 from steno.cli.playing.sources import refuse_empty
 from steno.cli.tables import format_chain, make_console, printable
-from steno.errors import BrokenChainError
+from steno.errors import BrokenChainError, NotFoundError, StoreError
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import verify_lines
 from steno.model import Damage, Verification
@@ -21,11 +21,12 @@ _STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "brok
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What `--json` prints, one a line."""
+    """What `--json` prints, one a line; `error` says why a recording could not be read at all."""
 
     source: str
     rec: str
-    verification: Verification
+    verification: Verification | None
+    error: str | None = None
 
 
 @click.command("verify")
@@ -36,25 +37,30 @@ def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None
     """Verify the chains of recordings, by id or in files; all of the store without arguments.
 
     The original lines are read and computed on here, also when a server keeps them.
-    Ends with 8 when a chain is broken, whatever the others say.
+    Ends with 8 when a chain is broken, whatever the others say; else with 9 when a recording of
+    the store cannot be read.
     """
     console = make_console()
-    broken: list[Verdict] = []
+    broken: list[str] = []
+    unreadable: list[str] = []
     for verdict in _verify_all(targets, location):
-        if verdict.verification.state == "broken":
-            broken.append(verdict)
+        verification = verdict.verification
+        text, style = f"UNREADABLE: {verdict.error}", _STYLES["broken"]
+        if verification is not None:
+            text, style = format_chain(verification), _STYLES[verification.state]
         if as_json:
             click.echo(msgspec.json.encode(verdict))
         else:
             console.print(printable(verdict.rec), style="bold", end="  ")
-            text = printable(format_chain(verdict.verification))
-            console.print(text, style=_STYLES[verdict.verification.state])
+            console.print(printable(text), style=style)
+        if verification is None:
+            unreadable.append(f"{verdict.rec}: {verdict.error}")
+        elif verification.state == "broken":
+            broken.append(f"{verdict.rec}: {text}")
     if broken:
-        first = broken[0]
-        raise BrokenChainError(
-            f"{len(broken)} broken; the first is {printable(first.rec)}: "
-            f"{format_chain(first.verification)}"
-        )
+        raise BrokenChainError(f"{len(broken)} broken; the first is {broken[0]}")
+    if unreadable:
+        raise StoreError(f"{len(unreadable)} unreadable; the first is {unreadable[0]}")
 
 
 def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdict]:
@@ -67,9 +73,18 @@ def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdic
         try:
             recs = [library.find(target).rec for target in others] or _list_recs(library)
             for rec in recs:
-                yield Verdict("library", rec, library.verification(rec))
+                yield _verify_recording(library, rec)
         finally:
             library.close()
+
+
+def _verify_recording(library: Library, rec: str) -> Verdict:
+    try:
+        return Verdict("library", rec, library.verification(rec))
+    except NotFoundError:
+        return Verdict("library", rec, None, "it is in the index, but its lines are gone")
+    except StoreError as error:
+        return Verdict("library", rec, None, str(error))
 
 
 def _list_recs(library: Library) -> list[str]:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from steno.errors import StenoError
+from steno.errors import StenoError, StoreError
 from steno.metrics import Metrics
 from steno.server.derivation import Derivation, StateError
 from steno.server.turns import Turns
@@ -175,10 +175,13 @@ class Indexer:
         try:
             if self._take_turn(rec, is_final=False):
                 self._turns.add(rec)
-        except Exception:  # noqa: BLE001  # a daemon's outermost loop
+        except Exception as error:  # noqa: BLE001  # a daemon's outermost loop
             # The store's disk is full, say: later it may work.
             self._failures_total.add()
-            _log.exception("the index of recording %s cannot be written", rec)
+            if isinstance(error, StenoError):
+                _log.error("recording %s cannot be indexed now: %s", rec, error)
+            else:
+                _log.exception("recording %s cannot be indexed now", rec)
             self._close(rec)
             self._turns.add_later(rec, _RETRY_S)
 
@@ -196,8 +199,14 @@ class Indexer:
 
     def _needs_turn(self, rec: str) -> bool:
         derived_bytes = self._store.derived_bytes(rec)
-        if derived_bytes < self._store.durable_bytes(rec):
-            return True
+        try:
+            if derived_bytes < self._store.durable_bytes(rec):
+                return True
+        except StoreError as error:
+            # Its files are damaged; the others are not.
+            self._failures_total.add()
+            _log.error("recording %s cannot be read: %s", rec, error)
+            return False
         return derived_bytes > 0 and self._store.find(rec).is_live
 
     # In the caller's thread.

@@ -16,6 +16,6 @@ def open_store(directory: Path, *, must_exist: bool = False) -> Store:
         NotFoundError: It must exist, and does not.
         StoreError: It is of a newer version, damaged, or cannot be used.
     """
-    if must_exist and not directory.is_dir():
+    if must_exist and not (directory / "recordings").is_dir():
         raise NotFoundError(f"no store in {directory}")
     return SqliteStore(directory)

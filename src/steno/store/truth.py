@@ -9,7 +9,7 @@ import shutil
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -121,7 +121,9 @@ class Truth:
             for name in sorted(os.listdir(self._directory / shard)):
                 directory = self._directory / shard / name
                 if not name.startswith(".") and _holds_bytes(directory):
-                    yield read_header(directory).rec if name.startswith("~") else unquote(name)
+                    # A damaged header hides a long id, and must not hide the other recordings.
+                    with suppress(StoreError, FileNotFoundError):
+                        yield read_header(directory).rec if name.startswith("~") else unquote(name)
 
     def _read(self, rec: str, offset_bytes: int, end_bytes: int | None) -> Iterator[bytes]:
         with self._borrowed(rec) as files:
@@ -212,6 +214,7 @@ def _checked(rec: str) -> str:
 def _holds_bytes(directory: Path) -> bool:
     try:
         base, _ = newest_tail(directory)
-        return base > 0 or (base == 0 and (directory / "0.tail").stat().st_size > 0)
+        # Without any tail it is damaged: that is for its reader to say.
+        return base != 0 or (directory / "0.tail").stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):
         return False
