@@ -22,6 +22,8 @@ from steno.errors import (
     QueryError,
     RefusedError,
     StenoError,
+    StoreError,
+    UnreachableError,
     UsageError,
 )
 from steno.integrity.chain import verify_stream
@@ -190,7 +192,7 @@ class RemoteLibrary:
         except (orjson.JSONDecodeError, KeyError, TypeError):
             problem, detail = {}, f"HTTP status {status}"
         if isinstance(problem.get("position"), int) and isinstance(problem.get("query"), str):
-            reason = str(problem.get("reason") or detail.splitlines()[0])
+            reason = str(problem.get("reason") or detail.partition("\n")[0])
             return QueryError(reason, query=problem["query"], position=problem["position"])
         if status in (httpx2.codes.UNAUTHORIZED, httpx2.codes.FORBIDDEN):
             return RefusedError(f"{self._url}: {detail}")
@@ -200,6 +202,10 @@ class RemoteLibrary:
             return AmbiguousError(detail)
         if status in (httpx2.codes.BAD_REQUEST, httpx2.codes.UNPROCESSABLE_ENTITY):
             return UsageError(f"{self._url}: {detail}")
+        if status == httpx2.codes.SERVICE_UNAVAILABLE:
+            return StoreError(f"{self._url}: {detail}")
+        if status in (httpx2.codes.TOO_MANY_REQUESTS, httpx2.codes.BAD_GATEWAY):
+            return UnreachableError(f"{self._url}: {detail}")
         return ProtocolError(f"{self._url}: {detail}")
 
 

@@ -214,7 +214,9 @@ def _checked(rec: str) -> str:
 def _holds_bytes(directory: Path) -> bool:
     try:
         base, _ = newest_tail(directory)
-        # Without any tail it is damaged: that is for its reader to say.
-        return base != 0 or (directory / "0.tail").stat().st_size > 0
+        if base < 0:
+            # With a header but no tail it is damaged: that is for its reader to say.
+            return (directory / "header.json").exists()
+        return base > 0 or (directory / "0.tail").stat().st_size > 0
     except (FileNotFoundError, NotADirectoryError):
         return False
