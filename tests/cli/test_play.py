@@ -108,6 +108,20 @@ def test_going_to_commands(tlog_recordings: Path) -> None:
     assert person.finish() == 0
 
 
+def test_going_back_while_it_plays(recording: Path) -> None:
+    """Shortly after a jump, C leads to the command before, though playing has gone on."""
+    person = Person("-s", "0.0625", recording)
+    person.wait_for("run 0")
+    person.send(b"ccc")
+    person.wait_for("command 3 of 3")
+    for number in (2, 1):
+        time.sleep(0.3)
+        person.send(b"C")
+        person.wait_for(f"command {number} of 3")
+    person.send(b"q")
+    assert person.finish() == 0
+
+
 def test_going_to_matches(recording: Path) -> None:
     """/ finds text, n and N go on from there; ? shows the keys."""
     person = Person("-p", recording)

@@ -19,6 +19,8 @@ _MESSAGE_US = 3_000_000
 _SHORT_US = 5_000_000
 _LONG_US = 60_000_000
 _DEFAULT_IDLE_LIMIT_US = 2_000_000
+_GRACE_US = 1_500_000
+"""So long after a jump, going back is counted from where it led, not from what plays now."""
 
 
 class Session:
@@ -55,6 +57,7 @@ class Session:
         self._message = ""
         self._message_until_us = 0
         self._found: list[int] = []
+        self._jumped: tuple[int, int] | None = None
         self._shows_help = False
         self._is_done = False
         self._polled_us = now_us
@@ -179,15 +182,21 @@ class Session:
             self._say(f"not found: {text}")
 
     def _seek_among(self, instants: list[int], *, is_next: bool, what: str) -> None:
-        at_us = self._playback.position_us(self._terminal.now_us())
+        now_us = self._terminal.now_us()
+        at_us = self._playback.position_us(now_us)
+        if self._jumped is not None and not is_next:
+            instant_us, when_us = self._jumped
+            at_us = instant_us if now_us - when_us < _GRACE_US else at_us
         index = bisect_right(instants, at_us) if is_next else bisect_left(instants, at_us) - 1
         if 0 <= index < len(instants):
             self._seek(instants[index])
+            self._jumped = instants[index], now_us
             self._say(f"{what} {index + 1} of {len(instants)}")
         else:
             self._say(f"no {'later' if is_next else 'earlier'} {what}")
 
     def _seek(self, at_us: int) -> None:
+        self._jumped = None
         self._playback.seek(at_us, self._terminal.now_us())
         self._jump_to_next()
 
