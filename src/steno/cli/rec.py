@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure
+from steno.cli.messages import say
+from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure, tell_losses
 from steno.delivery.places import Places, default_places
 from steno.delivery.spool import Spool
 from steno.delivery.writers.file import FileWriter
@@ -237,6 +238,7 @@ def command(**given: object) -> int:
         if upload is not None:
             upload.stop()
         raise
+    tell_losses(outcome)
     if upload is not None:
         tell_delivery(upload.finish(outcome.rec, DELIVERY_S), places)
     if is_talkative:
@@ -317,7 +319,7 @@ def open_writers(
         raise
     if is_talkative:
         names = ", ".join(writer.name for writer in writers)
-        click.echo(f"steno: recording to {names}", err=True)
+        say(f"recording to {names}")
     return writers
 
 

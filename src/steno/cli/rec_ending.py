@@ -7,8 +7,7 @@ import resource
 import signal
 import sys
 
-import click
-
+from steno.cli.messages import say
 from steno.delivery.places import Places
 from steno.recorder.destinations import Failure
 from steno.recorder.foreground import Outcome, explain
@@ -22,21 +21,32 @@ def tell_failure(is_raw: bool, failure: Failure) -> None:
 def tell_delivery(obstacle: str | None, places: Places) -> None:
     """Say what keeps the recording from being delivered, if anything."""
     if obstacle is not None:
-        click.echo(f"steno: {obstacle}; the recording waits in {places.spool}", err=True)
+        say(f"{obstacle}; the recording waits in {places.spool}")
+
+
+def tell_losses(outcome: Outcome) -> None:
+    """Say what of the session could not be kept or passed on."""
+    if outcome.uncounted is not None:
+        say(f"{outcome.uncounted}; this recording has no number")
+    if outcome.ended.lost_output is not None:
+        say(str(outcome.ended.lost_output))
 
 
 def tell_end(outcome: Outcome) -> None:
     """Say what was recorded."""
     missing = "".join(f"; not complete in {failure.name}" for failure in outcome.failures)
-    click.echo(f"steno: recorded {outcome.rec}{missing}", err=True)
+    say(f"recorded {outcome.rec}{missing}")
 
 
 def leave(outcome: Outcome) -> int:
     """Return the exit status, or end by the signal that ended the session.
 
-    A command that succeeded, but was not recorded whole, counts as failed.
+    A command that succeeded, but was not recorded whole, counts as failed; so does any whose
+    output could not be passed on.
     """
     ended = outcome.ended
+    if ended.lost_output is not None:
+        return ended.lost_output.exit_code
     number = ended.ended_by if ended.exit is None or ended.ended_by else ended.exit.signal
     if ended.reason == "recorder" and outcome.failures:
         return outcome.failures[0].error.exit_code

@@ -6,6 +6,7 @@ import enum
 import errno
 import os
 
+from steno.errors import NoSpaceError, StenoError
 from steno.recorder.flow import Flow
 from steno.recorder.sink import Sink
 
@@ -18,12 +19,22 @@ _JOIN_BYTES = 3072
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ENXIO, errno.EBADF)
 
 
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
 class Stream(enum.Enum):
     """What a channel carries."""
 
     INPUT = enum.auto()
     OUTPUT = enum.auto()
     ERROR = enum.auto()
+
+
+_NAMES = {
+    Stream.INPUT: "the program's input",
+    Stream.OUTPUT: "standard output",
+    Stream.ERROR: "standard error",
+}
 
 
 class Channel:
@@ -34,6 +45,7 @@ class Channel:
         source: The descriptor that is read; None once it has ended.
         sink: Where bytes go; None once nobody takes them.
         flow: Bytes that were read and not taken yet.
+        failure: Why the sink takes no more, unless its reader went away: its disk is full, say.
         reads_per_turn: How often the source may be read before others get their turn; 1 where a
             read without a poll(2) before it could block.
     """
@@ -51,6 +63,7 @@ class Channel:
         self.source: int | None = source
         self.sink: Sink | None = sink
         self.flow = Flow(limit_bytes)
+        self.failure: StenoError | None = None
         self.reads_per_turn = reads_per_turn
 
     def read(self) -> bytes | None:
@@ -100,11 +113,7 @@ class Channel:
         return True
 
     def drain(self) -> bool:
-        """Write what was kept, as far as it is taken; return False when nobody takes it any more.
-
-        Raises:
-            OSError: The sink fails in a way that is not a reader's going away (a full disk).
-        """
+        """Write what was kept, as far as it is taken; return False when nobody takes any more."""
         if self.sink is None or not self.flow.size_bytes:
             return True
         try:
@@ -120,6 +129,7 @@ class Channel:
 
     def _lose_sink(self, error: OSError) -> bool:
         if error.errno not in _GONE:
-            raise error
+            kind = NoSpaceError if error.errno in _DISK_FULL else StenoError
+            self.failure = kind(f"{_NAMES[self.stream]}: {error.strerror}; the rest was lost there")
         self.drop_sink()
         return False

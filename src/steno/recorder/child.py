@@ -100,7 +100,7 @@ def find_program(command: Sequence[str]) -> None:
     if "/" in name and os.path.exists(name):
         kind = "a directory" if os.path.isdir(name) else "not executable"
         raise ProgramNotExecutableError(f"{name}: {kind}")
-    raise ProgramNotFoundError(f"{name}: no such program")
+    raise ProgramNotFoundError(f"{name}: no such program" if name else "the program has no name")
 
 
 def start_on_terminal(
@@ -188,6 +188,9 @@ def _spawn(command: Sequence[str], actions: Sequence[object], *, begins_session:
             setsigdef=_RESET_SIGNALS,
         )
     except FileNotFoundError as error:
+        if shutil.which(command[0]) is not None:
+            reason = "the interpreter that it names does not exist"
+            raise ProgramNotExecutableError(f"{command[0]}: {reason}") from error
         raise ProgramNotFoundError(f"{command[0]}: no such program") from error
     except PermissionError as error:
         raise ProgramNotExecutableError(f"{command[0]}: {error.strerror}") from error

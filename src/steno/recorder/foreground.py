@@ -51,11 +51,13 @@ class Outcome(msgspec.Struct, frozen=True):
         rec: The recording's id.
         ended: How the session ended.
         failures: The destinations that were given up.
+        uncounted: Why the recording has no number, if it was to get one.
     """
 
     rec: str
     ended: Ended
     failures: list[Failure]
+    uncounted: StenoError | None = None
 
 
 def has_terminal() -> bool:
@@ -83,7 +85,7 @@ def record(
     terminal = OuterTerminal(0, 1) if has_terminal() else None
     try:
         clock = RecordingClock()
-        number = None if request.numbers is None else facts.take_number(request.numbers)
+        number, uncounted = _take_number(request.numbers)
         identity = facts.gather(
             account=facts.read_account(os.getuid()),
             clock=clock,
@@ -103,7 +105,17 @@ def record(
     finally:
         if terminal is not None:
             terminal.close()
-    return Outcome(identity.rec, ended, destinations.failures)
+    return Outcome(identity.rec, ended, destinations.failures, uncounted)
+
+
+def _take_number(directory: Path | None) -> tuple[int | None, StenoError | None]:
+    """Return the recording's number, or why it has none: that must not keep it from being made."""
+    if directory is None:
+        return None, None
+    try:
+        return facts.take_number(directory), None
+    except StenoError as error:
+        return None, error
 
 
 def _run(

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from steno.errors import StenoError
 from steno.recorder.channel import Channel, Stream
 from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
@@ -42,11 +43,13 @@ class Ended(msgspec.Struct, frozen=True):
         reason: In the words of model.End.
         exit: How the program ended; None when it was left running.
         ended_by: The signal to us that ended it, for `hangup` and `recorder`.
+        lost_output: Why what the program wrote could not be passed on.
     """
 
     reason: str
     exit: Exit | None = None
     ended_by: int | None = None
+    lost_output: StenoError | None = None
 
 
 class Relay:
@@ -102,7 +105,8 @@ class Relay:
         reason = self._reason
         if reason is None:
             reason = "signal" if exit_ is not None and exit_.signal is not None else "exit"
-        return Ended(reason, exit_, self._ended_by)
+        failures = [channel.failure for channel in self._channels if channel.failure is not None]
+        return Ended(reason, exit_, self._ended_by, next(iter(failures), None))
 
     # What to wait for.
 
