@@ -111,6 +111,21 @@ def test_lines_become_searchable_while_the_recording_goes_on(store: Store) -> No
     indexer.stop()
 
 
+def test_more_recordings_than_are_held_in_memory(store: Store) -> None:
+    """What stands on idle screens is found also of more live recordings than stay in memory."""
+    indexer = Indexer(store, IndexerSettings(settle_wait_s=1.0, max_open=2))
+    indexer.start()
+    now_us = time.time_ns() // 1000
+    recs = [f"r{number}" for number in range(6)]
+    for rec in recs:
+        pieces = [*shell(f"hello {rec}"), Output(10_000, b"$ ")]
+        append(store, rec, b"".join(make_lines(rec, *pieces, started_unix_us=now_us)))
+    wait_until(lambda: all(store.derived_bytes(rec) for rec in recs), 20)
+    wait_until(lambda: all(texts(store, rec) == [f"hello {rec}"] for rec in recs), 20)
+    assert all(store.find(rec).is_live for rec in recs)
+    indexer.stop()
+
+
 def test_a_recording_whose_lines_stopped_coming_is_not_live(store: Store) -> None:
     """Live is what has no end facts and a last line younger than the stated time."""
     append(store, "r1", b"".join(make_lines("r1", *shell("one"))))

@@ -45,7 +45,8 @@ class IndexerSettings(msgspec.Struct, frozen=True):
             live any more.
         torn_wait_s: A last line without its newline counts as torn when nothing came for so long
             and the recording is not live.
-        max_open: How many recordings' states are held in memory.
+        max_open: How many recordings' states are held in memory; others' are read anew when it is
+            their turn.
         rescan_s: How often all recordings are looked through for what was missed.
     """
 
@@ -64,10 +65,20 @@ class _Opened(msgspec.Struct):
     derivation: Derivation
     from_bytes: int
     serial: int
+
+
+class _Quiet(msgspec.Struct):
+    """How long nothing came for a recording; small, and kept for all that may still grow.
+
+    Attributes:
+        seen_bytes: Where what was read ends.
+        grown_s: When that became so, on the monotonic clock.
+        is_settled: Whether what stands on the screen was indexed since then.
+    """
+
+    seen_bytes: int
     grown_s: float
-    """When bytes were last read, on the monotonic clock."""
     is_settled: bool
-    """Whether what stands on the screen was indexed since then."""
 
 
 @contextmanager
@@ -104,6 +115,7 @@ class Indexer:
         self._now_unix_us = now_unix_us
         self._monotonic_s = monotonic_s
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
+        self._quiet: dict[str, _Quiet] = {}
         self._turns = Turns(monotonic_s)
         self._skipped = frozenset(skipped)
         self._given_up = set(self._skipped)
@@ -276,8 +288,7 @@ class Indexer:
         if stop_bytes > start_bytes:
             self._feed(rec, derivation, start_bytes, stop_bytes)
             stop_bytes = derivation.next_bytes
-            opened.grown_s = self._monotonic_s()
-            opened.is_settled = False
+            self._note_growth(rec, stop_bytes)
             self._bytes_total.add(stop_bytes - start_bytes)
             if derivation.upto_bytes > opened.from_bytes:
                 self._put(rec, opened)
@@ -295,11 +306,20 @@ class Indexer:
                 if self._monotonic_s() >= stop_s:
                     return
 
+    def _note_growth(self, rec: str, seen_bytes: int) -> None:
+        quiet = self._quiet[rec]
+        # A torn line is read again whenever its recording's state was put away meanwhile.
+        if seen_bytes > quiet.seen_bytes:
+            quiet.seen_bytes = seen_bytes
+            quiet.grown_s = self._monotonic_s()
+            quiet.is_settled = False
+
     def _wait_for_more(self, rec: str, opened: _Opened, *, is_final: bool) -> None:
         """All bytes are indexed: see what their absence says, and when to look again."""
         settings = self._settings
         derivation = opened.derivation
-        quiet_s = self._monotonic_s() - opened.grown_s
+        quiet = self._quiet[rec]
+        quiet_s = self._monotonic_s() - quiet.grown_s
         age_s = (self._now_unix_us() - derivation.last_unix_us) / 1e6
         is_over = derivation.has_ended or age_s >= settings.live_timeout_s
         is_torn = derivation.next_bytes > derivation.upto_bytes
@@ -309,13 +329,13 @@ class Indexer:
                 self._turns.add_later(rec, settings.torn_wait_s - quiet_s)
             else:
                 self._conclude(rec, opened)
-        elif not opened.is_settled and max(quiet_s, age_s if is_final else 0) >= wait_s:
-            opened.is_settled = True
+        elif not quiet.is_settled and max(quiet_s, age_s if is_final else 0) >= wait_s:
+            quiet.is_settled = True
             with _naming_failures():
                 derivation.settle(int(wait_s * 1e6))
             self._put(rec, opened)
             self._turns.add_later(rec, max(1.0, settings.live_timeout_s - age_s))
-        elif opened.is_settled:
+        elif quiet.is_settled:
             self._turns.add_later(rec, max(1.0, settings.live_timeout_s - age_s))
         else:
             self._turns.add_later(rec, wait_s - quiet_s)
@@ -330,8 +350,7 @@ class Indexer:
                 derivation.settle(int(self._settings.live_timeout_s * 1e6))
             if is_torn:
                 derivation.finish_torn()
-        if is_torn or is_shown_live or not opened.is_settled or not opened.serial:
-            opened.is_settled = True
+        if is_torn or is_shown_live or not self._quiet[rec].is_settled or not opened.serial:
             self._put(rec, opened)
         self._close(rec)
 
@@ -362,14 +381,11 @@ class Indexer:
                     self._store.clear_derived(rec)
                     state = self._store.derived_state(rec)
                 derivation = Derivation(rec)
-            opened = _Opened(
-                derivation,
-                state.upto_bytes,
-                state.serial,
-                self._monotonic_s(),
-                is_settled=derivation.has_ended,
-            )
+            opened = _Opened(derivation, state.upto_bytes, state.serial)
             self._opened[rec] = opened
+            if rec not in self._quiet:
+                is_settled = derivation.has_ended
+                self._quiet[rec] = _Quiet(state.upto_bytes, self._monotonic_s(), is_settled)
             while len(self._opened) > self._settings.max_open:
                 self._opened.popitem(last=False)[1].derivation.close()
         self._opened.move_to_end(rec)
@@ -380,6 +396,7 @@ class Indexer:
         self._store.clear_derived(rec)
 
     def _close(self, rec: str) -> None:
+        self._quiet.pop(rec, None)
         opened = self._opened.pop(rec, None)
         if opened is not None:
             opened.derivation.close()
