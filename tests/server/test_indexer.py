@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -303,6 +306,29 @@ def test_a_killed_index_process_is_replaced(tmp_path: Path, tlog_recordings: Pat
     wait_until(lambda: process.pid != first)
     process.stop()
     assert len(texts(store, rec)) == 36760
+    store.close()
+
+
+def test_a_process_that_does_not_listen_holds_nobody_up(tmp_path: Path) -> None:
+    """Whoever appends never waits for the index process; once it listens it learns everything."""
+    store = open_store(tmp_path / "store")
+    process = IndexProcess(store, tmp_path / "store")
+    process.start()
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGSTOP)
+    # Their names alone are more than a pipe holds.
+    recs = [f"{number:0400}" for number in range(250)]
+    for rec in recs:
+        append(store, rec, b"".join(make_lines(rec, *shell("hello"), end=EXIT)))
+    os.kill(process.pid, signal.SIGCONT)
+    wait_until(lambda: all(store.derived_bytes(rec) for rec in recs))
+    os.kill(process.pid, signal.SIGSTOP)
+    for rec in recs:
+        append(store, rec, b"more\n")
+    child = process._child
+    assert child is not None
+    threading.Timer(0.5, child.kill).start()
+    process.stop()
     store.close()
 
 

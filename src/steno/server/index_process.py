@@ -60,7 +60,7 @@ class ChildSettings(msgspec.Struct, frozen=True):
 
 
 class IndexProcess:
-    """Run the indexer of a store beside the server. Owns the child and two threads."""
+    """Run the indexer of a store beside the server. Owns the child and three threads."""
 
     def __init__(
         self,
@@ -106,13 +106,15 @@ class IndexProcess:
         self._lock = threading.Lock()
         self._is_stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._grown: dict[str, None] = {}
+        self._has_news = threading.Condition()
         self._unsubscribe: Callable[[], None] | None = None
 
     def start(self) -> None:
         """Start the child and begin to tell it what grew."""
         self._spawn()
         self._unsubscribe = self._store.subscribe(self._on_change)
-        for target in (self._follow, self._watch):
+        for target in (self._follow, self._watch, self._pass_on):
             thread = threading.Thread(target=target, name="steno-index-process", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -122,12 +124,20 @@ class IndexProcess:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        self._is_stopping.set()
+        with self._has_news:
+            self._is_stopping.set()
+            self._has_news.notify()
         with self._lock:
             child = self._child
-            if child is not None and child.stdin is not None:
-                child.stdin.close()
+        teller = self._threads.pop() if self._threads else None
+        if teller is not None:
+            teller.join(_STOP_WAIT_S)
+            if teller.is_alive() and child is not None:
+                child.kill()
+                teller.join()
         if child is not None:
+            assert child.stdin is not None  # noqa: S101  # it is a pipe
+            child.stdin.close()
             try:
                 child.wait(_STOP_WAIT_S)
             except subprocess.TimeoutExpired:
@@ -153,26 +163,32 @@ class IndexProcess:
                 return
             self._turn = None
             # Our own interpreter and module; what it is told goes through its standard input.
-            self._child = subprocess.Popen(  # noqa: S603
+            child = subprocess.Popen(  # noqa: S603
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
             )
-            self._tell(msgspec.json.encode(settings))
-
-    def _tell(self, line: bytes) -> None:
-        child = self._child
-        if child is None or child.stdin is None or child.stdin.closed:
-            return
-        try:
-            child.stdin.write(line + b"\n")
-            child.stdin.flush()
-        except OSError:
-            # It has died; its successor looks through all recordings when it starts.
-            _log.debug("the index process does not listen")
+            _tell(child, msgspec.json.encode(settings) + b"\n")
+            self._child = child
 
     def _on_change(self, change: Change) -> None:
+        """Note what grew. Never waits: it is called by who appends."""
         if change.kind == "appended":
+            with self._has_news:
+                self._grown[change.rec] = None
+                self._has_news.notify()
+
+    def _pass_on(self) -> None:
+        """Tell the child what grew; waits while the child does not listen."""
+        while True:
+            with self._has_news:
+                self._has_news.wait_for(lambda: self._grown or self._is_stopping.is_set())
+                if self._is_stopping.is_set():
+                    return
+                recs = list(self._grown)
+                self._grown.clear()
             with self._lock:
-                self._tell(b"wake " + change.rec.encode())
+                child = self._child
+            if child is not None:
+                _tell(child, b"".join(b"wake " + rec.encode() + b"\n" for rec in recs))
 
     def _follow(self) -> None:
         """Read the child's reports; start it anew when it is gone."""
@@ -186,7 +202,9 @@ class IndexProcess:
             if self._is_stopping.is_set():
                 return
             self._note_death(status)
-            self._is_stopping.wait(min(_MAX_RESTART_WAIT_S, _RESTART_WAIT_S * 2**self._idle_deaths))
+            self._is_stopping.wait(
+                min(_MAX_RESTART_WAIT_S, _RESTART_WAIT_S * 2 ** min(self._idle_deaths, 10))
+            )
             self._spawn()
 
     def _take_report(self, line: bytes) -> None:
@@ -221,6 +239,18 @@ class IndexProcess:
                 if time.monotonic() - since_s > self._hang_s and self._turn == turn:
                     _log.error("the index process hangs at recording %s", rec)
                     child.kill()
+
+
+def _tell(child: subprocess.Popen[bytes], lines: bytes) -> None:
+    """Write to the child; one that has died is told nothing: its successor looks for itself."""
+    assert child.stdin is not None  # noqa: S101  # it is a pipe
+    view = memoryview(lines)
+    try:
+        while view:
+            # Past the file's buffer, so that closing it never waits for a child that hangs.
+            view = view[os.write(child.stdin.fileno(), view) :]
+    except OSError:
+        _log.debug("the index process does not listen")
 
 
 class _Reporter:
