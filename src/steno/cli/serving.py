@@ -172,7 +172,7 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
         stack.callback(accounts_file.close)
         authority = Authority.load(CertificateFiles(config.ca_directory))
         registry = open_registry(accounts_file, authority)
-        indexer = IndexProcess(store, config.store_directory, metrics=metrics)
+        indexer = IndexProcess(store, config.store_directory, log=config.log, metrics=metrics)
         indexer.start()
         stack.callback(indexer.stop)
         services = make_services(config, store, accounts_file, metrics, hosts=registry)

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import msgspec
 
+from steno.config import Log
 from steno.logs import configure_logs
 from steno.metrics import Metrics
 from steno.server.indexer import Indexer, IndexerSettings
@@ -49,12 +50,14 @@ class ChildSettings(msgspec.Struct, frozen=True):
     Attributes:
         directory: The store's directory.
         indexer: How to work.
+        log: What is logged, and how: as in the server.
         poisoned: Recordings whose screen text is not to be followed any further.
         skipped: Recordings that are not to be touched.
     """
 
     directory: str
     indexer: IndexerSettings = IndexerSettings()
+    log: Log = Log()
     poisoned: list[str] = []
     skipped: list[str] = []
 
@@ -68,16 +71,18 @@ class IndexProcess:
         directory: Path,
         settings: IndexerSettings | None = None,
         *,
+        log: Log | None = None,
         metrics: Metrics | None = None,
         hang_s: float = 120.0,
     ) -> None:
-        """Prepare it; `directory` is where the child opens `store`.
+        """Prepare it; `directory` is where the child opens `store`, `log` is how it logs.
 
         A turn that takes longer than `hang_s` counts as hanging.
         """
         self._store = store
         self._directory = directory
         self._settings = settings or IndexerSettings()
+        self._log_settings = log or Log()
         self._hang_s = hang_s
         metrics = metrics or Metrics()
         self._counters = {
@@ -156,7 +161,9 @@ class IndexProcess:
         poisoned = [
             rec for rec, count in self._deaths.items() if _POISON_AFTER <= count < _SKIP_AFTER
         ]
-        settings = ChildSettings(str(self._directory), self._settings, poisoned, skipped)
+        settings = ChildSettings(
+            str(self._directory), self._settings, self._log_settings, poisoned, skipped
+        )
         command = [sys.executable, "-m", "steno.server.index_process"]
         with self._lock:
             if self._is_stopping.is_set():
@@ -284,9 +291,9 @@ def main() -> None:
     # Who stops the server may signal the whole group; the end of standard input is what counts.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    configure_logs()
     os.nice(_NICENESS)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildSettings)
+    configure_logs(settings.log.level, settings.log.style)
     store = open_store(Path(settings.directory), must_exist=True)
     metrics = Metrics()
     reporter = _Reporter(metrics)
