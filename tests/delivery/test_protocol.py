@@ -196,7 +196,7 @@ def test_one_bad_recording_holds_up_no_other() -> None:
 
 
 def test_too_large_bodies_shrink() -> None:
-    """413 halves the body until it fits, and stops at 4 KiB with an error."""
+    """413 halves the body until it fits; at 4 KiB it is an error, and another one each time."""
     uploads = make(request_limit_bytes=10_000)
     uploads.offer("r", 100_000, is_finished=False)
     lengths = []
@@ -209,6 +209,11 @@ def test_too_large_bodies_shrink() -> None:
     [failure] = uploads.server_failures()
     assert failure is not None
     assert isinstance(failure.error, ProtocolError)
+    wait = uploads.next(0)
+    assert isinstance(wait, Wait)
+    assert wait.until_us is not None
+    uploads.answered(send_of(uploads, wait.until_us).number, TooLarge(), wait.until_us)
+    assert uploads.least_server_failures() == 2
 
 
 @pytest.mark.parametrize("answer", [Durable(10), Elsewhere(0), TooLarge(), DOWN])

@@ -32,6 +32,9 @@ from steno.store.protocol import Hit, Page, Summary
 
 Value = TypeVar("Value")
 
+_ANSWER_LIMIT_BYTES = 64 << 20
+"""Longest answer that is read whole: no server fills the memory of who asks it."""
+
 
 class _RemoteHit(msgspec.Struct, frozen=True):
     recording: Summary
@@ -134,8 +137,9 @@ class RemoteLibrary:
             with self._client.stream("GET", path, headers=headers) as response:
                 if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
                     return
-                if response.status_code >= httpx2.codes.BAD_REQUEST:
-                    raise self._explain_status(response.status_code, response.read())
+                wanted = httpx2.codes.PARTIAL_CONTENT if headers else httpx2.codes.OK
+                if response.status_code != wanted:
+                    raise self._explain_status(response.status_code, self._read_body(response))
                 yield from response.iter_bytes()
         except httpx2.HTTPError as error:
             raise explain(self._url, error) from error
@@ -147,6 +151,8 @@ class RemoteLibrary:
             path = f"/recordings/{quote(rec, safe='')}/text"
             items = self._get(path, _Items, {"first": first, "limit": 1000})
             yield from (self._convert(item, TextLine) for item in items.items)
+            if items.next is not None and items.next <= first:
+                raise ProtocolError(f"{self._url} answers nonsense: it goes on at {items.next}")
             first = items.next
 
     def commands(self, rec: str) -> list[Command]:
@@ -169,15 +175,24 @@ class RemoteLibrary:
     def _get(self, path: str, kind: type[Value], parameters: dict[str, Any]) -> Value:
         given = {name: value for name, value in parameters.items() if value is not None}
         try:
-            response = self._client.get("/api/v1" + path, params=given)
+            with self._client.stream("GET", "/api/v1" + path, params=given) as response:
+                body = self._read_body(response)
         except httpx2.HTTPError as error:
             raise explain(self._url, error) from error
-        if response.status_code >= httpx2.codes.BAD_REQUEST:
-            raise self._explain_status(response.status_code, response.content)
+        if response.status_code != httpx2.codes.OK:
+            raise self._explain_status(response.status_code, body)
         try:
-            return msgspec.json.decode(response.content, type=kind)
+            return msgspec.json.decode(body, type=kind)
         except msgspec.MsgspecError as error:
             raise ProtocolError(f"{self._url} answers nonsense: {error}") from error
+
+    def _read_body(self, response: httpx2.Response) -> bytes:
+        body = bytearray()
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) > _ANSWER_LIMIT_BYTES:
+                raise ProtocolError(f"{self._url} answers more than {_ANSWER_LIMIT_BYTES} bytes")
+        return bytes(body)
 
     def _convert(self, item: dict[str, Any], kind: type[Value]) -> Value:
         try:

@@ -273,7 +273,6 @@ class Uploads:
             case Failure():
                 self._fail(upload, send, answer, now_us)
             case TooLarge():
-                self._servers[send.server].clear()
                 self._shrink(upload, send, now_us)
             case Durable() | Elsewhere() if not 0 <= answer.offset_bytes <= upload.upto_bytes:
                 self._servers[send.server].clear()
@@ -309,6 +308,7 @@ class Uploads:
             error = ProtocolError(f"the server does not even take {length_bytes} bytes at a time")
             self._fail(upload, send, Failure(error), now_us)
             return
+        self._servers[send.server].clear()
         smaller_bytes = max(_LEAST_REQUEST_BYTES, length_bytes // 2)
         self.request_limit_bytes = min(self.request_limit_bytes, smaller_bytes)
 

@@ -136,23 +136,29 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def explain(server: str, error: httpx2.HTTPError) -> StenoError:
     """Return the error that says in one line why the request to `server` came to nothing."""
     for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return RefusedError(
-                f"{server}: its certificate cannot be trusted: {cause.verify_message}"
-            )
-        if isinstance(cause, ssl.SSLError):
-            return _explain_tls(server, cause)
-        if isinstance(cause, socket.gaierror):
-            return UnreachableError(f"{server}: its name is unknown: {cause.strerror}")
-        if isinstance(cause, ConnectionRefusedError):
-            return UnreachableError(f"{server}: nothing listens there (connection refused)")
+        if isinstance(cause, OSError) and (cause.strerror or isinstance(cause, ssl.SSLError)):
+            return _explain_system(server, cause)
     if isinstance(error, httpx2.TimeoutException):
         return UnreachableError(f"{server}: no answer in time")
     if isinstance(error, httpx2.RemoteProtocolError):
         if "disconnected" in str(error) or "closed connection" in str(error):
             return UnreachableError(f"{server}: broke off in the middle of a request")
         return ProtocolError(f"{server}: answers something that is no HTTP: {error}")
+    if isinstance(error, httpx2.DecodingError):
+        return ProtocolError(f"{server}: answers something that cannot be decoded: {error}")
     return UnreachableError(f"{server}: {error or 'the connection broke'}")
+
+
+def _explain_system(server: str, error: OSError) -> StenoError:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return RefusedError(f"{server}: its certificate cannot be trusted: {error.verify_message}")
+    if isinstance(error, ssl.SSLError):
+        return _explain_tls(server, error)
+    if isinstance(error, socket.gaierror):
+        return UnreachableError(f"{server}: its name is unknown: {error.strerror}")
+    if isinstance(error, ConnectionRefusedError):
+        return UnreachableError(f"{server}: nothing listens there (connection refused)")
+    return UnreachableError(f"{server}: {error.strerror}")
 
 
 def _explain_tls(server: str, error: ssl.SSLError) -> StenoError:
