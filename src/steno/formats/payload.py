@@ -33,6 +33,7 @@ _MAX_WINDOW = 65535
 MAX_AT_MS = 10**12
 """The latest instant that is believed, some thirty years into a recording."""
 _REPLACEMENT = "\ufffd".encode()
+_VALID_OR_NOT = re.compile("(?P<valid>[^\udc80-\udcff]+)|[\udc80-\udcff]+")
 
 
 class Run(msgspec.Struct, frozen=True, gc=False):
@@ -74,40 +75,18 @@ def split_runs(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
 
 
 def _split_invalid(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
+    # Every invalid byte becomes a lone surrogate, which no valid text holds.
+    text, used = utf_8_decode(data, "surrogateescape", is_final)
     runs: list[Run] = []
-    start = 0
-    bad_characters = 0
-    bad = bytearray()
-
-    def end_bad_run() -> None:
-        nonlocal bad_characters
-        if bad:
-            characters = _REPLACEMENT * bad_characters
-            runs.append(Run(bad_characters, characters, bytes(bad), len(bad)))
-            bad.clear()
-            bad_characters = 0
-
-    while start < len(data):
-        try:
-            good, error = data[start:], None
-            text = good.decode()
-        except UnicodeDecodeError as caught:
-            good, error = data[start : start + caught.start], caught
-            text = good.decode()
-        if text:
-            end_bad_run()
-            runs.append(Run(len(text), escape_text(text), b"", len(good)))
-        if error is None:
-            break
-        bad_start, bad_end = start + error.start, start + error.end
-        if not is_final and error.reason == "unexpected end of data":
-            end_bad_run()
-            return runs, data[bad_start:]
-        bad += data[bad_start:bad_end]
-        bad_characters += 1
-        start = bad_end
-    end_bad_run()
-    return runs, b""
+    for match in _VALID_OR_NOT.finditer(text):
+        part = match[0]
+        if match.lastgroup == "valid":
+            runs.append(Run(len(part), escape_text(part), b"", len(part.encode())))
+        else:
+            bad = part.encode("utf-8", "surrogateescape")
+            characters = len(bad.decode("utf-8", "replace"))
+            runs.append(Run(characters, _REPLACEMENT * characters, bad, len(bad)))
+    return runs, data[used:]
 
 
 class Stream:
