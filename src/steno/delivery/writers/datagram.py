@@ -1,32 +1,32 @@
-"""Messages to a local socket, one datagram each, kept while the socket does not take them."""
+"""Writers to a local socket: a datagram a line, kept while the socket does not take it."""
 
 from __future__ import annotations
 
 import errno
 import socket
 from collections import deque
-from collections.abc import Callable
 
 from steno.errors import StenoError, StoreError, UnreachableError
 
-Send = Callable[[socket.socket, bytes], None]
 _GONE = (errno.ECONNREFUSED, errno.ENOTCONN, errno.ENOENT, errno.ECONNRESET, errno.EPIPE)
 _BUSY = (errno.EAGAIN, errno.ENOBUFS)
 _BUFFER_BYTES = 8 << 20
 
 
-class DatagramQueue:
-    """Datagrams on their way to one Unix socket; connects again when its owner restarts."""
+class DatagramWriter:
+    """What writers to a Unix socket have in common; connects again when its owner restarts.
 
-    def __init__(self, name: str, path: str, send: Send) -> None:
-        """Connect to `path`; `send` sends one datagram and raises OSError as sendmsg(2) does.
+    A writer puts the datagrams for its lines and then flushes; see Writer for the rest.
+    """
+
+    def __init__(self, name: str, path: str) -> None:
+        """Connect to `path`.
 
         Raises:
             UnreachableError: There is no such socket, or nobody listens.
         """
-        self._name = name
+        self.name = name
         self._path = path
-        self._send = send
         self._waiting: deque[bytes] = deque()
         self.pending_bytes = 0
         self.handed_bytes = 0
@@ -35,6 +35,10 @@ class DatagramQueue:
     def fileno(self) -> int | None:
         """Return the socket's descriptor while there is a connection."""
         return None if self._socket is None else self._socket.fileno()
+
+    def send(self, connection: socket.socket, datagram: bytes) -> None:
+        """Send one datagram; an OSError says why the system does not take it."""
+        connection.send(datagram)
 
     def put(self, datagram: bytes) -> None:
         """Queue a datagram; `flush` sends it."""
@@ -51,7 +55,7 @@ class DatagramQueue:
             try:
                 if self._socket is None:
                     self._socket = self._connect()
-                self._send(self._socket, self._waiting[0])
+                self.send(self._socket, self._waiting[0])
             except UnreachableError:
                 return
             except OSError as error:
@@ -79,9 +83,9 @@ class DatagramQueue:
         if error.errno == errno.EMSGSIZE:
             size_bytes = len(self._waiting[0])
             return StoreError(
-                f"{self._name}: a message of {size_bytes} bytes is too large; lower --payload"
+                f"{self.name}: a message of {size_bytes} bytes is too large; lower --payload"
             )
-        return StoreError(f"{self._name}: {error.strerror}")
+        return StoreError(f"{self.name}: {error.strerror}")
 
     def _connect(self) -> socket.socket:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
@@ -92,5 +96,5 @@ class DatagramQueue:
             connection.connect(self._path)
         except OSError as error:
             connection.close()
-            raise UnreachableError(f"{self._name}: {self._path}: {error.strerror}") from error
+            raise UnreachableError(f"{self.name}: {self._path}: {error.strerror}") from error
         return connection

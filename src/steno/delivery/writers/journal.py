@@ -16,7 +16,7 @@ import socket
 import struct
 from collections.abc import Sequence
 
-from steno.delivery.writers.datagram import DatagramQueue
+from steno.delivery.writers.datagram import DatagramWriter
 from steno.delivery.writers.syslog import PRIORITIES
 from steno.errors import UsageError
 from steno.model import NO_AUDIT_SESSION
@@ -26,7 +26,7 @@ _ID = re.compile(rb'"session":[0-9]+,"id":([0-9]+),"pos":')
 _SEALS = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SEAL
 
 
-class JournalWriter:
+class JournalWriter(DatagramWriter):
     """Sends each line as one entry."""
 
     def __init__(
@@ -46,7 +46,6 @@ class JournalWriter:
         """
         if priority not in PRIORITIES:
             raise UsageError(f"no journal priority {priority!r}; there are {', '.join(PRIORITIES)}")
-        self.name = "journal"
         self._head = (
             encode_field(b"PRIORITY", b"%d" % PRIORITIES[priority])
             + encode_field(b"SYSLOG_IDENTIFIER", b"steno")
@@ -54,21 +53,7 @@ class JournalWriter:
             + encode_field(b"TLOG_USER", user.encode())
             + encode_field(b"TLOG_SESSION", b"%d" % session)
         )
-        self._queue = DatagramQueue(self.name, path, _send)
-
-    @property
-    def pending_bytes(self) -> int:
-        """How much waits for the journal."""
-        return self._queue.pending_bytes
-
-    @property
-    def handed_bytes(self) -> int:
-        """How much was sent."""
-        return self._queue.handed_bytes
-
-    def fileno(self) -> int | None:
-        """Return the socket's descriptor."""
-        return self._queue.fileno()
+        super().__init__("journal", path)
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Send the lines; see Writer."""
@@ -78,16 +63,17 @@ class JournalWriter:
             entry = encode_field(b"TLOG_ID", number) + encode_field(
                 b"MESSAGE", line.removesuffix(b"\n")
             )
-            self._queue.put(self._head + entry)
-        self._queue.flush()
+            self.put(self._head + entry)
+        self.flush()
 
-    def flush(self) -> None:
-        """Send what is pending; see Writer."""
-        self._queue.flush()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._queue.close()
+    def send(self, connection: socket.socket, datagram: bytes) -> None:
+        """Send one entry, in sealed memory where it is too large for a datagram."""
+        try:
+            super().send(connection, datagram)
+        except OSError as error:
+            if error.errno != errno.EMSGSIZE:
+                raise
+            _send_sealed(connection, datagram)
 
 
 def encode_field(name: bytes, value: bytes) -> bytes:
@@ -95,15 +81,6 @@ def encode_field(name: bytes, value: bytes) -> bytes:
     if b"\n" in value:
         return b"%s\n%s%s\n" % (name, struct.pack("<Q", len(value)), value)
     return b"%s=%s\n" % (name, value)
-
-
-def _send(connection: socket.socket, entry: bytes) -> None:
-    try:
-        connection.send(entry)
-    except OSError as error:
-        if error.errno != errno.EMSGSIZE:
-            raise
-        _send_sealed(connection, entry)
 
 
 def _send_sealed(connection: socket.socket, entry: bytes) -> None:

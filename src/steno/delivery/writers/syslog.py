@@ -7,11 +7,10 @@ the line must stay JSON) and section 6.2.1 (numbers of facilities and severities
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from steno.delivery.writers.datagram import DatagramQueue
+from steno.delivery.writers.datagram import DatagramWriter
 from steno.errors import UsageError
 
 DEFAULT_PATH = "/dev/log"
@@ -33,7 +32,7 @@ def read_clock() -> datetime:
     return datetime.now(UTC)
 
 
-class SyslogWriter:
+class SyslogWriter(DatagramWriter):
     """Sends each line as one RFC 5424 message."""
 
     def __init__(
@@ -55,47 +54,20 @@ class SyslogWriter:
             raise UsageError(f"no syslog facility {facility!r}; there are {', '.join(FACILITIES)}")
         if priority not in PRIORITIES:
             raise UsageError(f"no syslog priority {priority!r}; there are {', '.join(PRIORITIES)}")
-        self.name = "syslog"
         self._clock = clock
         self._head = f"<{FACILITIES[facility] * 8 + PRIORITIES[priority]}>1 "
         self._tail = f" {_printable(host, 255)} steno {os.getpid()} - - "
-        self._queue = DatagramQueue(self.name, path, _send)
-
-    @property
-    def pending_bytes(self) -> int:
-        """How much waits for the daemon."""
-        return self._queue.pending_bytes
-
-    @property
-    def handed_bytes(self) -> int:
-        """How much was sent."""
-        return self._queue.handed_bytes
-
-    def fileno(self) -> int | None:
-        """Return the socket's descriptor."""
-        return self._queue.fileno()
+        super().__init__("syslog", path)
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Send the lines; see Writer."""
         now = self._clock().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         head = f"{self._head}{now}{self._tail}".encode()
         for line in lines:
-            self._queue.put(head + line.removesuffix(b"\n"))
-        self._queue.flush()
-
-    def flush(self) -> None:
-        """Send what is pending; see Writer."""
-        self._queue.flush()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._queue.close()
+            self.put(head + line.removesuffix(b"\n"))
+        self.flush()
 
 
 def _printable(text: str, limit: int) -> str:
     kept = "".join(letter for letter in text if "!" <= letter <= "~")
     return kept[:limit] or "-"
-
-
-def _send(connection: socket.socket, datagram: bytes) -> None:
-    connection.send(datagram)
