@@ -62,9 +62,9 @@ class Terminal:
             os.close(fd)
 
     def size(self) -> tuple[int, int]:
-        """Return columns and rows."""
+        """Return columns and rows; 80 and 24 where the terminal does not know (serial lines)."""
         size = os.get_terminal_size(self._keys_fd)
-        return max(size.columns, 1), max(size.lines, 1)
+        return size.columns or 80, size.lines or 24
 
     def write(self, data: bytes) -> None:
         """Write all of `data`.
