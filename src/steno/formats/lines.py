@@ -28,10 +28,13 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 class LineSplitter:
     """Turn bytes into lines. Does no I/O; holds at most `limit_bytes`."""
 
-    def __init__(self, *, limit_bytes: int = MAX_LINE_BYTES) -> None:
+    def __init__(
+        self, *, limit_bytes: int = MAX_LINE_BYTES, first_line: int = 1, offset_bytes: int = 0
+    ) -> None:
+        """Begin at the line `first_line` of an input, which stands at `offset_bytes`."""
         self._limit_bytes = limit_bytes
-        self._number = 0
-        self._offset_bytes = 0
+        self._number = first_line - 1
+        self._offset_bytes = offset_bytes
         self._rest = bytearray()
         self._skipped_bytes = 0
 

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from steno.errors import FormatError
+from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
 from steno.formats.payload import MAX_AT_MS, Payload, escape_text, read_pieces, split_stderr
 from steno.model import Damage, End, Message, Note, Piece, Start
 
 VERSION = "2.3"
 MEMBER_VERSION = 1
-MAX_LINE_BYTES = 16 * 1024 * 1024
 _MAX_SESSION = 4294967295
 _MAX_TIME_S = 253402300799
 
@@ -210,47 +210,25 @@ class Decoder:
     """
 
     def __init__(self, *, first_line: int = 1, offset_bytes: int = 0) -> None:
-        self._line = first_line
-        self._offset_bytes = offset_bytes
-        self._rest = bytearray()
-        self._skipped_bytes = 0
+        self._lines = LineSplitter(first_line=first_line, offset_bytes=offset_bytes)
 
     def feed(self, data: bytes) -> list[Placed | Damage]:
         """Return what `data` completes."""
-        found: list[Placed | Damage] = []
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._rest += data[start : end + 1]
-            found.extend(self._end_line())
-            start = end + 1
-        self._rest += data[start:]
-        if len(self._rest) > MAX_LINE_BYTES:
-            # Held no longer: whatever it is, it is no message.
-            self._skipped_bytes += len(self._rest)
-            self._rest.clear()
-        return found
+        return [item for line in self._lines.feed(data) for item in _read_line(line)]
 
     def finish(self) -> list[Placed | Damage]:
         """Return what the input's end completes: a last line without its newline."""
-        return list(self._end_line())
+        return [item for line in self._lines.finish() for item in _read_line(line)]
 
-    def _end_line(self) -> list[Placed | Damage]:
-        line = bytes(self._rest)
-        self._rest.clear()
-        length = self._skipped_bytes + len(line)
-        if not length:
-            return []
-        place = self._line, self._offset_bytes, length
-        is_too_long = bool(self._skipped_bytes)
-        self._line += 1
-        self._offset_bytes += length
-        self._skipped_bytes = 0
-        if is_too_long:
-            return [Damage(*place, f"line is longer than {MAX_LINE_BYTES} bytes")]
-        if not line.strip():
-            return []
-        try:
-            return [Placed(*place, decode_message(line))]
-        except FormatError as error:
-            torn = "" if line.endswith(b"\n") else "torn line: "
-            return [Damage(*place, torn + error.reason)]
+
+def _read_line(line: Line) -> list[Placed | Damage]:
+    place = line.number, line.offset_bytes, line.length_bytes
+    if line.data is None:
+        return [Damage(*place, f"line is longer than {MAX_LINE_BYTES} bytes")]
+    if not line.data.strip():
+        return []
+    try:
+        return [Placed(*place, decode_message(line.data))]
+    except FormatError as error:
+        torn = "" if line.is_whole else "torn line: "
+        return [Damage(*place, torn + error.reason)]

@@ -11,8 +11,9 @@ import zstandard
 from pyghostty import GhosttyError  # type: ignore[import-untyped]  # carries no types
 
 from steno.errors import FormatError
+from steno.formats.lines import MAX_LINE_BYTES
 from steno.formats.sequence import Sequencer, describe_late
-from steno.formats.tlog import MAX_LINE_BYTES, decode_message
+from steno.formats.tlog import decode_message
 from steno.integrity.chain import ChainState, ChainVerifier
 from steno.model import Damage, Message
 from steno.screen.deriver import Deriver

@@ -7,7 +7,8 @@ import os
 from collections.abc import Sequence
 
 from steno.errors import FormatError, NoSpaceError, NotFoundError, StenoError, StoreError
-from steno.formats.tlog import MAX_LINE_BYTES, decode_message
+from steno.formats.lines import MAX_LINE_BYTES
+from steno.formats.tlog import decode_message
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
