@@ -12,6 +12,15 @@ import pytest
 from driven import STENO, Recorded
 
 
+class Piped(subprocess.Popen[bytes]):
+    """A program that a failed test does not wait for."""
+
+    def __exit__(self, kind: type[BaseException] | None, *more: object) -> None:
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, *more)  # type: ignore[arg-type]  # handed through
+
+
 @pytest.fixture
 def base(tmp_path: Path) -> list[str]:
     """The command line of a recorder that writes to rec.log and counts apart."""
@@ -58,7 +67,7 @@ def test_input_is_recorded(base: list[str], tmp_path: Path) -> None:
 def test_ends_with_the_command(base: list[str], tmp_path: Path) -> None:
     """The recorder ends when the command ends, although its input stays open and silent."""
     for more in ([], ["--input"]):
-        with subprocess.Popen(
+        with Piped(
             [*base, *more, "--", "echo", "hi"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         ) as run:
             assert run.stdout is not None
@@ -85,7 +94,7 @@ def test_closed_standard_streams(base: list[str], tmp_path: Path) -> None:
 
 def test_reader_that_stops(base: list[str], tmp_path: Path) -> None:
     """When our reader goes away, the program gets SIGPIPE, as it would without us."""
-    with subprocess.Popen([*base, "--", "yes"], stdout=subprocess.PIPE) as run:
+    with Piped([*base, "--", "yes"], stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         assert os.read(run.stdout.fileno(), 2) == b"y\n"
         run.stdout.close()
@@ -97,7 +106,7 @@ def test_reader_that_stops(base: list[str], tmp_path: Path) -> None:
 def test_reader_that_stops_a_deaf_program(base: list[str]) -> None:
     """A program that goes on after its reader has gone costs no computing time."""
     script = "trap '' PIPE; for i in 1 2 3 4 5 6; do echo x; sleep 0.3; done; exit 9"
-    with subprocess.Popen(
+    with Piped(
         [*base, "-q", "--", "bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as run:
         assert run.stdout is not None
@@ -113,7 +122,7 @@ def test_output_that_ends_early(base: list[str]) -> None:
     """A program that closes its output is seen to do so, although it goes on."""
     script = "echo x; exec >&-; sleep 2"
     began = time.monotonic()
-    with subprocess.Popen([*base, "--", "sh", "-c", script], stdout=subprocess.PIPE) as run:
+    with Piped([*base, "--", "sh", "-c", script], stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         assert run.stdout.read() == b"x\n"
         is_running = run.poll() is None
@@ -124,7 +133,7 @@ def test_output_that_ends_early(base: list[str]) -> None:
 
 def test_slow_reader_gets_all(base: list[str], tmp_path: Path) -> None:
     """A slow reader holds the program back; it gets every byte in the end."""
-    with subprocess.Popen([*base, "--", "seq", "200000"], stdout=subprocess.PIPE) as run:
+    with Piped([*base, "--", "seq", "200000"], stdout=subprocess.PIPE) as run:
         assert run.stdout is not None
         time.sleep(1)
         assert run.poll() is None
@@ -149,7 +158,7 @@ def test_signals_are_passed_on(base: list[str], tmp_path: Path, number: signal.S
     """A signal sent to the recorder reaches the program, which decides."""
     name = number.name[3:]
     script = f"trap 'echo caught {name}; exit 5' {name}; echo ready; while :; do sleep 0.1; done"
-    with subprocess.Popen(
+    with Piped(
         [*base, "--", "bash", "-c", script], stdout=subprocess.PIPE, start_new_session=True
     ) as run:
         assert run.stdout is not None
