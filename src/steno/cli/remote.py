@@ -70,6 +70,23 @@ class _Notes(msgspec.Struct, frozen=True):
     damages: list[Damage] = []
 
 
+def read_token(token_file: Path) -> str:
+    """Return the token that a file holds.
+
+    Raises:
+        ConfigError: It is unreadable, or holds none.
+    """
+    try:
+        token = token_file.read_text().strip()
+    except OSError as error:
+        raise ConfigError(f"no token: {error.strerror}", file=str(token_file)) from error
+    except UnicodeDecodeError:
+        token = ""
+    if not token.isascii() or len(token.split()) != 1:
+        raise ConfigError("this file holds no token", file=str(token_file))
+    return token
+
+
 class RemoteLibrary:
     """Reads from a server with an API token.
 
@@ -82,15 +99,7 @@ class RemoteLibrary:
         self._url = checked_url(url)
         self._client = open_client(self._url, make_context(ca))
         if token_file is not None:
-            try:
-                token = token_file.read_text().strip()
-            except OSError as error:
-                raise ConfigError(f"no token: {error.strerror}", file=str(token_file)) from error
-            except UnicodeDecodeError:
-                token = ""
-            if not token.isascii() or len(token.split()) != 1:
-                raise ConfigError("this file holds no token", file=str(token_file))
-            self._client.headers["Authorization"] = f"Bearer {token}"
+            self._client.headers["Authorization"] = f"Bearer {read_token(token_file)}"
 
     def recordings(
         self, query: str | None, *, sort: str, cursor: str | None, limit: int

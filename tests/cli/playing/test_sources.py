@@ -8,9 +8,12 @@ import os
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import httpx2
 import pytest
@@ -19,7 +22,7 @@ from cli_recordings import make_recording
 from steno.cli.library import Location
 from steno.cli.playing.feed import open_feed
 from steno.cli.playing.sources import FileSource
-from steno.errors import NotFoundError, UsageError
+from steno.errors import NotFoundError, RefusedError, UsageError
 from steno.model import Output
 
 JARS = Path(__file__).parents[3] / ".cache/opensearch"
@@ -151,6 +154,40 @@ def test_an_index_and_a_query_are_needed(target: str) -> None:
     """An address without them is refused before anything is asked."""
     with pytest.raises(UsageError, match="an index and a query are needed"):
         open_feed(target, Location(), None)
+
+
+class Guarded(BaseHTTPRequestHandler):
+    """Refuses everybody, and remembers what they showed."""
+
+    shown: ClassVar[list[str | None]] = []
+
+    def do_POST(self) -> None:
+        """Answer 401."""
+        self.shown.append(self.headers["Authorization"])
+        self.send_response(401)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(
+    ("held", "shown"), [("ann:secret\n", "Basic YW5uOnNlY3JldA=="), ("k3y", "ApiKey k3y")]
+)
+def test_credentials_come_from_a_file(tmp_path: Path, held: str, shown: str) -> None:
+    """A password or an API key is read from a file, and never stands in a message."""
+    (tmp_path / "token").write_text(held)
+    location = Location(token_file=tmp_path / "token")
+    with HTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.handle_request).start()
+        address = f"127.0.0.1:{server.server_port}/tlog?q=rec:r"
+        feed = open_feed(f"es+http://{address}", location, None)
+        with pytest.raises(RefusedError, match="tlog: HTTP status 401"):
+            feed.poll()
+        feed.close()
+    assert Guarded.shown[-1] == shown
+    with pytest.raises(UsageError, match=r"^a user and password stand in a file"):
+        open_feed(f"es+http://ann:secret@{address}", Location(), None)
 
 
 def test_a_growing_file_is_followed(tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def open_feed(target: str, location: Location, rec: str | None) -> Feed:
     if target.startswith("journal:"):
         return Feed(open_journal(target), rec)
     if target.startswith(("es+http://", "es+https://")):
-        return Feed(ElasticSource(target, location.ca), rec)
+        return Feed(ElasticSource(target, location.ca, location.token_file), rec)
     if target.startswith(("http://", "https://")):
         return _open_page(target, location)
     if names_file(target):

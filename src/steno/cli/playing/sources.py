@@ -7,6 +7,7 @@ followed, wherever it is.
 from __future__ import annotations
 
 import subprocess
+from base64 import b64encode
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
@@ -17,7 +18,7 @@ import orjson
 
 from steno.cli.input_files import open_input, read_input
 from steno.cli.library import Library
-from steno.cli.remote import make_context
+from steno.cli.remote import make_context, read_token
 from steno.delivery.transport import explain, open_client
 from steno.errors import FormatError, NotFoundError, ProtocolError, RefusedError, UsageError
 from steno.model import Damage
@@ -147,15 +148,20 @@ class ElasticSource:
         url: `es+http://HOST:9200/INDEX?q=QUERY`, or es+https; the query is Lucene's syntax, as
             `rec:ID`.
         ca: Certificate of the CA that signed the server's.
+        token_file: A file that holds `USER:PASSWORD` or an API key.
 
     Raises:
-        UsageError: The address has no index or no query.
+        UsageError: The address has no index or no query, or holds a password, which others would
+            see among the running programs.
+        ConfigError: `token_file` is unreadable, or holds nothing.
     """
 
-    def __init__(self, url: str, ca: Path | None) -> None:
+    def __init__(self, url: str, ca: Path | None, token_file: Path | None = None) -> None:
         parts = urlsplit(url.removeprefix("es+"))
         queries = parse_qs(parts.query).get("q")
         index = parts.path.strip("/")
+        if "@" in parts.netloc:
+            raise UsageError("a user and password stand in a file, named with --token-file")
         if not index or not queries:
             raise UsageError(
                 f"{url}: an index and a query are needed: es+http://HOST/INDEX?q=rec:ID"
@@ -165,6 +171,10 @@ class ElasticSource:
         self._after: list[Any] | None = None
         self._path = f"/{quote(index)}/_search"
         self._client = open_client(f"{parts.scheme}://{parts.netloc}", make_context(ca))
+        if token_file is not None:
+            token = read_token(token_file)
+            basic = f"Basic {b64encode(token.encode()).decode()}"
+            self._client.headers["Authorization"] = basic if ":" in token else f"ApiKey {token}"
 
     def read_new(self) -> bytes:
         """Return the messages that follow those already read."""
