@@ -16,6 +16,7 @@ import httpx2
 import pytest
 from running_server import Running, make_lines, running_server
 
+from steno.store import viewings
 from steno.web import streams
 
 CHANGES = "/api/v1/changes"
@@ -192,6 +193,44 @@ def test_a_session_that_another_process_ended_loses_its_streams(fresh: Running) 
         events.wait(lambda: events.heartbeats)
         fresh.accounts().remove_user("bob")
         assert events.has_ended.wait(20)
+
+
+def test_a_busy_stream_ends_with_its_session_too(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much there is to send, somebody who was removed gets no more of it."""
+    # Longer than another process's news take to come, so that the stream has no quiet moment.
+    monkeypatch.setattr(streams, "HEARTBEAT_S", 1.5)
+    lines = make_live_lines("busy", [f"line {number}" for number in range(200)])
+    fresh.deliver("busy", lines[:1])
+    fresh.wait_for("busy", lambda summary: summary.is_live)
+    with follow(fresh.sign_in("alice"), "/api/v1/recordings/busy/live") as events:
+        events.wait(lambda: "line 0" in events.output())
+        fresh.accounts().remove_user("alice")
+        for line in lines[1:]:
+            fresh.deliver("busy", [line])
+            time.sleep(0.03)
+            if events.has_ended.is_set():
+                break
+        else:
+            pytest.fail("the stream went on")
+
+
+@pytest.mark.usefixtures("quick_heartbeats")
+def test_the_log_says_how_long_somebody_watched(
+    fresh: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A viewing of a live recording lasts as long as its stream, not only a moment."""
+    monkeypatch.setattr(viewings, "_STEP_US", 100_000)
+    lines = make_live_lines("watched", ["one", "two"])
+    fresh.deliver("watched", lines[:1])
+    fresh.wait_for("watched", lambda summary: summary.is_live)
+    auditor = fresh.sign_in("audrey")
+    with follow(auditor, "/api/v1/recordings/watched/live") as events:
+        events.wait(lambda: events.heartbeats >= 6)
+    (entry,) = auditor.get("/api/v1/viewings").json()["items"]
+    assert entry["how"] == "live"
+    assert entry["last_unix_us"] - entry["first_unix_us"] >= 300_000
 
 
 def test_open_streams_are_limited_per_user_and_freed(tmp_path: Path, password_hash: str) -> None:

@@ -63,7 +63,15 @@ async def follow_recording(call: Call) -> Response:
         return EventReader(services.store, rec, after=after, after_us=query.from_us - 1)
 
     # Somebody who watches does not send requests, but is there.
-    stream = services.streams.open(call.caller, _check_still_signed_in(call, counts_as_use=True))
+    is_signed_in = _check_still_signed_in(call, counts_as_use=True)
+
+    def is_watching() -> bool:
+        if not is_signed_in():
+            return False
+        services.viewings.add(call.caller, "live", rec, "", call.address)
+        return True
+
+    stream = services.streams.open(call.caller, is_watching)
     return EventResponse(_live_events(call, rec, begin, stream), stream, services.streams)
 
 
@@ -87,6 +95,7 @@ async def _live_events(
                 pieces = Pieces(events, reader.duration_us / 1_000_000)
                 yield render_event("pieces", pieces, str(reader.position))
             if reader.position > position:
+                await stream.check()
                 continue
             if reader.end is not None:
                 yield render_event("end", reader.end, str(reader.position))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 
@@ -30,6 +31,7 @@ class Stream:
         self.caller = caller
         self.is_ended = False
         self._is_valid = is_valid
+        self._checked_s = time.monotonic()
         self._woken = asyncio.Event()
 
     def wake(self) -> None:
@@ -42,19 +44,26 @@ class Stream:
         self._woken.set()
 
     async def wait(self) -> bool:
-        """Wait to be woken, at most for a heartbeat's time; return whether that was it.
-
-        When nothing came, it is checked that the caller is still signed in.
-        """
-        try:
-            async with asyncio.timeout(HEARTBEAT_S):
+        """Wait to be woken, or until the caller must be checked; return whether it was woken."""
+        left_s = self._checked_s + HEARTBEAT_S - time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(max(0.0, left_s)):
                 await self._woken.wait()
-        except TimeoutError:
+        is_woken = self._woken.is_set()
+        self._woken.clear()
+        await self.check()
+        return is_woken
+
+    async def check(self) -> None:
+        """End the stream if its caller is not signed in any more; looks once a heartbeat.
+
+        However busy a stream is, this must be called often: another process may have removed the
+        caller, or their session may just be over.
+        """
+        if time.monotonic() - self._checked_s >= HEARTBEAT_S:
             if not await anyio.to_thread.run_sync(self._is_valid):
                 self.is_ended = True
-            return False
-        self._woken.clear()
-        return True
+            self._checked_s = time.monotonic()
 
 
 class Streams:
