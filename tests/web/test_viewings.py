@@ -61,6 +61,16 @@ def test_a_search_over_all_is_logged_with_its_query(fresh: Running) -> None:
     assert (entry["rec"], entry["how"], entry["detail"]) == (None, "search", "quills user:alice")
 
 
+def test_a_list_of_what_shows_a_word_is_logged_as_a_search(fresh: Running) -> None:
+    """Asking which recordings showed something is a look at them; asking for facts is none."""
+    client = fresh.sign_in("audrey")
+    for query in ("user:alice -is:live", "NOT (user:bob OR quills)"):
+        assert client.get("/api/v1/recordings", params={"q": query}).status_code == 200
+    (entry,) = viewings(fresh)
+    assert (entry["rec"], entry["how"]) == (None, "search")
+    assert entry["detail"] == "NOT (user:bob OR quills)"
+
+
 def test_facts_alone_are_no_viewing(fresh: Running) -> None:
     """The list, a recording's facts and its verification show nothing that was recorded."""
     client = fresh.sign_in("audrey")

@@ -61,3 +61,16 @@ class Not(msgspec.Struct, frozen=True, tag=True):
 
 
 Expression = Word | Phrase | Substring | Regex | Field | And | Or | Not
+
+
+def asks_for_text(expression: Expression) -> bool:
+    """Return whether any part of a query looks at what was on the screens."""
+    match expression:
+        case And(parts) | Or(parts):
+            return any(map(asks_for_text, parts))
+        case Not(part):
+            return asks_for_text(part)
+        case Field():
+            return False
+        case _:
+            return True

@@ -69,6 +69,12 @@ class Call:
         """Where the request comes from."""
         return read_address(self.request)
 
+    async def log_viewing(self, how: str, detail: str) -> None:
+        """Log that the caller looks at the recording, or without one at many."""
+        rec = None if self.found_recording is None else self.found_recording.rec
+        viewings = self.services.viewings
+        await anyio.to_thread.run_sync(viewings.add, self.caller, how, rec, detail, self.address)
+
 
 class Answer(msgspec.Struct, frozen=True):
     """What an endpoint answers when all is well.
@@ -144,7 +150,8 @@ class Endpoint(msgspec.Struct, frozen=True):
                 find_visible, services.store, rec, call.visible_to
             )
         if self.viewing is not None:
-            await self._log_viewing(call, self.viewing)
+            name = self.viewing_detail
+            await call.log_viewing(self.viewing, getattr(call.query, name) if name else "")
         return await self.handler(call)
 
     def _check_role(self, call: Call) -> None:
@@ -154,13 +161,6 @@ class Endpoint(msgspec.Struct, frozen=True):
             raise Problem(403, f"only for the role {self.least}")
         if self.needs_session and call.caller.through != "session":
             raise Problem(403, "not with a token; sign in")
-
-    async def _log_viewing(self, call: Call, how: str) -> None:
-        rec = call.recording.rec if self.is_of_recording else None
-        detail = getattr(call.query, self.viewing_detail) if self.viewing_detail else ""
-        await anyio.to_thread.run_sync(
-            call.services.viewings.add, call.caller, how, rec, detail, call.address
-        )
 
 
 @cache

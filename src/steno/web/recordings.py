@@ -15,7 +15,7 @@ from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import ChainVerifier
 from steno.model import Command, Note, TextLine, Verification
-from steno.store.expressions import Expression
+from steno.store.expressions import Expression, asks_for_text
 from steno.store.protocol import Page, Store, Summary
 from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
@@ -116,6 +116,9 @@ async def list_recordings(call: Call) -> Response:
     """GET /recordings."""
     query: ListQuery = call.query
     expression = parse_optional(query.q)
+    if expression is not None and asks_for_text(expression):
+        # Which recordings match says what was on their screens.
+        await call.log_viewing("search", query.q)
 
     def read() -> Page[Summary]:
         return call.services.store.recordings(
