@@ -14,6 +14,8 @@ from steno.store.protocol import Page
 _PAUSE_US = 600 * 1_000_000
 _MAX_DETAIL_CHARACTERS = 1000
 _STEP_US = 30 * 1_000_000
+_LATEST = 2000
+"""So many of the latest viewings are looked through for one that goes on: the log only grows."""
 
 
 class Viewing(msgspec.Struct, frozen=True):
@@ -65,9 +67,11 @@ class Viewings:
         same = (who.name, rec, how, detail, address, who.through)
         with self._file.reading() as db:
             row = db.execute(
-                "SELECT id, last_unix_us FROM viewings WHERE user = ? AND rec IS ? AND how = ?"
-                " AND detail = ? AND address = ? AND through = ? ORDER BY id DESC LIMIT 1",
-                same,
+                "SELECT id, last_unix_us FROM viewings"
+                " WHERE id > (SELECT max(id) FROM viewings) - ? AND user = ? AND rec IS ?"
+                " AND how = ? AND detail = ? AND address = ? AND through = ?"
+                " ORDER BY id DESC LIMIT 1",
+                (_LATEST, *same),
             ).fetchone()
         if row is not None and 0 <= now_unix_us - row[1] < _STEP_US:
             return
