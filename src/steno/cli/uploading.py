@@ -9,7 +9,6 @@ import time
 from pathlib import Path
 
 from steno.delivery.spool import Spool
-from steno.errors import StenoError
 
 _LOOK_S = 0.05
 _PATIENCE_S = 1.5
@@ -52,7 +51,7 @@ class Upload:
         """Wait until a server has all of `rec`, then end; return what kept it from that, if so."""
         try:
             since_s = time.monotonic()
-            while not self._is_delivered(rec):
+            while not self._spool.is_delivered(rec):
                 waited_s = time.monotonic() - since_s
                 complaint = self._last_complaint() if waited_s >= _PATIENCE_S else None
                 if complaint or waited_s >= timeout_s or self._process.poll() is not None:
@@ -73,13 +72,6 @@ class Upload:
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._complaints.close()
-
-    def _is_delivered(self, rec: str) -> bool:
-        try:
-            entry = self._spool.entry(rec)
-        except StenoError:
-            return False
-        return entry is None or entry.is_delivered
 
     def _last_complaint(self) -> str | None:
         self._complaints.seek(0)

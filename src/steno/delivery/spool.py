@@ -185,6 +185,11 @@ class Spool:
             )
         return None
 
+    def is_delivered(self, rec: str) -> bool:
+        """Tell whether a server has all of `rec`, a recording that was begun here."""
+        entry = self.entry(rec)
+        return entry is None or entry.is_delivered
+
     def open(self, rec: str) -> SpoolReader:
         """Open a recording for reading, whether it still grows or not.
 

@@ -10,7 +10,6 @@ import os
 import queue
 import random
 import threading
-import time
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -126,23 +125,6 @@ class Uploader:
         if not self._is_notified.is_set():
             self._is_notified.set()
             self._reports.put(None)
-
-    def wait_for(self, rec: str, timeout_s: float) -> bool:
-        """Wait until a server has all of a finished recording; tell whether that came true.
-
-        It does not matter which process delivers it.
-        """
-        until_s = time.monotonic() + timeout_s
-        self.notify()
-        while not self._is_delivered(rec):
-            if time.monotonic() >= until_s:
-                return False
-            time.sleep(0.05)
-        return True
-
-    def _is_delivered(self, rec: str) -> bool:
-        entry = self._spool.entry(rec)
-        return entry is None or entry.is_delivered
 
     def stop(self, timeout_s: float = 5.0) -> None:
         """End delivering; a request that is on its way is given up after `timeout_s`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 
 from steno.model import Output, Piece, Window
 
@@ -33,17 +33,6 @@ class Timeline:
     def index_after(self, at_us: int) -> int:
         """Return the index of the first piece later than `at_us`."""
         return bisect_right(self._at_us, at_us)
-
-    def index_at(self, at_us: int) -> int:
-        """Return the index of the first piece at or after `at_us`."""
-        return bisect_left(self._at_us, at_us)
-
-    def largest_window(self) -> tuple[int, int] | None:
-        """Return the most columns and the most rows of all windows; None when there is none."""
-        windows = [piece for piece in self.pieces if isinstance(piece, Window)]
-        if not windows:
-            return None
-        return max(w.columns for w in windows), max(w.rows for w in windows)
 
 
 class Playback:
