@@ -6,6 +6,7 @@ compares the two.
 
 from __future__ import annotations
 
+import errno
 import unicodedata
 
 
@@ -143,6 +144,10 @@ class NoSpaceError(StenoError):
     """A disk is full, or a configured limit on size is reached; nothing was written."""
 
     exit_code = 10
+
+
+DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What the kernel says when there is no room: of the disk, the quota, or the process's limit."""
 
 
 class UnreachableError(StenoError):

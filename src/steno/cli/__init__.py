@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 
@@ -17,9 +16,7 @@ from steno.cli.messages import (
     open_standard_streams,
     say,
 )
-from steno.errors import NoSpaceError, QueryError, StenoError
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from steno.errors import DISK_FULL, NoSpaceError, QueryError, StenoError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "All of it on this machine: a server, a recorded shell."),

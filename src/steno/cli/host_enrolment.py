@@ -12,11 +12,11 @@ import click
 import msgspec
 from cryptography import x509
 
-from steno.delivery.credentials import Credentials, is_certificate_valid, load, save
+from steno.delivery.credentials import Credentials, is_certificate_valid, load, prepare, save
 from steno.delivery.enrolment import enrol
 from steno.delivery.places import default_places
 from steno.delivery.wire import checked_url
-from steno.errors import UsageError
+from steno.errors import ConfigError, UsageError
 
 _DIRECTORY = click.option(
     "--host-directory",
@@ -69,12 +69,20 @@ def enrol_command(
             raise UsageError("no code came on standard input")
     servers = [checked_url(other) for other in others]
     directory = chosen_directory(host_directory)
-    ca = ca_file.read_bytes() if ca_file else None
+    ca = _read_ca(ca_file) if ca_file else None
+    prepare(directory)
     given = enrol(url, code, name or socket.gethostname(), ca=ca)
     credentials = msgspec.structs.replace(given, servers=(*given.servers, *servers))
     save(directory, credentials)
     how = "with a client certificate and a token" if credentials.certificate else "with a token"
     click.echo(f"enrolled as {credentials.host} with {credentials.servers[0]}, {how}")
+
+
+def _read_ca(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigError(str(error.strerror), file=str(path)) from error
 
 
 @click.command("status")

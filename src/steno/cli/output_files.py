@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from steno.errors import NoSpaceError, NotFoundError, StenoError, UsageError
+from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StenoError, UsageError
 
 
 class OutputFiles:
@@ -103,6 +103,6 @@ class OutputFiles:
         except FileNotFoundError as error:
             raise NotFoundError(f"{self._path}: there is no such directory") from error
         except OSError as error:
-            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno in DISK_FULL:
                 raise NoSpaceError(f"{self._path}: the disk is full; nothing was kept") from error
             raise StenoError(f"{self._path}: {error.strerror}") from error

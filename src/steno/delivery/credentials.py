@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from steno.errors import ConfigError, StoreError
+from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StenoError, StoreError
 
 _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
     "host.json",
@@ -26,6 +26,8 @@ _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
     "certificate.pem",
     "ca.pem",
 )
+_ROOM_BYTES = 32768
+"""More than all files of one enrolment take."""
 
 
 class Credentials(msgspec.Struct, frozen=True):
@@ -70,7 +72,8 @@ def save(directory: Path, credentials: Credentials) -> None:
     """Keep `credentials` in `directory`, in place of what was there.
 
     Raises:
-        StoreError: The directory cannot be written; older credentials may be partly replaced.
+        NoSpaceError: The disk is full; older credentials may be partly replaced.
+        StoreError: The directory cannot be written; the same.
     """
     described = _HostFile(credentials.host, credentials.servers)
     files = {
@@ -89,18 +92,42 @@ def save(directory: Path, credentials: Credentials) -> None:
             else:
                 _replace(directory / name, content)
     except OSError as error:
-        raise StoreError(f"{directory}: {error.strerror}") from error
+        raise _explained(directory, error) from error
+
+
+def prepare(directory: Path) -> None:
+    """Make `directory`, and make sure that `save` will find room in it: a code is good only once.
+
+    Raises:
+        NoSpaceError: Its disk is full.
+        StoreError: It cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _replace(directory / ".room", bytes(_ROOM_BYTES))
+        (directory / ".room").unlink()
+    except OSError as error:
+        raise _explained(directory, error) from error
+
+
+def _explained(directory: Path, error: OSError) -> StenoError:
+    kind = NoSpaceError if error.errno in DISK_FULL else StoreError
+    return kind(f"{directory}: {error.strerror}")
 
 
 def _replace(path: Path, content: bytes) -> None:
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def load(directory: Path) -> Credentials:

@@ -6,7 +6,6 @@ recorders and one uploader, each a process of its own, may work on one spool at 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import threading
@@ -21,12 +20,11 @@ import msgspec
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
 from steno.delivery.syncing import SYNC_EVERY_US
-from steno.errors import NoSpaceError, NotFoundError, StoreError, UsageError
+from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StoreError, UsageError
 from steno.settings import convert_settings, read_toml
 
 DELIVERED, TORN, LIMITS = ".delivered", ".torn", "limits.toml"
 _LOGS = (OPEN, DONE, SENT)
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _RECOUNT_BYTES = 1 << 20
 _RECOUNT_US = 1_000_000
 _BEGIN_BYTES = 65536
@@ -346,7 +344,7 @@ class Spool:
 
     def explained(self, error: OSError) -> NoSpaceError | StoreError:
         """Return the error that says what `error` means for this spool."""
-        if error.errno in _FULL:
+        if error.errno in DISK_FULL:
             return NoSpaceError(f"spool {self.directory}: {error.strerror}; nothing was written")
         return StoreError(f"spool {self.directory}: {error.strerror}")
 

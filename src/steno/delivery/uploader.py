@@ -25,6 +25,8 @@ _LEAST_SCAN_US = 200_000
 """Each look at a recording that grew syncs it: not more often than this, however fast it grows."""
 _RECOVER_US = 30_000_000
 _MOST_RECORDINGS = 512
+_LONGEST_WAIT_US = 10_000_000
+"""A server that wants to be left alone for longer is not waited for by `run`."""
 _GIVE_UP_FAILURES = 3
 
 
@@ -181,8 +183,11 @@ class Uploader:
     def _is_hopeless(self) -> bool:
         if self._uploads.least_server_failures() >= _GIVE_UP_FAILURES:
             return True
-        failures = self._uploads.server_failures()
-        return all(failure is not None and failure.is_lasting for failure in failures)
+        return all(
+            failure is not None
+            and (failure.is_lasting or failure.retry_after_us > _LONGEST_WAIT_US)
+            for failure in self._uploads.server_failures()
+        )
 
     def _server_error(self) -> StenoError:
         failures = [failure for failure in self._uploads.server_failures() if failure]

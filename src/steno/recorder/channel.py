@@ -6,7 +6,7 @@ import enum
 import errno
 import os
 
-from steno.errors import NoSpaceError, StenoError
+from steno.errors import DISK_FULL, NoSpaceError, StenoError
 from steno.recorder.flow import Flow
 from steno.recorder.sink import Sink
 
@@ -17,9 +17,6 @@ _LONG_BYTES = 1024
 _JOIN_BYTES = 3072
 """A read that is long, but shorter than this, is worth a second one before it is passed on."""
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ENXIO, errno.EBADF)
-
-
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Stream(enum.Enum):
@@ -129,7 +126,7 @@ class Channel:
 
     def _lose_sink(self, error: OSError) -> bool:
         if error.errno not in _GONE:
-            kind = NoSpaceError if error.errno in _DISK_FULL else StenoError
+            kind = NoSpaceError if error.errno in DISK_FULL else StenoError
             self.failure = kind(f"{_NAMES[self.stream]}: {error.strerror}; the rest was lost there")
         self.drop_sink()
         return False

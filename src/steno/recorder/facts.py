@@ -6,7 +6,6 @@ The environment of a session is in its user's hands; only TERM is taken from it,
 from __future__ import annotations
 
 import contextlib
-import errno
 import fcntl
 import os
 import pwd
@@ -17,7 +16,7 @@ from pathlib import Path
 import msgspec
 
 from steno import __version__
-from steno.errors import NoSpaceError, StenoError, StoreError
+from steno.errors import DISK_FULL, NoSpaceError, StenoError, StoreError
 from steno.formats.cutter import Identity
 from steno.model import NO_AUDIT_SESSION, Start
 from steno.recorder.clock import RecordingClock
@@ -198,5 +197,5 @@ def _locked(path: Path) -> Iterator[int]:
 
 
 def _explained(path: Path, error: OSError) -> StenoError:
-    kind = NoSpaceError if error.errno in (errno.ENOSPC, errno.EDQUOT) else StoreError
+    kind = NoSpaceError if error.errno in DISK_FULL else StoreError
     return kind(f"{path}: {error.strerror}")

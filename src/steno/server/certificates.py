@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from steno.errors import ConfigError, StoreError, UsageError
+from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StoreError, UsageError
 from steno.store.hosts import IssuedCertificate
 
 CA_DAYS = 3650
@@ -188,7 +188,8 @@ def init_certificates(files: CertificateFiles, names: list[str]) -> Authority:
         _write(files.server_key, key, 0o600)
         _write(files.server, certificate, 0o644)
     except OSError as error:
-        raise StoreError(f"{files.directory}: {error.strerror}") from error
+        kind = NoSpaceError if error.errno in DISK_FULL else StoreError
+        raise kind(f"{files.directory}: {error.strerror}") from error
     return authority
 
 
@@ -196,11 +197,15 @@ def _write(path: Path, content: bytes, mode: int) -> None:
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
+    except OSError:
+        new.unlink(missing_ok=True)
+        raise
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:

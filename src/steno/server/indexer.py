@@ -25,7 +25,7 @@ from steno.server.turns import Turns
 from steno.store.protocol import Change, StaleError, Store
 
 _log = logging.getLogger(__name__)
-_RETRY_S = 5.0
+_RETRY_S, _LONGEST_RETRY_S = 5.0, 300.0
 _SLICE_BYTES = 64 * 1024
 
 
@@ -117,6 +117,7 @@ class Indexer:
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._quiet: dict[str, _Quiet] = {}
         self._turns = Turns(monotonic_s)
+        self._failures: dict[str, int] = {}
         self._skipped = frozenset(skipped)
         self._given_up = set(self._skipped)
         self._is_stopping = False
@@ -195,7 +196,10 @@ class Indexer:
             else:
                 _log.exception("recording %s cannot be indexed now", rec)
             self._close(rec)
-            self._turns.add_later(rec, _RETRY_S)
+            failures = self._failures[rec] = self._failures.get(rec, 0) + 1
+            self._turns.add_later(rec, min(_RETRY_S * 2 ** (failures - 1), _LONGEST_RETRY_S))
+        else:
+            self._failures.pop(rec, None)
 
     def _scan(self) -> None:
         """Find recordings that are not indexed to their end, or that seem to be live."""

@@ -7,7 +7,6 @@ frames beyond its N, and tails with a lower N, are the debris of a crash and of 
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import os
 import re
@@ -18,15 +17,12 @@ from pathlib import Path
 
 import msgspec
 
-from steno.errors import NoSpaceError, RefusedError, StoreError
+from steno.errors import DISK_FULL, NoSpaceError, RefusedError, StoreError
 from steno.store.frames import FRAME_LIMIT_BYTES, FrameIndex, pack_frames, unpack_frame
 from steno.store.protocol import OffsetError
 
 FORMAT = 1
 """Version of the files' format, in every header."""
-
-DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""What the kernel says when there is no room: of the disk, the quota, or the process's limit."""
 
 _PIECE_BYTES = 256 * 1024
 _TAIL_NAME = re.compile(r"(\d{1,18})\.tail")

@@ -15,9 +15,8 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from steno.errors import FormatError, NoSpaceError, NotFoundError, StoreError
+from steno.errors import DISK_FULL, FormatError, NoSpaceError, NotFoundError, StoreError
 from steno.store.files import (
-    DISK_FULL,
     FORMAT,
     Header,
     RecordingFiles,

@@ -6,11 +6,9 @@ import errno
 import os
 from collections.abc import Sequence
 
-from steno.errors import FormatError, NoSpaceError, NotFoundError, StenoError, StoreError
+from steno.errors import DISK_FULL, FormatError, NoSpaceError, NotFoundError, StenoError, StoreError
 from steno.formats.lines import MAX_LINE_BYTES
 from steno.formats.tlog import decode_message
-
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class FileWriter:
@@ -122,5 +120,5 @@ class FileWriter:
             return
 
     def _explained(self, error: OSError) -> StenoError:
-        kind = NoSpaceError if error.errno in _FULL else StoreError
+        kind = NoSpaceError if error.errno in DISK_FULL else StoreError
         return kind(f"{self.name}: {error.strerror}")
