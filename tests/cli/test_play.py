@@ -142,6 +142,17 @@ def test_going_to_matches(recording: Path) -> None:
     assert person.finish() == 0
 
 
+def test_what_is_missing_is_said_where_it_plays(tmp_path: Path) -> None:
+    """Where messages are missing, the player says so."""
+    lines = make_recording("r", [f"line {i}" for i in range(4)]).splitlines(keepends=True)
+    path = tmp_path / "r.log"
+    path.write_bytes(b"".join([lines[0], *lines[2:]]))
+    person = Person(path)
+    person.wait_for("message 2 is missing")
+    person.send(b"q")
+    person.finish()
+
+
 def test_a_small_window_shows_the_part_around_the_cursor(tmp_path: Path) -> None:
     """In a window too small for it, the recording is cropped and the cursor's row is in sight."""
     path = tmp_path / "r.log"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from steno.cli.playing.playback import MAX_SPEED, MIN_SPEED, Playback, Timeline
-from steno.model import Input, Output, Window
+from steno.model import Input, Note, Output, Window
 
 
 def make_timeline(*instants_us: int) -> Timeline:
@@ -112,3 +112,14 @@ def test_following_gives_out_what_comes_at_once() -> None:
     timeline.add([Output(90_000, b"new")])
     assert playback.wait_us(1) == 0
     assert playback.take_due(1) == [Output(90_000, b"new")]
+
+
+def test_notes_are_found_by_their_instants() -> None:
+    """A note is told once, when the position passes its instant."""
+    timeline = Timeline()
+    gap = Note(5_000, "gap", {"first_id": 3, "last_id": 4})
+    drop = Note(9_000, "drop", {"output_bytes": 7})
+    timeline.add([Output(1_000, b"a"), gap, Output(9_000, b"b"), drop])
+    assert timeline.notes_between(-1, 4_999) == []
+    assert timeline.notes_between(4_999, 5_000) == [gap]
+    assert timeline.notes_between(5_000, 20_000) == [drop]

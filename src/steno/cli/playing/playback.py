@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from bisect import bisect_right
 
-from steno.model import Output, Piece, Window
+from steno.model import Note, Output, Piece, Window
 
 MIN_SPEED = 1 / 16
 MAX_SPEED = 16.0
 
 
 class Timeline:
-    """A recording's output and windows, in order; a live one grows."""
+    """A recording's output, windows and notes, in order; a live one grows."""
 
     def __init__(self) -> None:
         self.pieces: list[Output | Window] = []
         self._at_us: list[int] = []
+        self._notes: list[Note] = []
+        self._noted_us: list[int] = []
         self.duration_us = 0
 
     def add(self, pieces: list[Piece]) -> None:
-        """Append pieces; what is neither output nor a window only counts for the duration."""
+        """Append pieces; input only counts for the duration."""
         for piece in pieces:
             self.duration_us = max(self.duration_us, piece.at_us)
             if isinstance(piece, (Output, Window)):
                 self.pieces.append(piece)
                 self._at_us.append(self.duration_us)
+            elif isinstance(piece, Note):
+                self._notes.append(piece)
+                self._noted_us.append(self.duration_us)
+
+    def notes_between(self, after_us: int, upto_us: int) -> list[Note]:
+        """Return the notes later than `after_us`, up to `upto_us`."""
+        first = bisect_right(self._noted_us, after_us)
+        return self._notes[first : bisect_right(self._noted_us, upto_us)]
 
     def instant(self, index: int) -> int:
         """Return the instant of the piece with this index."""

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from steno.cli.playing.contents import Contents
 from steno.cli.playing.feed import Feed
 from steno.cli.playing.keys import KEYS, Action, KeyReader, Pressed
+from steno.cli.playing.notes import describe_note
 from steno.cli.playing.playback import Playback, Timeline
 from steno.cli.playing.screens import make_screen
 from steno.cli.playing.terminal import Terminal
@@ -58,6 +59,7 @@ class Session:
         self._message_until_us = 0
         self._found: list[int] = []
         self._jumped: tuple[int, int] | None = None
+        self._noted_us = -1
         self._shows_help = False
         self._is_done = False
         self._polled_us = now_us
@@ -91,6 +93,7 @@ class Session:
         if self._has_ended():
             self._is_done = True
             return
+        self._tell_notes(now_us)
         self._show_status(now_us)
         wait_us = self._playback.wait_us(now_us)
         timeout_us = _STATUS_US if wait_us is None else min(wait_us, _STATUS_US)
@@ -197,13 +200,24 @@ class Session:
 
     def _seek(self, at_us: int) -> None:
         self._jumped = None
-        self._playback.seek(at_us, self._terminal.now_us())
+        now_us = self._terminal.now_us()
+        self._playback.seek(at_us, now_us)
+        # What stands at the very instant is told; what was passed over on the way is not.
+        self._noted_us = self._playback.position_us(now_us) - 1
         self._jump_to_next()
 
     def _jump_to_next(self) -> None:
         self._screen.jump(self._timeline, self._playback.next_index)
 
     # What is said.
+
+    def _tell_notes(self, now_us: int) -> None:
+        """Say what happened to the recording where it plays: a gap, a drop, a crash."""
+        at_us = self._playback.position_us(now_us)
+        notes = self._timeline.notes_between(self._noted_us, at_us)
+        self._noted_us = max(self._noted_us, at_us)
+        if notes:
+            self._say("; ".join(describe_note(note) for note in notes[-2:]))
 
     def _say(self, text: str) -> None:
         self._message = text
