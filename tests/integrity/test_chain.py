@@ -89,3 +89,37 @@ def test_stripping_the_chain_from_later_lines_is_noticed(tlog_recordings: Path) 
     """A chained recording cannot go on with unchained lines."""
     stock = (tlog_recordings / "02-vim-edit.log").read_bytes().splitlines(keepends=True)
     assert verify_lines([*make_lines(4)[:2], stock[2]]).state == "broken"
+
+
+def test_what_is_known_from_before_must_still_be_so() -> None:
+    """Lines cut off at the end, and a chain made anew, are noticed by who knew the old one."""
+    lines = make_lines(6)
+    known = verify_lines(lines[:5])
+    assert verify_lines(lines, known).state == "complete"
+    cut = verify_lines(lines[:3], known)
+    assert (cut.state, cut.lines, cut.broken_line) == ("broken", 3, 4)
+    assert cut.broken_offset_bytes == len(b"".join(lines[:3]))
+    assert "2 lines that came in are missing" in (cut.reason or "")
+    cutter = Cutter(IDENTITY)
+    forged = []
+    for i in range(5):
+        cutter.add(Output(i * 1000, b"forged %d\r\n" % i))
+        line = cutter.cut()
+        assert line
+        forged.append(line)
+    assert verify_lines(forged).state == "so_far"
+    anew = verify_lines(forged, known)
+    assert (anew.state, anew.lines, anew.head, anew.broken_line) == ("broken", 0, None, 1)
+    assert "not those that came in" in (anew.reason or "")
+
+
+def test_the_first_fault_stays_the_verdict() -> None:
+    """An altered line is named even where the rest is cut off too."""
+    lines = make_lines(6)
+    known = verify_lines(lines)
+    altered = [lines[0], lines[1].replace(b"line 1", b"line 9"), *lines[2:4]]
+    verdict = verify_lines(altered, known)
+    assert (verdict.broken_line, verdict.reason) == (
+        3,
+        "the line before it is not the one that was written",
+    )

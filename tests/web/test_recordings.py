@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
 import msgspec
 import pytest
+import zstandard
 from running_server import TEXTS, Running, make_lines, running_server
 
 from steno.formats.export import KINDS
 from steno.model import Verification
 from steno.store.opening import open_store
+from steno.store.truth import shard_name
 
 REC = "a1ice-0001"
 BASE = f"/api/v1/recordings/{REC}"
@@ -338,3 +341,46 @@ def test_markup_in_a_recording_stays_text(client: httpx2.Client) -> None:
         )
         assert answer.headers["x-content-type-options"] == "nosniff"
     assert json.loads(client.get(f"{BASE}/text").text)["items"][3]["text"] == TEXTS[3]
+
+
+def _repack(running: Running, rec: str, change: Callable[[bytes], bytes]) -> Path:
+    """Change a recording's lines in the stopped store as somebody who knows its files does."""
+    directory = running.config.store_directory / "recordings" / shard_name(rec) / rec
+    packed = directory / "lines.zst"
+    data = change(zstandard.ZstdDecompressor().decompress(packed.read_bytes()))
+    for old in (*directory.glob("*.tail"), directory / "lines.index"):
+        old.unlink()
+    packed.write_bytes(zstandard.ZstdCompressor(write_checksum=True).compress(data))
+    (directory / f"{len(data)}.tail").touch()
+    return packed
+
+
+def _verdict(running: Running, rec: str) -> Verification:
+    answer = running.sign_in("audrey").get(f"/api/v1/recordings/{rec}/verification")
+    assert answer.status_code == 200
+    return msgspec.convert(answer.json(), Verification)
+
+
+def test_tampering_with_stored_files_is_noticed(tmp_path: Path, password_hash: str) -> None:
+    """Lines altered, cut off cleanly, or made unreadable on the disk: each breaks the chain."""
+    with running_server(tmp_path, password_hash) as running:
+        config = running.config
+    lines = make_lines("a1ice-0001", "alice", TEXTS)
+    _repack(running, "a1ice-0001", lambda data: data.replace(b"hedgehog", b"porpoise"))
+    _repack(running, "a1ice-0002", lambda data: data[: data.index(b"\n") + 1])
+    damaged = _repack(running, "b0b-0001", lambda data: data)
+    damaged.write_bytes(damaged.read_bytes()[:-10] + bytes(10))
+    again = Running(config)
+    again.start()
+    try:
+        altered = _verdict(again, "a1ice-0001")
+        assert (altered.state, altered.lines, altered.broken_line) == ("broken", 2, 3)
+        assert altered.broken_offset_bytes == len(b"".join(lines[:2]))
+        cut = _verdict(again, "a1ice-0002")
+        assert (cut.state, cut.broken_line) == ("broken", 2)
+        assert "came in are missing" in (cut.reason or "")
+        unreadable = _verdict(again, "b0b-0001")
+        assert (unreadable.state, unreadable.broken_line) == ("broken", 1)
+        assert unreadable.reason == "what is stored from here on cannot be read"
+    finally:
+        again.stop()

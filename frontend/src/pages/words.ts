@@ -63,6 +63,12 @@ export function stateSaying(recording: Pick<Recording, "is_live" | "end">): Sayi
   };
 }
 
+/** The verdict to show: what was checked now, unless more has come in since and that was good. */
+export function newestChain(cameIn: Verification, checked: Verification | null): Verification {
+  if (checked === null) return cameIn;
+  return checked.state === "broken" || checked.lines >= cameIn.lines ? checked : cameIn;
+}
+
 /** What the chain of digests proves. */
 export function chainSaying(chain: Verification): Saying {
   const lines = counted(chain.lines, "line");

@@ -224,6 +224,7 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
       },
       error: (message, status) =>
         this.tell("steno-error", status === undefined ? { message } : { message, status }),
+      verified: (verification) => this.tell("steno-verification", { verification }),
     };
   }
 

@@ -4,7 +4,7 @@ import { type Action, actionOf } from "./keys.ts";
 import { LiveFollower } from "./live.ts";
 import { commandMarks, damageMark, eventMarks, noteMark, typedText } from "./marks.ts";
 import { Playback } from "./playback.ts";
-import type { Segment, SegmentEvent, SegmentIndex } from "./public.ts";
+import type { Segment, SegmentEvent, SegmentIndex, Verification } from "./public.ts";
 import { SearchSession } from "./searchsession.ts";
 import { type Details, type RecordingSource, SourceError } from "./source.ts";
 import { activityOf, type Mark, neighbour } from "./timeline.ts";
@@ -16,6 +16,7 @@ export interface PlayerEvents {
   time(time: number, duration: number): void;
   state(playing: boolean, live: boolean): void;
   error(message: string, status: number | undefined): void;
+  verified(verification: Verification): void;
 }
 
 export interface PlayerOptions {
@@ -184,17 +185,22 @@ export class Player {
 
   private async load(): Promise<void> {
     const detailed = this.source.details();
-    detailed.catch(() => undefined);
-    const index = await this.source.index();
-    if (this.isClosed) return;
-    this.take(index, null);
-    await this.playback.seek(this.startAt ?? 0);
-    this.draw();
-    this.isOpen = true;
-    this.events.ready(index.duration);
+    try {
+      const index = await this.source.index();
+      if (this.isClosed) return;
+      this.take(index, null);
+      await this.playback.seek(this.startAt ?? 0);
+      this.draw();
+      this.isOpen = true;
+      this.events.ready(index.duration);
+    } catch (error) {
+      this.fail(error);
+    }
+    // Of a recording that cannot be played it matters all the more what it proves.
     const details = await detailed;
     if (this.isClosed) return;
     this.takeDetails(details);
+    if (!this.isOpen) return;
     if (details.isLive && this.source.live) await this.goLive();
     else if (this.options.autoplay) this.playback.play();
   }
@@ -248,6 +254,7 @@ export class Player {
     this.details = details;
     this.liveMarks = [];
     this.view.status.setVerification(details.verification);
+    if (details.verification) this.events.verified(details.verification);
     this.view.controls.setDownloads(this.source.downloads());
     this.view.timeline.setActivity(details.activity);
     this.showMarks();

@@ -77,6 +77,8 @@ export interface StenoPlayerEventDetails {
   "steno-time": { time: number; duration: number };
   /** Playing started or stopped. */
   "steno-state": { playing: boolean; live: boolean };
+  /** What the chain proves was computed anew, as the player shows it. */
+  "steno-verification": { verification: Verification };
   /** Something failed; the player shows `message` too. */
   "steno-error": { message: string; status?: number };
 }

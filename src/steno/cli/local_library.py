@@ -59,8 +59,12 @@ class StoreLibrary:
         return self._store.damages(rec)
 
     def verification(self, rec: str) -> Verification:
-        """Return what the chain proves, computed here and now from the original lines."""
-        return verify_stream(self._store.read(rec))
+        """Return what the chain proves, computed here and now from the original lines.
+
+        What the index remembers of the chain must agree with them.
+        """
+        known = self._store.find(rec).chain
+        return verify_stream(self._store.read(rec), known)
 
     def close(self) -> None:
         """Release the store."""

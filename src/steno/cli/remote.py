@@ -174,8 +174,12 @@ class RemoteLibrary:
         return self._get(f"/recordings/{quote(rec, safe='')}/notes", _Notes, {}).damages
 
     def verification(self, rec: str) -> Verification:
-        """Return what the chain proves, computed here from the lines: no server is believed."""
-        return verify_stream(self.read(rec))
+        """Return what the chain proves, computed here from the lines: no server is believed.
+
+        But what it remembers of the chain must agree with them.
+        """
+        known = self.find(rec).chain
+        return verify_stream(self.read(rec), known)
 
     def close(self) -> None:
         """End all connections."""

@@ -89,6 +89,32 @@ class ChainVerifier:
             return Verification("unchained" if self._lines else "so_far", self._good, self._head)
         return Verification("complete" if self._has_end else "so_far", self._good, self._head)
 
+    def feed_all(self, lines: Iterable[bytes], known: Verification | None = None) -> None:
+        """Take all of a recording's lines, from the first on; they must agree with `known`.
+
+        Lines that were all written anew, or cut off at the end, are a chain in themselves: only
+        who remembers the old one's length and head notices. More lines may have come since then.
+        """
+        for line in lines:
+            self.feed(line)
+            if known is not None and self._lines == known.lines:
+                self._compare(known)
+        if known is not None and self._lines < known.lines:
+            self._compare(known)
+
+    def break_off(self, reason: str) -> None:
+        """Take note that the next line cannot be had; changes nothing about a broken chain."""
+        if self._broken is None:
+            self._broken = self._good + 1, self._offset_bytes, reason
+
+    def _compare(self, known: Verification) -> None:
+        gone = known.lines - self._good
+        if gone > 0:
+            self.break_off(f"{gone} {'line' if gone == 1 else 'lines'} that came in are missing")
+        elif self._head != known.head and self._broken is None:
+            self._broken = 1, 0, f"lines 1 to {self._good} are not those that came in"
+            self._good, self._head = 0, None
+
     def _find_fault(self, line: bytes) -> str | None:
         if not line.endswith(b"\n"):
             return "the line is torn: its newline is missing"
@@ -120,20 +146,28 @@ class ChainVerifier:
         return None
 
 
-def verify_lines(lines: Iterable[bytes]) -> Verification:
-    """Return the verdict on one recording's lines, in order, newlines included."""
+def verify_lines(lines: Iterable[bytes], known: Verification | None = None) -> Verification:
+    """Return the verdict on one recording's lines, in order, newlines included.
+
+    Args:
+        lines: The lines.
+        known: An earlier verdict on them, with which they must agree; more may have come since.
+    """
     verifier = ChainVerifier()
-    for line in lines:
-        verifier.feed(line)
+    verifier.feed_all(lines, known)
     return verifier.verification()
 
 
-def verify_stream(pieces: Iterable[bytes]) -> Verification:
-    """Return the verdict on one recording whose bytes come in pieces, however cut."""
-    return verify_lines(_join_lines(pieces))
+def verify_stream(pieces: Iterable[bytes], known: Verification | None = None) -> Verification:
+    """Return the verdict on one recording whose bytes come in pieces, however cut.
+
+    `known` is an earlier verdict on it; see `verify_lines`.
+    """
+    return verify_lines(join_lines(pieces), known)
 
 
-def _join_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def join_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the lines that `pieces` hold, newlines included; a torn last one comes without."""
     rest = bytearray()
     for piece in pieces:
         start = 0

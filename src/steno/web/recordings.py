@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterable, Iterator
 from typing import Annotated
@@ -11,9 +12,10 @@ import msgspec
 from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
+from steno.errors import NotFoundError, StoreError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
-from steno.integrity.chain import ChainVerifier
+from steno.integrity.chain import ChainVerifier, join_lines
 from steno.model import Command, Note, TextLine, Verification
 from steno.store.expressions import Expression, asks_for_text
 from steno.store.protocol import Page, Store, Summary
@@ -21,6 +23,8 @@ from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
 from steno.web.exports import NAMES
 from steno.web.problems import Problem
+
+log = logging.getLogger(__name__)
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=500)]
 _PIECE_CHARACTERS = 64 * 1024
@@ -296,33 +300,24 @@ def _find_notes(store: Store, rec: str) -> Notes:
 
 async def verify(call: Call) -> Response:
     """GET /recordings/{rec}/verification: read every line and check the chain, now."""
-    verification = await anyio.to_thread.run_sync(
-        verify_recording,
-        call.services.store,
-        call.recording.rec,
-        limiter=call.services.heavy_limiter,
-    )
+    summary, store = call.recording, call.services.store
+
+    def read() -> Verification:
+        return verify_recording(store, summary)
+
+    verification = await anyio.to_thread.run_sync(read, limiter=call.services.heavy_limiter)
     return json_response(verification)
 
 
-def verify_recording(store: Store, rec: str) -> Verification:
-    """Return what the chain of a recording's stored lines proves."""
+def verify_recording(store: Store, summary: Summary) -> Verification:
+    """Return what the chain of a recording's stored lines proves, and whether they came in so.
+
+    Lines that cannot be read any more break the chain like lines that were altered.
+    """
     verifier = ChainVerifier()
-    for line in split_lines(store.read(rec)):
-        verifier.feed(line)
+    try:
+        verifier.feed_all(join_lines(store.read(summary.rec)), summary.chain)
+    except (StoreError, NotFoundError) as error:
+        log.error("stored lines cannot be read: %s", error, extra={"rec": summary.rec})
+        verifier.break_off("what is stored from here on cannot be read")
     return verifier.verification()
-
-
-def split_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the lines that `pieces` hold, newlines included; a torn last one comes without."""
-    rest: list[bytes] = []
-    for data in pieces:
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            yield b"".join([*rest, data[start : end + 1]])
-            rest.clear()
-            start = end + 1
-        if start < len(data):
-            rest.append(data[start:])
-    if rest:
-        yield b"".join(rest)

@@ -26,11 +26,13 @@ class Server:
     Attributes:
         origin: "http://127.0.0.1:PORT".
         store: Its store, opened by this process too.
+        directory: Where it keeps everything.
         sessions: The cookies of who entered before, by name.
     """
 
     def __init__(self, directory: Path) -> None:
         self.sessions: dict[str, list[Any]] = {}
+        self.directory = directory
         self._steno = [sys.executable, "-m", "steno.cli"]
         self._directory = ["--directory", str(directory)]
         accounts = AccountsFile(directory / "accounts.sqlite")

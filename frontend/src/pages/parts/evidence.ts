@@ -6,7 +6,14 @@ import type { Notes, RecordingDetail, Verification, Viewing } from "../api/types
 import { clock, count, counted, exactSize } from "../format.ts";
 import { recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
-import { chainSaying, exportWords, noteFacts, noteKind, viewingWords } from "../words.ts";
+import {
+  chainSaying,
+  exportWords,
+  newestChain,
+  noteFacts,
+  noteKind,
+  viewingWords,
+} from "../words.ts";
 import { factStyles } from "./facts.ts";
 import { PageElement } from "./page.ts";
 import { type PlainColumn, plainTable } from "./plain-table.ts";
@@ -42,10 +49,11 @@ abstract class RecordingPart extends PageElement {
 /** The chain of digests: what it proves, and a check of it now. */
 @customElement("steno-chain")
 export class Chain extends RecordingPart {
-  @state() private checked: Verification | null = null;
+  /** What the chain proves by what is stored now; null as long as nobody asked. */
+  @property({ attribute: false }) checked: Verification | null = null;
 
   override render() {
-    const chain = this.checked ?? this.recording.chain;
+    const chain = newestChain(this.recording.chain, this.checked);
     const saying = chainSaying(chain);
     return html`<h2>Is it genuine?</h2>
       <div class="stack">
@@ -53,7 +61,7 @@ export class Chain extends RecordingPart {
           ${badge(saying)}
           <p>${saying.more}</p>
           <p class="hint">
-            ${this.checked ? "Checked now, from the original lines." : "As checked when it came in."}
+            ${chain === this.checked ? "Checked now, from the original lines." : "As checked when it came in."}
           </p>
         </div>
         ${
@@ -78,7 +86,8 @@ export class Chain extends RecordingPart {
 
   #check(): Promise<void> {
     return this.load(async (signal) => {
-      this.checked = await this.context.api.verification(this.recording.rec, signal);
+      const verification = await this.context.api.verification(this.recording.rec, signal);
+      this.dispatchEvent(new CustomEvent("steno-verification", { detail: { verification } }));
     });
   }
 }

@@ -3,7 +3,7 @@ import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import type { StenoPlayerElement, StenoPlayerEventDetails } from "../../player/public.ts";
 import { playerSource } from "../api/client.ts";
-import type { RecordingDetail } from "../api/types.ts";
+import type { RecordingDetail, Verification } from "../api/types.ts";
 import { counted } from "../format.ts";
 import "../parts/evidence.ts";
 import { factCards, factStyles } from "../parts/facts.ts";
@@ -13,7 +13,7 @@ import { PageElement } from "../parts/page.ts";
 import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
 import { navigate, type Route, recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
-import { chainSaying, stateSaying } from "../words.ts";
+import { chainSaying, newestChain, stateSaying } from "../words.ts";
 
 interface Start {
   at: number | null;
@@ -77,6 +77,8 @@ export class RecordingPage extends PageElement {
 
   @property({ attribute: false }) route!: Extract<Route, { page: "recording" }>;
   @state() private recording: RecordingDetail | null = null;
+  /** What the chain proves by what is stored now; null until the player asked. */
+  @state() private checked: Verification | null = null;
   /** Where the player starts; later jumps are seeks. */
   @state() private start: Start = { at: null, find: "" };
   /** Whether the player has its size: until then it, and what stands around it, is not shown. */
@@ -106,6 +108,7 @@ export class RecordingPage extends PageElement {
       return;
     }
     this.recording = null;
+    this.checked = null;
     this.hasPlayer = false;
     this.#settleTimer = 0;
     this.start = { at: this.route.atSeconds, find: this.route.find };
@@ -170,7 +173,13 @@ export class RecordingPage extends PageElement {
     return html`${this.#watch(recording)}
       <div class="cards-grid ${waits}">
         ${factCards(recording)}
-        <steno-chain class="card" .context=${context} .recording=${recording}></steno-chain>
+        <steno-chain
+          class="card"
+          .context=${context}
+          .recording=${recording}
+          .checked=${this.checked}
+          @steno-verification=${this.#onVerification}
+        ></steno-chain>
         <steno-notes class="card" .context=${context} .recording=${recording}></steno-notes>
         <steno-downloads class="card" .context=${context} .recording=${recording}></steno-downloads>
         ${
@@ -194,7 +203,7 @@ export class RecordingPage extends PageElement {
     return html`<span>${instant(recording.started_unix_us)} · ${span(recording.duration_us)}</span>
       ${login && login !== user ? html`<span>logged in as ${foreign(login)}</span>` : nothing}
       ${remote ? html`<span>from ${foreign(remote)}</span>` : nothing}
-      ${badge(stateSaying(recording))} ${badge(chainSaying(recording.chain))}`;
+      ${badge(stateSaying(recording))} ${badge(chainSaying(newestChain(recording.chain, this.checked)))}`;
   }
 
   #watch(recording: RecordingDetail) {
@@ -212,6 +221,7 @@ export class RecordingPage extends PageElement {
         @steno-time=${this.#onTime}
         @steno-ready=${this.#onPlayer}
         @steno-error=${this.#onPlayer}
+        @steno-verification=${this.#onVerification}
       ></steno-player>
       <section class="card" aria-label="Moments in it">
         <steno-tabs
@@ -238,6 +248,10 @@ export class RecordingPage extends PageElement {
         </steno-tabs>
       </section>
     </div>`;
+  }
+
+  #onVerification(event: CustomEvent<StenoPlayerEventDetails["steno-verification"]>): void {
+    this.checked = event.detail.verification;
   }
 
   #onPlayer(): void {
