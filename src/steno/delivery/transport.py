@@ -158,6 +158,8 @@ def _explain_system(server: str, error: OSError) -> StenoError:
         return UnreachableError(f"{server}: its name is unknown: {error.strerror}")
     if isinstance(error, ConnectionRefusedError):
         return UnreachableError(f"{server}: nothing listens there (connection refused)")
+    if isinstance(error, (ConnectionResetError, BrokenPipeError)):
+        return UnreachableError(f"{server}: broke off in the middle of a request")
     return UnreachableError(f"{server}: {error.strerror}")
 
 

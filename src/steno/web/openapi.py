@@ -172,7 +172,7 @@ def _answer(answer: Answer, schema_of: dict[Any, Any]) -> dict[str, Any]:
 
 def _problem_statuses(endpoint: Endpoint) -> set[int]:
     """Return every status of a problem that the table says the endpoint may answer."""
-    statuses = set(endpoint.problems) | {422, 500, 503}
+    statuses = set(endpoint.problems) | {421, 422, 500, 503}
     if endpoint.least is not None:
         statuses |= {401, 403}
     else:
