@@ -45,16 +45,26 @@ make_environment() {
     local lock=requirements/$1.txt stamp
     stamp=$(cat "$lock" requirements/build.txt pyproject.toml | sha256sum | cut -c1-16)
     [ "$(cat ".venv/steno-$1" 2>/dev/null)" != "$stamp" ] || return 0
-    # One that was left half made has no pip.
-    .venv/bin/python -m pip --version >/dev/null 2>&1 || make_empty_environment
+    has_installer || make_empty_environment
     say "installing Python packages from $lock"
-    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
-        -r requirements/build.txt || fail "pip could not install requirements/build.txt"
+    if .venv/bin/python -m pip --version >/dev/null 2>&1; then
+        .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+            -r requirements/build.txt || fail "pip could not install requirements/build.txt"
+    else
+        uv pip install -q --python .venv/bin/python --require-hashes -r requirements/build.txt ||
+            fail "uv could not install requirements/build.txt"
+    fi
     VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -q --require-hashes -r "$lock" ||
         fail "the packages of $lock could not be installed"
     VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -q --no-deps --no-build-isolation -e . ||
         fail "the package itself could not be installed"
     printf '%s' "$stamp" >".venv/steno-$1"
+}
+
+# Whether packages can be installed into .venv: it is there, and not left half made.
+has_installer() {
+    .venv/bin/python -m pip --version >/dev/null 2>&1 ||
+        { .venv/bin/python -c '' 2>/dev/null && command -v uv >/dev/null; }
 }
 
 make_empty_environment() {
@@ -65,7 +75,7 @@ make_empty_environment() {
     if "$python" -c 'import ensurepip, venv' 2>/dev/null; then
         "$python" -m venv --clear .venv || fail "no environment could be made in .venv"
     elif command -v uv >/dev/null; then
-        uv venv -q --clear --seed --python "$python" .venv || fail "uv could not make .venv"
+        uv venv -q --clear --python "$python" .venv || fail "uv could not make .venv"
     else
         fail "$python can make no environment; as root: apt-get install python3-venv"
     fi
