@@ -492,7 +492,7 @@ def test_gaps_repetitions_and_damage_reach_the_other_format() -> None:
     gaps = [piece.facts for piece in pieces_of(items) if isinstance(piece, Note)]
     assert gaps == [{"first_id": 2, "last_id": 2}, {"first_id": 4, "last_id": 4}]
     reasons = [damage.reason for damage in damages_of(items)]
-    assert reasons[0] == "message 3 comes again or late, after 3"
+    assert reasons[0] == "message 3 comes again, after 3: left out"
     assert reasons[1].startswith("not a message")
     files, _ = encode("asciicast-v3", items)
     again = [p for p in pieces_of(decode("asciicast", files)) if isinstance(p, Note)]

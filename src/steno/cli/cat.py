@@ -65,5 +65,5 @@ def report_damages(feed: Feed) -> int:
     """Say on standard error what could not be read; return the exit status."""
     for damage in feed.damages:
         place = f"line {damage.line}, byte {damage.offset_bytes}"
-        say(f"{feed.name}: {place}: {damage.reason}; skipped")
+        say(f"{feed.name}: {place}: {damage.reason}")
     return FormatError.exit_code if feed.damages else 0

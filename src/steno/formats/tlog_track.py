@@ -6,7 +6,7 @@ import msgspec
 
 from steno.errors import AmbiguousError, FormatError, NotFoundError
 from steno.formats.cutter import Cutter, Identity
-from steno.formats.sequence import Sequencer, describe_late
+from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.formats.track import (
     MAX_CELLS,
@@ -91,12 +91,13 @@ class Reader:
         if not self._is_begun:
             self._is_begun = True
             items += [make_header(message), *self._early]
-        last_id, late = self._sequencer.last_id, self._sequencer.late
         for piece in self._sequencer.feed(message):
             self._tally.add(piece)
             items.append(piece)
-        if self._sequencer.late > late:
-            return [*items, found.damaged(describe_late(message.id, last_id))]
+        if self._sequencer.disorder is not None:
+            items.append(found.damaged(self._sequencer.disorder))
+        if self._sequencer.is_left_out:
+            return items
         self._tally.at_us = max(self._tally.at_us, message.pos_ms * 1000)
         if message.end is not None:
             self._finish = Finish(self._tally.at_us, message.end)

@@ -12,8 +12,9 @@ from pyghostty import GhosttyError  # type: ignore[import-untyped]  # carries no
 
 from steno.errors import FormatError
 from steno.formats.lines import MAX_LINE_BYTES
-from steno.formats.sequence import Sequencer, describe_late
+from steno.formats.sequence import Gap, Sequencer
 from steno.formats.tlog import decode_message
+from steno.formats.tlog_track import describe_gap
 from steno.integrity.chain import ChainState, ChainVerifier
 from steno.model import Damage, Message
 from steno.screen.deriver import Deriver
@@ -21,7 +22,7 @@ from steno.screen.emulator import ScreenStateError
 from steno.server.summaries import SummaryState
 from steno.store.protocol import Derived
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 """Grows whenever the rules or the saved state change: indexes of older states are built anew."""
 MAX_STATE_BYTES = 256 * 1024 * 1024
 
@@ -35,6 +36,7 @@ class _State(msgspec.Struct):
     upto_bytes: int
     lines: int
     last_id: int | None
+    gaps: list[Gap]
     chain: ChainState
     summary: SummaryState
     deriver: bytes | None
@@ -85,6 +87,7 @@ class Derivation:
             upto_bytes=self.upto_bytes,
             lines=self._lines,
             last_id=self._sequencer.last_id,
+            gaps=self._sequencer.gaps,
             chain=self._chain.state(),
             summary=self._summary,
             deriver=deriver,
@@ -116,7 +119,7 @@ class Derivation:
         self.upto_bytes = state.upto_bytes
         self.is_torn = state.is_torn
         self._lines = state.lines
-        self._sequencer = Sequencer(last_id=state.last_id)
+        self._sequencer = Sequencer(last_id=state.last_id, gaps=state.gaps)
         self._chain = ChainVerifier(state.chain)
         self._summary = state.summary
         self.is_text_stopped = state.deriver is None
@@ -247,14 +250,14 @@ class Derivation:
 
     def _take_message(self, message: Message, length_bytes: int) -> None:
         last_id = self._sequencer.last_id or 0
-        late = self._sequencer.late
         pieces = self._sequencer.feed(message)
-        if self._sequencer.late > late:
-            self._add_damage(length_bytes, f"{describe_late(message.id, last_id)}: left out")
+        if self._sequencer.disorder is not None:
+            self._add_damage(length_bytes, self._sequencer.disorder)
+        if self._sequencer.is_left_out:
             return
         if message.id > last_id + 1:
-            missing = f"{last_id + 1} to {message.id - 1}"
-            self._add_damage(0, f"messages {missing} are missing before this line")
+            facts: dict[str, object] = {"first_id": last_id + 1, "last_id": message.id - 1}
+            self._add_damage(0, f"{describe_gap(facts)} before this line")
         self._summary.add(message, pieces)
         if self.is_text_stopped:
             return

@@ -186,7 +186,7 @@ class EventReader:
                 self.position = place
                 columns, rows = keyframe.columns, keyframe.rows
         self._skip_to = after or Position()
-        self._sequencer = Sequencer()
+        self._sequencer = Sequencer(is_midway=self.position > Position())
         self._builder = EventBuilder(columns, rows, is_plain=summary.columns is None)
         self.duration_us = 0
         self.end: End | None = None
@@ -218,9 +218,8 @@ class EventReader:
 
     def _add_found(self, found: Placed | Damage, events: list[Event]) -> None:
         if isinstance(found, Placed) and found.message.rec in ("", self._rec):
-            late = self._sequencer.late
             self._sequencer.feed(found.message)
-            if self._sequencer.late == late:
+            if not self._sequencer.is_left_out:
                 self._add_message(found, events)
         self.position = Position(found.offset_bytes + found.length_bytes)
 
@@ -266,16 +265,15 @@ def _placed(
 def _pieces(
     store: Store, rec: str, start: Position, stop: Position
 ) -> Iterator[tuple[Position, Piece]]:
-    """Yield the pieces between two positions, those of late and repeated messages left out."""
-    sequencer = Sequencer()
+    """Yield the pieces between two positions, those of repeated messages left out."""
+    sequencer = Sequencer(is_midway=start > Position())
     decoder = Decoder(offset_bytes=start.offset_bytes)
     stop_bytes = None if stop.piece else stop.offset_bytes
     for placed in _placed(store, rec, decoder, start, stop_bytes):
         if Position(placed.offset_bytes) > stop:
             return
-        late = sequencer.late
         sequencer.feed(placed.message)
-        if sequencer.late > late:
+        if sequencer.is_left_out:
             continue
         for number, piece in enumerate(placed.message.pieces):
             position = Position(placed.offset_bytes, number)

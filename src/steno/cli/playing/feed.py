@@ -16,7 +16,7 @@ from steno.cli.playing.sources import (
     refuse_empty,
 )
 from steno.errors import AmbiguousError, NotFoundError
-from steno.formats.sequence import Sequencer, describe_late
+from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.model import Damage, End, Message, Piece
 
@@ -90,10 +90,9 @@ class Feed:
                 continue
             self.end = message.end or self.end
             self.messages.append(message)
-            last_id, late = self._sequencer.last_id, self._sequencer.late
             pieces += self._sequencer.feed(message)
-            if self._sequencer.late > late:
-                self.damages.append(item.damaged(describe_late(message.id, last_id)))
+            if self._sequencer.disorder is not None:
+                self.damages.append(item.damaged(self._sequencer.disorder))
         return pieces
 
     def _is_ours(self, rec: str) -> bool:
