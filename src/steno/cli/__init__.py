@@ -16,7 +16,7 @@ from steno.cli.messages import (
     open_standard_streams,
     say,
 )
-from steno.errors import DISK_FULL, NoSpaceError, QueryError, StenoError
+from steno.errors import DISK_FULL, NoSpaceError, QueryError, StenoError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "All of it on this machine: a server, a recorded shell."),
@@ -64,6 +64,10 @@ def main() -> None:
         status = 141
     except OSError as error:
         status = _fail(_explain(error))
+    except UnicodeEncodeError as error:
+        # Arguments that are no UTF-8 arrive as surrogates, which no text may hold.
+        around = error.object[max(0, error.start - 20) : error.end + 20]
+        status = _fail(UsageError(f"{around}: not valid UTF-8"))
     flush_standard_streams()
     sys.exit(status)
 

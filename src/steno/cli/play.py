@@ -8,6 +8,7 @@ import click
 
 from steno.cli.cat import report_damages, write_all
 from steno.cli.library import Location, library_options
+from steno.cli.numbers import RealRange
 from steno.cli.playing.feed import open_feed
 from steno.cli.playing.keys import parse_time
 from steno.cli.playing.playback import MAX_SPEED, MIN_SPEED, Timeline
@@ -31,7 +32,7 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
 @click.option(
     "-s",
     "--speed",
-    type=click.FloatRange(MIN_SPEED, MAX_SPEED),
+    type=RealRange(MIN_SPEED, MAX_SPEED),
     default=1.0,
     help="How many times as fast as it happened, 1/16 (0.0625) to 16 (1).",
 )
@@ -39,7 +40,7 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
     "-i",
     "--idle-limit",
     "idle_limit_s",
-    type=click.FloatRange(0, min_open=True),
+    type=RealRange(0, min_open=True),
     metavar="SECONDS",
     help="Shorten longer pauses to this.",
 )

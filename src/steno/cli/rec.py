@@ -13,6 +13,7 @@ import click
 import msgspec
 
 from steno.cli.messages import say
+from steno.cli.numbers import RealRange
 from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure, tell_losses
 from steno.delivery.places import Places, default_places
 from steno.delivery.spool import Spool
@@ -98,7 +99,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--latency",
     "latency_s",
-    type=click.FloatRange(0.01, 3600),
+    type=RealRange(0.01, 3600),
     default=1.0,
     show_default=True,
     metavar="SECONDS",
@@ -350,10 +351,14 @@ def start_upload(options: Options, places: Places) -> Upload:
 
     Raises:
         ConfigError: This host is not enrolled.
+        UsageError: A server's address cannot be one.
     """
     # Imported only when needed: TLS and certificates are most of what there is to import.
     from steno.cli.uploading import Upload
     from steno.delivery.credentials import load
+    from steno.delivery.wire import checked_url
 
     load(places.host)
+    for server in options.servers:
+        checked_url(server)
     return Upload(Spool(places.spool), options.servers, places.host)
