@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import click
 
@@ -12,7 +11,7 @@ class RealRange(click.FloatRange):
     """A range of real numbers: click's, without `nan`, which every comparison lets through."""
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Return the number; anything else is a usage error that names the option."""
         number = float(super().convert(value, param, ctx))
