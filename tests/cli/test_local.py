@@ -59,6 +59,20 @@ def test_the_recorded_program_takes_signals_as_usual(tmp_path: Path) -> None:
     assert "survived\n" not in ran.stdout.splitlines(keepends=True)
 
 
+def test_a_command_that_cannot_be_run_ends_it(tmp_path: Path) -> None:
+    """Where nothing could be recorded, that is said once, with its code, and nothing is awaited."""
+    ran = subprocess.run(
+        local(tmp_path, "--", "no-such-program"),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert ran.returncode == 127
+    assert ran.stderr == "steno: no-such-program: no such program\n"
+    assert ran.stdout == ""
+
+
 def test_it_serves_until_interrupted_and_its_link_signs_in(tmp_path: Path) -> None:
     """The printed link signs in once, leads to the recording, and Ctrl-C ends the server."""
     process = subprocess.Popen(

@@ -51,7 +51,8 @@ def command(
     """Start a server on loopback, record a shell or COMMAND, and show where it plays.
 
     Then serve until Ctrl-C. Without a terminal and without COMMAND, only serve. What was recorded
-    stays, and is there the next time. With --once the exit status is COMMAND's.
+    stays, and is there the next time. With --once, or when COMMAND cannot be run, the exit status
+    is that of `steno rec`.
     """
     base = Path(load_config(directory=directory).directory)
     status = 0
@@ -59,7 +60,10 @@ def command(
         _enrol_here(base, url)
         if command_line or sys.stdin.isatty():
             began_unix_us = time.time_ns() // 1000
+            counted = _read_counter(base)
             status = _record(base, command_line)
+            if _read_counter(base) == counted:
+                return status  # nothing could be recorded; steno rec has said why
             _show_recorded(base, began_unix_us)
         if not once:
             _tell_address(base, url)
@@ -149,6 +153,12 @@ def _record(base: Path, command_line: tuple[str, ...]) -> int:
         signal.signal(signal.SIGINT, previous)
     code = recorded.returncode
     return code if code >= 0 else 128 - code
+
+
+def _read_counter(base: Path) -> bytes:
+    """Return what `steno rec` counts its recordings with."""
+    path = base / "local" / "number"
+    return path.read_bytes() if path.exists() else b""
 
 
 def _show_recorded(base: Path, began_unix_us: int) -> None:
