@@ -18,6 +18,7 @@ from driven import STENO, Driven, Recorded
 from live_server import LiveServer
 
 from steno.delivery.spool import Spool
+from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
 
 
@@ -223,6 +224,17 @@ def test_a_full_spool_is_told(server: LiveServer, tmp_path: Path) -> None:
     assert run.returncode == 10
     assert b"File too large" in run.stderr
     assert run.stdout.endswith(b"\n60000\n")
+
+
+def test_a_recorder_killed_at_once_leaves_that_it_began(tmp_path: Path) -> None:
+    """What a session is about is written before the program runs, which may kill the recorder."""
+    program = ["sh", "-c", "kill -9 $PPID"]
+    file = f"{tmp_path}/rec.log"
+    subprocess.run([*command(tmp_path, "--file", file), "--", *program], timeout=60, check=False)
+    [line] = (tmp_path / "rec.log").read_bytes().splitlines()
+    start = decode_message(line).start
+    assert start is not None
+    assert start.command == program
 
 
 def test_a_kill_loses_little(tmp_path: Path) -> None:

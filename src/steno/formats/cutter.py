@@ -126,6 +126,12 @@ class Cutter:
         payload.add_text(payload.output, at_us, len(text), encoded, used)
         return lines
 
+    def begin(self, at_us: int) -> bytes:
+        """Return the first line now, with the start's facts, whether anything has passed or not."""
+        if self._payload.is_empty:
+            self._payload.start_at(at_us // 1000)
+        return self._render(None)
+
     def cut(self) -> bytes | None:
         """Return what is pending as a line, or None when nothing is."""
         return None if self._payload.is_empty else self._render(None)
@@ -141,12 +147,9 @@ class Cutter:
         return lines
 
     def _has_same_window(self, window: Window) -> bool:
+        # Each message repeats the window as soon as it holds data.
         last = self._window
-        return (
-            last is not None
-            and not self._payload.is_empty
-            and (last.columns, last.rows) == (window.columns, window.rows)
-        )
+        return last is not None and (last.columns, last.rows) == (window.columns, window.rows)
 
     def _add_data(self, name: str, at_us: int, data: bytes, *, is_final: bool) -> list[bytes]:
         data = self._unfinished[name] + data

@@ -127,6 +127,8 @@ def _run(
 ) -> Ended:
     """Start the command, relay it, and end the recording whatever happens."""
     ended = Ended("recorder")
+    at_us = clock.at_us()
+    destinations.write(session.begin(at_us, terminal.window() if terminal else None), at_us)
     try:
         with SignalPipe(catches_stop=terminal is not None) as signals:
             child = _start(request, terminal)

@@ -99,6 +99,11 @@ class Session:
         self._watch = EchoWatch()
         self._tallies: dict[str, _Tally] = {}
 
+    def begin(self, at_us: int, window: tuple[int, int] | None) -> list[bytes]:
+        """Return the first line: that the session begins is safe before anything happens in it."""
+        lines = [] if window is None else self.take_window(at_us, *window)
+        return [*lines, self._cutter.begin(at_us)]
+
     def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> list[bytes]:
         """Record what the program wrote; return the lines that were completed."""
         self.output_bytes += len(data)
