@@ -279,9 +279,15 @@ def test_a_recording_that_hangs_the_process_does_not_stop_the_others(tmp_path: P
     slow = b"\x1b[?69h\x1b[;999s" + b"\x1b[L\n\x1b[H" * 40_000
     pieces = [Window(0, 1000, 300), Output(0, slow), Output(5000, b"end")]
     append(store, "slow", b"".join(make_lines("slow", *pieces, end=EXIT)))
-    process = IndexProcess(store, tmp_path / "store", hang_s=0.25)
+    process = IndexProcess(store, tmp_path / "store", hang_s=2.0)
     process.start()
     append(store, "r1", b"".join(make_lines("r1", *shell("hello"), end=EXIT)))
+    for _ in range(2):
+        wait_until(lambda: process._turn is not None and process._turn[0] == "slow")
+        hanging = process.pid
+        assert hanging is not None
+        os.kill(hanging, signal.SIGSTOP)
+        wait_until(lambda pid=hanging: process.pid != pid)
     wait_until(lambda: store.derived_bytes("slow") == store.durable_bytes("slow"))
     wait_until(lambda: store.derived_bytes("r1") == store.durable_bytes("r1"))
     process.stop()

@@ -26,6 +26,7 @@ from steno.model import (
 )
 from steno.store.protocol import (
     Change,
+    Counts,
     Derived,
     DerivedState,
     StaleError,
@@ -114,6 +115,25 @@ class IndexSuite:
         store.clear_derived("r")
         put(store, "r", "needle again")
         assert sorted(found(store, "needle")) == [("r", 0), ("s", 0)]
+
+    def test_what_the_index_lacks(self, store: Store) -> None:
+        """A look at all recordings tells which of them the index has whole and ended."""
+        long_rec = "l" * 500
+        for rec, size_bytes in (("new", 10), ("whole", 10), ("grown", 10), ("live", 10)):
+            store.append(rec, 0, b"x" * size_bytes, sender=None)
+        store.append(long_rec, 0, b"x" * 300_000, sender=None)
+        for rec in ("whole", "grown", long_rec):
+            put(store, rec)
+        put(store, "live", is_live=True)
+        store.append("grown", 10, b"y", sender=None)
+        assert dict(store.index_states()) == {
+            "new": False,
+            "whole": True,
+            "grown": False,
+            "live": False,
+            long_rec: False,
+        }
+        assert store.counts() == Counts(recordings=4, live=1)
 
     def test_missing_keyframe(self, store: Store) -> None:
         """A keyframe that does not exist is named as such."""

@@ -31,7 +31,6 @@ from steno.server.tls_protocol import tls_options
 from steno.store.accounts_file import AccountsFile
 from steno.store.opening import open_store
 from steno.store.protocol import Store
-from steno.store.query import parse
 from steno.web.app import make_app, make_services
 from steno.web.services import Services
 
@@ -183,20 +182,10 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
 
 
 def _count_recordings(store: Store, metrics: Metrics) -> None:
-    live = parse("is:live")
-
-    def count_live() -> int:
-        count, cursor = 0, None
-        while True:
-            page = store.recordings(live, cursor=cursor, limit=500)
-            count, cursor = count + len(page.items), page.cursor
-            if cursor is None:
-                return count
-
+    metrics.gauge("steno_recordings", "Recordings in the index.", lambda: store.counts().recordings)
     metrics.gauge(
-        "steno_recordings", "Recordings in the store.", lambda: sum(1 for _ in store.recs())
+        "steno_recordings_live", "Recordings that are being made.", lambda: store.counts().live
     )
-    metrics.gauge("steno_recordings_live", "Recordings that are being made.", count_live)
 
 
 def run_server(

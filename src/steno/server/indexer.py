@@ -18,7 +18,7 @@ from contextlib import contextmanager
 
 import msgspec
 
-from steno.errors import StenoError, StoreError
+from steno.errors import StenoError
 from steno.metrics import Metrics
 from steno.server.derivation import Derivation, StateError
 from steno.server.turns import Turns
@@ -26,6 +26,9 @@ from steno.store.protocol import Change, StaleError, Store
 
 _log = logging.getLogger(__name__)
 _RETRY_S, _LONGEST_RETRY_S = 5.0, 300.0
+_SCAN_S = 0.05
+"""How long recordings are looked through between two turns."""
+
 _SLICE_BYTES = 64 * 1024
 
 
@@ -173,16 +176,21 @@ class Indexer:
         self._close(rec)
 
     def _run(self) -> None:
+        scan: Iterator[tuple[str, bool]] | None = None
         next_scan_s = 0.0
         while not self._is_stopping:
-            if self._monotonic_s() >= next_scan_s:
-                self._scan()
-                next_scan_s = self._monotonic_s() + self._settings.rescan_s
-            rec = self._turns.next(next_scan_s)
+            now_s = self._monotonic_s()
+            if scan is None and now_s >= next_scan_s:
+                scan = self._store.index_states()
+                next_scan_s = now_s + self._settings.rescan_s
+            # Looking through many recordings takes long: what grows meanwhile has its turns.
+            rec = self._turns.next(now_s if scan is not None else next_scan_s)
             if rec is not None:
                 self._on_turn(rec)
                 self._take_guarded_turn(rec)
                 self._on_turn(None)
+            if scan is not None and not self._scan_some(scan):
+                scan = None
 
     def _take_guarded_turn(self, rec: str) -> None:
         try:
@@ -201,29 +209,19 @@ class Indexer:
         else:
             self._failures.pop(rec, None)
 
-    def _scan(self) -> None:
-        """Find recordings that are not indexed to their end, or that seem to be live."""
+    def _scan_some(self, scan: Iterator[tuple[str, bool]]) -> bool:
+        """Look through some recordings, and wake them if need be; return whether there are more."""
+        stop_s = self._monotonic_s() + _SCAN_S
         try:
-            for rec in self._store.recs():
-                if self._is_stopping:
-                    return
-                if rec not in self._given_up and self._needs_turn(rec):
+            for rec, is_current in scan:
+                if not is_current and rec not in self._given_up:
                     self.wake(rec)
+                if self._monotonic_s() >= stop_s:
+                    return True
         except Exception:  # noqa: BLE001  # a daemon's outermost loop
             self._failures_total.add()
             _log.exception("looking through the recordings failed")
-
-    def _needs_turn(self, rec: str) -> bool:
-        derived_bytes = self._store.derived_bytes(rec)
-        try:
-            if derived_bytes < self._store.durable_bytes(rec):
-                return True
-        except StoreError as error:
-            # Its files are damaged; the others are not.
-            self._failures_total.add()
-            _log.error("recording %s cannot be read: %s", rec, error)
-            return False
-        return derived_bytes > 0 and self._store.find(rec).is_live
+        return False
 
     # In the caller's thread.
 

@@ -13,7 +13,7 @@ from steno.errors import AmbiguousError, NotFoundError
 from steno.model import Command, Damage, Keyframe, TextLine
 from steno.store.chunks import CHUNK_LINES, add_lines, read_chunk, remove_chunks
 from steno.store.index import CHUNK_BITS, KEY_LIMIT
-from steno.store.protocol import Derived, DerivedState, StaleError, Summary
+from steno.store.protocol import Counts, Derived, DerivedState, StaleError, Summary
 
 GAP_NOTES = ("drop", "gap", "torn")
 """Kinds of notes that say that something is missing."""
@@ -67,6 +67,20 @@ def state_of(connection: apsw.Connection, rec: str) -> DerivedState:
         (rec,),
     ).fetchone()
     return DerivedState() if row is None else DerivedState(*row)
+
+
+def is_current(connection: apsw.Connection, rec: str, size_bytes: int) -> bool:
+    """Return whether the index has all bytes of a recording of this size, and its end."""
+    row: Any = connection.execute(
+        "SELECT derived_bytes, is_live FROM recordings WHERE rec = ?", (rec,)
+    ).fetchone()
+    return row is not None and row[0] >= size_bytes and not row[1]
+
+
+def counts(connection: apsw.Connection) -> Counts:
+    """Return how many recordings there are in the index."""
+    row: Any = connection.execute("SELECT count(*), total(is_live) FROM recordings").fetchone()
+    return Counts(row[0], int(row[1]))
 
 
 def put(connection: apsw.Connection, rec: str, derived: Derived) -> None:

@@ -150,6 +150,13 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
     cursor: str | None = None
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """How many recordings are in the index, and how many of them are live."""
+
+    recordings: int
+    live: int
+
+
 class Change(msgspec.Struct, frozen=True):
     """A recording grew (`appended`), or what is derived from it did (`derived`)."""
 
@@ -215,6 +222,12 @@ class Store(Protocol):
     def derived_state(self, rec: str) -> DerivedState:
         """Return how far the index of `rec` is, and what its indexer left there to go on."""
 
+    def index_states(self) -> Iterator[tuple[str, bool]]:
+        """Yield all recordings, and whether the index has all bytes of each and its end.
+
+        Opens no files: made for looking through very many.
+        """
+
     def clear_derived(self, rec: str) -> None:
         """Forget all that is derived from `rec`."""
 
@@ -227,6 +240,9 @@ class Store(Protocol):
             NotFoundError: There is none.
             AmbiguousError: There are several; the text names some.
         """
+
+    def counts(self) -> Counts:
+        """Return how many recordings are in the index; takes no time to speak of."""
 
     def recordings(
         self,

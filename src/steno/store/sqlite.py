@@ -12,7 +12,7 @@ from steno.store import derived as rows
 from steno.store.changes import Changes
 from steno.store.expressions import Expression
 from steno.store.index import Database
-from steno.store.protocol import Change, Derived, DerivedState, Hit, Page, Summary
+from steno.store.protocol import Change, Counts, Derived, DerivedState, Hit, Page, Summary
 from steno.store.search import Search
 from steno.store.truth import Truth
 
@@ -88,6 +88,13 @@ class SqliteStore:
         with self._database.reading() as connection:
             return rows.state_of(connection, rec)
 
+    def index_states(self) -> Iterator[tuple[str, bool]]:
+        """Yield all recordings, and whether the index has all bytes of each and its end."""
+        for rec, size_bytes in self._truth.sizes():
+            with self._database.reading() as connection:
+                is_current = rows.is_current(connection, rec, size_bytes)
+            yield rec, is_current
+
     def clear_derived(self, rec: str) -> None:
         """Forget all that is derived from `rec`."""
         with self._database.writing() as connection:
@@ -100,6 +107,11 @@ class SqliteStore:
         """Return the recording that goes by this id or this beginning; see `Store.find`."""
         with self._database.reading() as connection:
             return rows.find(connection, rec_or_prefix)
+
+    def counts(self) -> Counts:
+        """Return how many recordings are in the index."""
+        with self._database.reading() as connection:
+            return rows.counts(connection)
 
     def recordings(
         self,

@@ -116,13 +116,21 @@ class Truth:
 
     def recs(self) -> Iterator[str]:
         """Yield the ids of all recordings that hold at least one byte."""
+        return (rec for rec, _ in self.sizes())
+
+    def sizes(self) -> Iterator[tuple[str, int]]:
+        """Yield all recordings that hold bytes, and how many, by their files' names and sizes.
+
+        Nothing is opened or synced, so that looking through very many costs little.
+        """
         for shard in _SHARDS:
             for name in sorted(os.listdir(self._directory / shard)):
                 directory = self._directory / shard / name
-                if not name.startswith(".") and _holds_bytes(directory):
+                if not name.startswith(".") and (size_bytes := _size_of(directory)):
                     # A damaged header hides a long id, and must not hide the other recordings.
                     with suppress(StoreError, FileNotFoundError):
-                        yield read_header(directory).rec if name.startswith("~") else unquote(name)
+                        is_long = name.startswith("~")
+                        yield read_header(directory).rec if is_long else unquote(name), size_bytes
 
     def _read(self, rec: str, offset_bytes: int, end_bytes: int | None) -> Iterator[bytes]:
         with self._borrowed(rec) as files:
@@ -210,12 +218,9 @@ def _checked(rec: str) -> str:
     return rec
 
 
-def _holds_bytes(directory: Path) -> bool:
+def _size_of(directory: Path) -> int:
     try:
         base, _ = newest_tail(directory)
-        if base < 0:
-            # With a header but no tail it is damaged: that is for its reader to say.
-            return (directory / "header.json").exists()
-        return base > 0 or (directory / "0.tail").stat().st_size > 0
+        return base + (directory / f"{base}.tail").stat().st_size if base >= 0 else 0
     except (FileNotFoundError, NotADirectoryError):
-        return False
+        return 0
