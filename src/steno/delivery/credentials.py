@@ -6,7 +6,6 @@ addresses), `token`, `key.pem`, `certificate.pem`, `ca.pem`.
 
 from __future__ import annotations
 
-import os
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from steno.delivery.files import replace_file
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StenoError, StoreError
 
 _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
@@ -90,7 +90,7 @@ def save(directory: Path, credentials: Credentials) -> None:
             if content is None:
                 (directory / name).unlink(missing_ok=True)
             else:
-                _replace(directory / name, content)
+                replace_file(directory / name, content)
     except OSError as error:
         raise _explained(directory, error) from error
 
@@ -104,7 +104,7 @@ def prepare(directory: Path) -> None:
     """
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _replace(directory / ".room", bytes(_ROOM_BYTES))
+        replace_file(directory / ".room", bytes(_ROOM_BYTES))
         (directory / ".room").unlink()
     except OSError as error:
         raise _explained(directory, error) from error
@@ -113,21 +113,6 @@ def prepare(directory: Path) -> None:
 def _explained(directory: Path, error: OSError) -> StenoError:
     kind = NoSpaceError if error.errno in DISK_FULL else StoreError
     return kind(f"{directory}: {error.strerror}")
-
-
-def _replace(path: Path, content: bytes) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
 
 
 def load(directory: Path) -> Credentials:

@@ -7,7 +7,6 @@ the server shows). Keys have mode 0600. P-256 throughout: small, fast, and known
 from __future__ import annotations
 
 import ipaddress
-import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from steno.delivery.files import replace_file
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StoreError, UsageError
 from steno.store.hosts import IssuedCertificate
 
@@ -183,29 +183,14 @@ def init_certificates(files: CertificateFiles, names: list[str]) -> Authority:
     try:
         files.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         if is_new:
-            _write(files.ca_key, authority.key_pem, 0o600)
-            _write(files.ca, authority.pem, 0o644)
-        _write(files.server_key, key, 0o600)
-        _write(files.server, certificate, 0o644)
+            replace_file(files.ca_key, authority.key_pem, 0o600)
+            replace_file(files.ca, authority.pem, 0o644)
+        replace_file(files.server_key, key, 0o600)
+        replace_file(files.server, certificate, 0o644)
     except OSError as error:
         kind = NoSpaceError if error.errno in DISK_FULL else StoreError
         raise kind(f"{files.directory}: {error.strerror}") from error
     return authority
-
-
-def _write(path: Path, content: bytes, mode: int) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.unlink(missing_ok=True)
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        new.rename(path)
-    except OSError:
-        new.unlink(missing_ok=True)
-        raise
 
 
 def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
