@@ -22,20 +22,25 @@ STENO = [sys.executable, "-m", "steno.cli"]
 def run_steno(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a steno command to its end, in this process; return what it said and its exit status."""
     words = [*map(str, arguments)]
-    said, complained = io.StringIO(), io.StringIO()
+    said, complained = io.BytesIO(), io.BytesIO()
+    output, errors = (io.TextIOWrapper(one, "utf-8", newline="") for one in (said, complained))
+    errors.reconfigure(errors="backslashreplace")
     status: int | str | None = 0
     with (
         patch.object(sys, "argv", ["steno", *words]),
-        patch.object(sys, "stdin", io.StringIO(stdin)),
-        redirect_stdout(said),
-        redirect_stderr(complained),
+        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
+        redirect_stdout(output),
+        redirect_stderr(errors),
     ):
         try:
             main()
         except SystemExit as end:
             status = end.code
     assert isinstance(status, int)
-    return subprocess.CompletedProcess(words, status, said.getvalue(), complained.getvalue())
+    output.flush()
+    errors.flush()
+    texts = said.getvalue().decode(), complained.getvalue().decode()
+    return subprocess.CompletedProcess(words, status, *texts)
 
 
 class LiveServer:
