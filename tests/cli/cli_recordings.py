@@ -6,9 +6,15 @@ from steno.formats.cutter import Cutter, Identity
 from steno.model import End, Output, Start, Window
 
 
-def make_recording(rec: str, texts: list[str], *, user: str = "avery") -> bytes:
+def make_recording(
+    rec: str,
+    texts: list[str],
+    *,
+    user: str = "avery",
+    started_unix_us: int = 1_790_000_000_000_000,
+) -> bytes:
     """Return a complete recording that shows one text a second."""
-    start = Start(user, "web01", 1_790_000_000_000_000, "steno test", uid=1501, service="sshd")
+    start = Start(user, "web01", started_unix_us, "steno test", uid=1501, service="sshd")
     cutter = Cutter(Identity("web01", rec, user, "xterm", 7, start))
     lines = cutter.add(Window(0, 80, 24))
     for second, text in enumerate(texts):

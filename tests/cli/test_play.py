@@ -12,6 +12,8 @@ from cli_recordings import make_recording
 from driven import STENO, Driven
 
 from steno.screen.emulator import Emulator
+from steno.server.indexer import Indexer
+from steno.store.opening import open_store
 
 
 class Person(Driven):
@@ -179,6 +181,24 @@ def test_a_live_recording_is_followed_to_its_end(tmp_path: Path) -> None:
         file.flush()
         person.wait_for("later")
         file.write(b"".join(lines[2:]))
+    person.wait_for("last")
+    assert person.finish() == 0
+
+
+def test_a_live_recording_that_is_caught_up_with_is_followed(tmp_path: Path) -> None:
+    """At the end of what a library has of a live recording, the player waits for the rest."""
+    data = make_recording("r", ["early", "later", "last"], started_unix_us=time.time_ns() // 1000)
+    lines = data.splitlines(keepends=True)
+    store = open_store(tmp_path / "store")
+    indexer = Indexer(store)
+    store.append("r", 0, b"".join(lines[:2]), sender=None)
+    indexer.drain()
+    person = Person("-s", "16", "--store", tmp_path, "r")
+    person.wait_for("later")
+    time.sleep(0.5)
+    store.append("r", len(b"".join(lines[:2])), b"".join(lines[2:]), sender=None)
+    indexer.drain()
+    store.close()
     person.wait_for("last")
     assert person.finish() == 0
 

@@ -27,6 +27,7 @@ class Feed:
     Attributes:
         library: Where the recording is from, when it is from a store or server; else None.
         rec: The recording's id, once it is known.
+        is_live: Whether more is to be expected, as far as a library knows.
         end: Its end facts, once they have come.
         damages: What could not be read, so far.
     """
@@ -35,6 +36,7 @@ class Feed:
         self, source: LineSource, rec: str | None = None, library: Library | None = None
     ) -> None:
         self.library = library
+        self.is_live = False
         self.rec: str | None = None if library is None else rec
         self.end: End | None = None
         self.damages: list[Damage] = []
@@ -142,5 +144,7 @@ def _open_page(url: str, location: Location) -> Feed:
 
 
 def _open_recording(library: Library, rec: str) -> Feed:
-    found = library.find(rec).rec
-    return Feed(LibrarySource(library, found), found, library)
+    summary = library.find(rec)
+    feed = Feed(LibrarySource(library, summary.rec), summary.rec, library)
+    feed.is_live = summary.is_live
+    return feed

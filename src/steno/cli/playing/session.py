@@ -90,7 +90,7 @@ class Session:
         due = self._playback.take_due(now_us)
         if due:
             self._screen.show(due)
-        if self._has_ended():
+        if self._has_ended() and not self._goes_on(now_us):
             self._is_done = True
             return
         self._tell_notes(now_us)
@@ -110,6 +110,15 @@ class Session:
         if playback.is_following:
             return self._feed.end is not None
         return playback.position_us(self._terminal.now_us()) >= self._timeline.duration_us
+
+    def _goes_on(self, now_us: int) -> bool:
+        """At the end of a live recording, look for what has come meanwhile, or wait for it."""
+        if not self._feed.is_live or self._feed.end is not None:
+            return False
+        self._timeline.add(self._feed.poll())
+        if self._playback.is_at_end and self._feed.end is None:
+            self._playback.follow(now_us)
+        return True
 
     # What keys do.
 
