@@ -12,7 +12,7 @@ from steno.cli.playing.feed import Feed, open_feed
 from steno.cli.playing.sanitizer import Sanitizer
 from steno.errors import FormatError
 from steno.formats.tlog_track import describe_gap
-from steno.model import Input, Note, Output, Piece
+from steno.model import Input, Note, Output
 
 
 @click.command("cat")
@@ -46,8 +46,7 @@ def write_all(
     """
     out = sys.stdout.buffer
     sanitizer = Sanitizer() if sys.stdout.isatty() and not raw else None
-    pieces: list[Piece] = feed.poll() + feed.finish()
-    for piece in pieces:
+    for piece in feed.stream():
         if isinstance(piece, Note) and piece.kind == "gap":
             say(f"{feed.name}: {describe_gap(piece.facts)}")
         is_wanted = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -30,6 +31,7 @@ class Feed:
         is_live: Whether more is to be expected, as far as a library knows.
         end: Its end facts, once they have come.
         damages: What could not be read, so far.
+        messages: What was read, so far, unless it was streamed.
     """
 
     def __init__(
@@ -46,6 +48,8 @@ class Feed:
         self._decoder = Decoder()
         self._sequencer = Sequencer()
         self._other_recs: set[str] = set()
+        self._has_messages = False
+        self._is_streamed = False
 
     @property
     def name(self) -> str:
@@ -71,11 +75,25 @@ class Feed:
             NotFoundError: The recording that was named is not among those in it.
         """
         pieces = self._take(self._decoder.finish())
-        if not self.messages:
+        if not self._has_messages:
             if self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
             raise refuse_empty(self.name, self.damages[0] if self.damages else None)
         return pieces
+
+    def stream(self) -> Iterator[Piece]:
+        """Yield all pieces there are, keeping few where it is known which recording is meant.
+
+        Raises as `poll` and `finish` do.
+        """
+        self._is_streamed = True
+        if self._wanted is None:
+            # That there are several is to be noticed before the first piece is given out.
+            yield from self.poll()
+        else:
+            while data := self._source.read_new():
+                yield from self._take(self._decoder.feed(data))
+        yield from self.finish()
 
     def close(self) -> None:
         """Release the source."""
@@ -91,7 +109,9 @@ class Feed:
             if not self._is_ours(message.rec):
                 continue
             self.end = message.end or self.end
-            self.messages.append(message)
+            self._has_messages = True
+            if not self._is_streamed:
+                self.messages.append(message)
             pieces += self._sequencer.feed(message)
             if self._sequencer.disorder is not None:
                 self.damages.append(item.damaged(self._sequencer.disorder))

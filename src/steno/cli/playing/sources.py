@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from base64 import b64encode
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
@@ -71,10 +72,15 @@ class LibrarySource:
         self._library = library
         self._rec = rec
         self._offset_bytes = 0
+        self._chunks: Iterator[bytes] | None = None
 
     def read_new(self) -> bytes:
-        """Return what has come."""
-        data = b"".join(self._library.read(self._rec, self._offset_bytes))
+        """Return some of what has come."""
+        if self._chunks is None:
+            self._chunks = self._library.read(self._rec, self._offset_bytes)
+        data = next(self._chunks, b"")
+        if not data:
+            self._chunks = None
         self._offset_bytes += len(data)
         return data
 
