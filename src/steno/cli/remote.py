@@ -228,7 +228,7 @@ class RemoteLibrary:
             return NotFoundError(f"{self._url}: {detail}")
         if status == httpx2.codes.CONFLICT:
             return AmbiguousError(detail)
-        if status in (httpx2.codes.BAD_REQUEST, httpx2.codes.UNPROCESSABLE_ENTITY):
+        if status in (httpx2.codes.BAD_REQUEST, httpx2.codes.UNPROCESSABLE_CONTENT):
             return UsageError(f"{self._url}: {detail}")
         if status == httpx2.codes.SERVICE_UNAVAILABLE:
             return StoreError(f"{self._url}: {detail}")
