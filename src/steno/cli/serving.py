@@ -25,6 +25,7 @@ from steno.errors import AddressInUseError, ConfigError, StoreError, UsageError
 from steno.metrics import Metrics
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import enrolment_routes, open_registry
+from steno.server.http_protocol import BoundedHttpProtocol
 from steno.server.index_process import IndexProcess
 from steno.server.ingest import Ingest
 from steno.server.tls_protocol import tls_options
@@ -213,7 +214,7 @@ def run_server(
             if on_ready is not None:
                 on_ready(address, server)
 
-        settings: dict[str, Any] = {"http": "httptools", **options}
+        settings: dict[str, Any] = {"http": BoundedHttpProtocol, **options}
         server = Server(
             uvicorn.Config(
                 parts.app,

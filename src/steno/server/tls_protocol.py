@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from steno.server.certificates import CertificateFiles
+from steno.server.http_protocol import BoundedHttpProtocol
 
 
-class TlsHttpProtocol(HttpToolsProtocol):
-    """Uvicorn's HTTP protocol that also fills in the scope's `extensions["tls"]`."""
+class TlsHttpProtocol(BoundedHttpProtocol):
+    """The HTTP protocol that also fills in the scope's `extensions["tls"]`."""
 
     _tls: dict[object, object] | None = None
 
