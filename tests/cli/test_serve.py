@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -64,6 +66,27 @@ def test_a_signal_ends_it_in_good_order(tmp_path: Path, number: signal.Signals) 
         log = process.stderr.read()
         assert '"event": "stopping"' in log
         assert "Traceback" not in log
+
+
+def test_many_connections_do_not_exhaust_a_low_soft_limit(tmp_path: Path) -> None:
+    """The soft limit on open files, made for select(2), is not what limits the server."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with serving(tmp_path) as (process, _):
+        granted = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+    assert granted[0] >= min(hard, 65536)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (200, hard))
+    try:
+        low = serving(tmp_path / "low")
+        process, url = low.__enter__()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    with contextlib.ExitStack() as stack:
+        stack.push(low)
+        address = url.removeprefix("http://").split(":")
+        for _ in range(250):
+            stack.enter_context(socket.create_connection((address[0], int(address[1]))))
+        assert httpx2.get(f"{url}/healthz", trust_env=False).text == "ok\n"
 
 
 def test_a_taken_port_is_one_line_and_its_exit_code(tmp_path: Path) -> None:

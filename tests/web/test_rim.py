@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 from running_server import Running, running_server
 
 from steno.config import load_config
+from steno.server import enrolment
+from steno.web import endpoint
 from steno.web.rim import allowed_names, host_name
 
 
@@ -154,3 +157,21 @@ def test_a_trusted_proxy_says_who_asks_and_how(tmp_path: Path, password_hash: st
             assert client.get(path, headers={"Cookie": value}).status_code == 200
             items = running.sign_in("ada").get("/api/v1/viewings").json()["items"]
             assert items[0]["address"] == address
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever begins a sign-in or an enrolment and stops gets 408, and the connection ends."""
+    monkeypatch.setattr(endpoint, "BODY_WAIT_S", 0.3)
+    monkeypatch.setattr(enrolment, "BODY_WAIT_S", 0.3)
+    host, _, port = running.url.removeprefix("http://").partition(":")
+    for path in ("/api/v1/session", "/api/v1/enrol"):
+        head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+        with socket.create_connection((host, int(port)), timeout=10) as connection:
+            connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+            answer = b""
+            while piece := connection.recv(65536):
+                answer += piece
+        assert answer.startswith(b"HTTP/1.1 408 "), path
+        assert b"application/problem+json" in answer

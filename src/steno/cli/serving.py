@@ -7,6 +7,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -38,6 +39,7 @@ from steno.web.services import Services
 log = logging.getLogger(__name__)
 
 GRACE_S = 10
+MAX_OPEN_FILES = 65536
 
 
 class Server(uvicorn.Server):
@@ -206,6 +208,7 @@ def run_server(
         StenoError: A part cannot be opened; nothing was served.
     """
     options = tls_files(config)
+    _allow_open_files()
     with bound_socket(config) as sock, open_parts(config) as parts:
         address = server_address(config, sock)
 
@@ -236,6 +239,17 @@ def run_server(
         server.run(sockets=[sock])
         if not server.started:
             raise StoreError("the server could not start; its log says why")
+
+
+def _allow_open_files() -> None:
+    """Use all descriptors that the system grants: recordings and connections take some each.
+
+    The usual soft limit, 1024, is only there for programs that use select(2).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, MAX_OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def server_address(config: ServerConfig, sock: socket.socket) -> str:

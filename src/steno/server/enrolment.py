@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import anyio.to_thread
 import msgspec
 from starlette.requests import ClientDisconnect, Request
@@ -18,6 +20,7 @@ from steno.store.accounts_file import AccountsFile
 from steno.store.hosts import HostRegistry
 
 _BODY_LIMIT_BYTES = 65536
+BODY_WAIT_S = 20.0
 
 
 class EnrolmentRequest(msgspec.Struct, frozen=True):
@@ -46,11 +49,15 @@ def enrolment_routes(registry: HostRegistry, authority: Authority | None) -> lis
 
     async def answer_enrol(request: Request) -> Response:
         try:
-            body = await read_body(request, _BODY_LIMIT_BYTES)
+            # Anybody may ask, so that nobody is waited for long.
+            async with asyncio.timeout(BODY_WAIT_S):
+                body = await read_body(request, _BODY_LIMIT_BYTES)
             if body is None:
                 return problem(413, f"an enrolment has at most {_BODY_LIMIT_BYTES} bytes")
             asked = msgspec.json.decode(body, type=EnrolmentRequest)
             return await anyio.to_thread.run_sync(_enrol, registry, authority, asked)
+        except TimeoutError:
+            return problem(408, "the body comes too slowly", headers={"Connection": "close"})
         except (msgspec.DecodeError, UnicodeDecodeError, ClientDisconnect) as error:
             return problem(400, f"this is no enrolment: {error}")
         except StenoError as error:

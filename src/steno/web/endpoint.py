@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -21,6 +22,9 @@ from steno.web.visibility import find_visible
 
 _INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
 T = TypeVar("T", bound=msgspec.Struct)
+
+BODY_WAIT_S = 20.0
+"""So long a body may take; it is small, and some come from nobody knows whom."""
 
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -237,10 +241,13 @@ async def _read_bytes(request: Request, limit_bytes: int) -> bytearray:
         announced = int(request.headers.get("content-length", "0"))
         body = bytearray()
         if announced <= limit_bytes:
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > limit_bytes:
-                    break
+            async with asyncio.timeout(BODY_WAIT_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > limit_bytes:
+                        break
+    except TimeoutError as error:
+        raise Problem(408, "the body comes too slowly", headers={"Connection": "close"}) from error
     except ClientDisconnect as error:
         raise Problem(400, "the body ended early") from error
     except ValueError as error:

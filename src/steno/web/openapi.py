@@ -180,7 +180,7 @@ def _problem_statuses(endpoint: Endpoint) -> set[int]:
     if endpoint.is_of_recording:
         statuses |= {404, 409}
     if endpoint.body is not None:
-        statuses |= {400, 413, 415}
+        statuses |= {400, 408, 413, 415}
     if endpoint.method not in SAFE_METHODS:
         statuses |= {403, 507}
     if endpoint.viewing is not None:
