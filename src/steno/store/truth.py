@@ -121,7 +121,8 @@ class Truth:
     def sizes(self) -> Iterator[tuple[str, int]]:
         """Yield all recordings that hold bytes, and how many, by their files' names and sizes.
 
-        Nothing is opened or synced, so that looking through very many costs little.
+        Nothing is opened or synced, so that looking through very many costs little. Of a damaged
+        one it may not be known how many: -1.
         """
         for shard in _SHARDS:
             for name in sorted(os.listdir(self._directory / shard)):
@@ -219,8 +220,12 @@ def _checked(rec: str) -> str:
 
 
 def _size_of(directory: Path) -> int:
+    """Return how many bytes a recording has, by its files' names; -1 when they are damaged."""
     try:
         base, _ = newest_tail(directory)
-        return base + (directory / f"{base}.tail").stat().st_size if base >= 0 else 0
+        if base < 0:
+            # Without a header it is debris; with one, its reader has to say what is wrong.
+            return -1 if (directory / "header.json").exists() else 0
+        return base + (directory / f"{base}.tail").stat().st_size
     except (FileNotFoundError, NotADirectoryError):
         return 0
