@@ -144,7 +144,7 @@ class RemoteLibrary:
         headers = {"Range": f"bytes={offset_bytes}-"} if offset_bytes else {}
         try:
             with self._client.stream("GET", path, headers=headers) as response:
-                if response.status_code == httpx2.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+                if response.status_code == httpx2.codes.RANGE_NOT_SATISFIABLE:
                     return
                 wanted = httpx2.codes.PARTIAL_CONTENT if headers else httpx2.codes.OK
                 if response.status_code != wanted:
