@@ -112,7 +112,10 @@ export class TimelineView {
     this.marks.replaceChildren(...drawn);
     const ticks = ticksOf(this.duration, Math.max(2, Math.floor(width / 90))).map((at) => {
       const tick = make("span", {}, formatTime(at));
-      tick.style.left = `${(fractionOf(at, this.duration) * 100).toFixed(3)}%`;
+      const fraction = fractionOf(at, this.duration);
+      tick.style.left = `${(fraction * 100).toFixed(3)}%`;
+      // Centred there, it would be cut off by the edge.
+      tick.classList.toggle("at-end", fraction > 0.96);
       return tick;
     });
     this.ticks.replaceChildren(...ticks);

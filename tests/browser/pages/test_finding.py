@@ -99,6 +99,24 @@ def test_commands_and_text_lead_to_their_moments(visit: Visit) -> None:
     expect(page).to_have_url(re.compile(r"\?t=3$"))
 
 
+def test_the_current_command_is_in_view(visit: Visit, server: Server) -> None:
+    """Among many commands the one that the player stands in is marked, and seen."""
+    session = Session("many commands", host="manyhost")
+    for number in range(80):
+        session.show(number, f"avery@manyhost:~$ step-{number}\r\n")
+    session.end(90.0)
+    rec = session.deliver(server.store)
+    server.wait_indexed([rec])
+    page = visit().enter("kim", f"/recordings/{rec}?t=70.5")
+    current = page.locator("steno-commands [aria-current]")
+    expect(current).to_contain_text("step-70")
+    expect(current).to_be_in_viewport()
+    assert page.evaluate("scrollY") == 0
+    page.locator("steno-player").evaluate("p => p.seek(3.5)")
+    expect(current).to_contain_text("step-3")
+    expect(current).to_be_in_viewport()
+
+
 def test_evidence_is_checked_when_asked(visit: Visit) -> None:
     """The chain is verified anew from the stored lines; a broken one is named by line."""
     visitor = visit()

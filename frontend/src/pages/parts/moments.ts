@@ -75,6 +75,7 @@ export class Commands extends PageElement {
   @property({ type: Number }) count = 0;
   @property({ type: Number }) atUs = 0;
   @state() private commands: Command[] | null = null;
+  #shown: Element | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("rec") && !changed.has("count")) return;
@@ -82,6 +83,16 @@ export class Commands extends PageElement {
     void this.load(async (signal) => {
       this.commands = await this.context.api.commands(this.rec, signal);
     });
+  }
+
+  /** Keep the current command in view, unless somebody is at the list. */
+  protected override updated(): void {
+    const current = this.renderRoot.querySelector("[aria-current]");
+    const panel = this.assignedSlot?.parentElement;
+    if (!current || !panel || current === this.#shown) return;
+    if (this.matches(":hover, :focus-within")) return;
+    this.#shown = current;
+    scrollTo(panel, current);
   }
 
   override render() {
@@ -99,6 +110,14 @@ export class Commands extends PageElement {
       ${commands.map(({ at_us, text }, index) => moment(this.rec, at_us, text, index === current))}
     </ol>`;
   }
+}
+
+/** Scroll `panel`, and nothing around it, so that `inner` can be seen. */
+function scrollTo(panel: Element, inner: Element): void {
+  const outside = panel.getBoundingClientRect();
+  const { top, bottom } = inner.getBoundingClientRect();
+  if (top >= outside.top && bottom <= outside.bottom) return;
+  panel.scrollTop += top - outside.top - outside.height / 3;
 }
 
 /** The screen's text, line by line. */

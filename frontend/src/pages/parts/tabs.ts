@@ -30,6 +30,7 @@ export class Tabs extends LitElement {
         background: none;
         color: var(--muted);
         min-height: 2.75rem;
+        white-space: normal;
       }
       [role="tab"]:focus-visible {
         outline-offset: -3px;
