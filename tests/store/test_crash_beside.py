@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import pytest
+
+from steno.store.protocol import OffsetError
 from steno.store.truth import Truth
 
 REC = "r"
@@ -55,3 +59,43 @@ def test_killed_beside_another(tmp_path: Path) -> None:
         opened_later.close()
         survivor.close()
     assert calls > 20
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda truth, data: truth.durable_bytes(REC),
+        lambda truth, data: truth.append(REC, 0, data, "web1"),
+        lambda truth, data: _refused(truth, len(data) + 7),
+    ],
+    ids=["asked", "sent again", "refused"],
+)
+def test_unsynced_bytes_of_another_are_synced_before_they_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ask: Callable[[Truth, bytes], int]
+) -> None:
+    """What a process wrote that was killed before it synced is not called safe until it is."""
+    survivor = Truth(tmp_path)
+    survivor.append(REC, 0, DATA[:BEFORE], "web1")
+    (tail,) = tmp_path.glob("*/*/0.tail")
+    with tail.open("ab") as file:
+        file.write(DATA[BEFORE : 2 * BEFORE])
+    synced: list[str] = []
+    sync = os.fdatasync
+
+    def note(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+
+    monkeypatch.setattr(os, "fdatasync", note)
+    assert survivor.size_bytes(REC) == 2 * BEFORE
+    assert synced == []
+    for _ in range(2):
+        assert ask(survivor, DATA[: 2 * BEFORE]) == 2 * BEFORE
+        assert synced == [str(tail)]
+    survivor.close()
+
+
+def _refused(truth: Truth, offset_bytes: int) -> int:
+    with pytest.raises(OffsetError) as refusal:
+        truth.append(REC, offset_bytes, b"x", "web1")
+    return refusal.value.durable_bytes

@@ -74,7 +74,7 @@ def _measure(store: Store, recs: list[str]) -> tuple[dict[str, int], dict[str, S
     failures: dict[str, StoreError] = {}
     for rec in recs:
         try:
-            sizes[rec] = store.durable_bytes(rec)
+            sizes[rec] = store.size_bytes(rec)
         except StoreError as error:
             failures[rec] = error
     return sizes, failures

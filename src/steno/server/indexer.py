@@ -239,7 +239,7 @@ class Indexer:
             while True:
                 has_more = self._take_turn(rec, is_final=True)
                 if progress is not None:
-                    total_bytes = self._store.durable_bytes(rec)
+                    total_bytes = self._store.size_bytes(rec)
                     progress(rec, self._store.derived_bytes(rec), total_bytes)
                 if not has_more:
                     break
@@ -255,7 +255,7 @@ class Indexer:
         except StaleError:
             self._close(rec)
             if is_final:
-                return self._store.derived_bytes(rec) < self._store.durable_bytes(rec)
+                return self._store.derived_bytes(rec) < self._store.size_bytes(rec)
             self._turns.add_later(rec, random.uniform(0.2, 1.0))  # noqa: S311  # spreads load
             return False
         except UnderivableError as error:
@@ -274,12 +274,12 @@ class Indexer:
             return False
         opened.derivation.stop_text(str(error))
         self._put(rec, opened)
-        return self._store.derived_bytes(rec) < self._store.durable_bytes(rec)
+        return self._store.derived_bytes(rec) < self._store.size_bytes(rec)
 
     def _index_some(self, rec: str, *, is_final: bool) -> bool:
         opened = self._open(rec)
         derivation = opened.derivation
-        end_bytes = self._store.durable_bytes(rec)
+        end_bytes = self._store.size_bytes(rec)
         if derivation.is_torn and end_bytes > derivation.upto_bytes:
             # The torn line was none: it goes on.
             self._restart(rec)

@@ -97,6 +97,7 @@ class RecordingFiles:
         self._base = 0
         self._index = FrameIndex(directory)
         self._is_synced = is_synced
+        self._synced_bytes = 0
         self._pack_at_bytes = FRAME_LIMIT_BYTES
 
     def close(self) -> None:
@@ -114,10 +115,10 @@ class RecordingFiles:
         with self._locked():
             length = self._length()
             if offset_bytes > length or offset_bytes < 0:
-                raise OffsetError(self.header.rec, length)
+                raise OffsetError(self.header.rec, self._synced_length())
             fresh = self._compare(offset_bytes, data, length)
             if not fresh:
-                return length
+                return self._synced_length()
             tail_bytes = length - self._base
             if tail_bytes + len(fresh) >= self._pack_at_bytes and self._pack(fresh):
                 return self._length()
@@ -125,7 +126,12 @@ class RecordingFiles:
             return length + len(fresh)
 
     def durable_bytes(self) -> int:
-        """Return how many bytes survive a power cut."""
+        """Return how many bytes survive a power cut; all that there are, once they are synced."""
+        with self._locked():
+            return self._synced_length()
+
+    def size_bytes(self) -> int:
+        """Return how many bytes can be read."""
         with self._locked():
             return self._length()
 
@@ -198,6 +204,7 @@ class RecordingFiles:
         os.fsync(self._tail)
         sync_directory(self._directory)
         sync_directory(self._directory.parent)
+        self._synced_bytes = self._length()
         self._is_synced = False
 
     def _drop_tail(self) -> None:
@@ -207,6 +214,21 @@ class RecordingFiles:
 
     def _length(self) -> int:
         return self._base + os.fstat(self._tail).st_size
+
+    def _synced_length(self) -> int:
+        """Return the length after making sure that all of it is synced.
+
+        Usually it is: who wrote has synced before letting go of the lock. But another process may
+        have been killed between the two.
+        """
+        length = self._length()
+        if length > self._synced_bytes:
+            try:
+                os.fdatasync(self._tail)
+            except OSError as error:
+                raise StoreError(f"{self._directory}: {error.strerror}") from error
+            self._synced_bytes = length
+        return length
 
     def _compare(self, offset_bytes: int, data: bytes, length: int) -> bytes:
         """Return what of `data` is new, once the rest was found to be there already."""
@@ -218,12 +240,12 @@ class RecordingFiles:
         for piece in self._read_frames(extents, offset_bytes, min(length, self._base)):
             expected = data[position : position + len(piece)]
             if piece[: len(expected)] != expected:
-                raise OffsetError(self.header.rec, length)
+                raise OffsetError(self.header.rec, self._synced_length())
             position += len(expected)
         if position < known:
             start = offset_bytes + position - self._base
             if os.pread(self._tail, known - position, start) != data[position:known]:
-                raise OffsetError(self.header.rec, length)
+                raise OffsetError(self.header.rec, self._synced_length())
         return data[known:]
 
     def _write(self, data: bytes, tail_bytes: int) -> None:
@@ -233,6 +255,7 @@ class RecordingFiles:
             while view:
                 view = view[os.write(self._tail, view) :]
             os.fdatasync(self._tail)
+            self._synced_bytes = self._base + tail_bytes + len(data)
         except OSError as error:
             try:
                 os.ftruncate(self._tail, tail_bytes)
@@ -265,6 +288,7 @@ class RecordingFiles:
             self._index.add(content_bytes, file_bytes)
         old_tail, old_base = self._tail, self._base
         self._tail, self._base = new_tail, new_base
+        self._synced_bytes = new_base
         self._pack_at_bytes = FRAME_LIMIT_BYTES
         os.close(old_tail)
         self._index.save_from(known)

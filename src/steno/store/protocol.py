@@ -185,6 +185,12 @@ class Store(Protocol):
     def durable_bytes(self, rec: str) -> int:
         """Return how much of `rec` is safe on disk; 0 when it is unknown."""
 
+    def size_bytes(self, rec: str) -> int:
+        """Return how much of `rec` can be read; 0 when it is unknown.
+
+        The same as `durable_bytes` for whoever need not promise anything, and quicker.
+        """
+
     def read(
         self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None
     ) -> Iterator[bytes]:

@@ -150,7 +150,7 @@ def segment(store: Store, rec: str, number: int) -> Segment:
         for _, piece in _pieces(store, summary.rec, start, stop)
         if (event := builder.add(piece)) is not None
     ]
-    has_ended = summary.end is not None and upto_bytes == store.durable_bytes(summary.rec)
+    has_ended = summary.end is not None and upto_bytes == store.size_bytes(summary.rec)
     if is_last and has_ended:
         events += builder.finish()
     content = {"snapshot": {"cols": columns, "rows": rows, "init": init}, "events": events}
@@ -197,19 +197,19 @@ class EventReader:
         None at all means that there are none yet. `position`, `duration_us` and `end` then say
         where that is, and whether there is more to come.
         """
-        durable_bytes = self._store.durable_bytes(self._rec)
+        size_bytes = self._store.size_bytes(self._rec)
         slice_bytes = limit_bytes
         events: list[Event] = []
-        while not events and self.position.offset_bytes < durable_bytes:
+        while not events and self.position.offset_bytes < size_bytes:
             start_bytes = self.position.offset_bytes
-            stop_bytes = min(durable_bytes, start_bytes + slice_bytes)
+            stop_bytes = min(size_bytes, start_bytes + slice_bytes)
             decoder = Decoder(offset_bytes=start_bytes)
             for data in self._store.read(self._rec, start_bytes, stop_bytes):
                 for found in decoder.feed(data):
                     self._add_found(found, events)
             if self.position.offset_bytes > start_bytes:
                 slice_bytes = limit_bytes
-            elif stop_bytes == durable_bytes:
+            elif stop_bytes == size_bytes:
                 break
             else:
                 # A line may be longer than the limit.

@@ -49,6 +49,10 @@ class SqliteStore:
         """Return how much of `rec` is safe on disk; 0 when it is unknown."""
         return self._truth.durable_bytes(rec)
 
+    def size_bytes(self, rec: str) -> int:
+        """Return how much of `rec` can be read; 0 when it is unknown."""
+        return self._truth.size_bytes(rec)
+
     def read(
         self, rec: str, offset_bytes: int = 0, end_bytes: int | None = None
     ) -> Iterator[bytes]:

@@ -91,6 +91,14 @@ class Truth:
         except NotFoundError:
             return 0
 
+    def size_bytes(self, rec: str) -> int:
+        """Return how much of `rec` can be read; 0 when it is unknown."""
+        try:
+            with self._borrowed(rec) as files:
+                return files.size_bytes()
+        except NotFoundError:
+            return 0
+
     def read(self, rec: str, offset_bytes: int, end_bytes: int | None) -> Iterator[bytes]:
         """Yield original bytes; see `Store.read`.
 

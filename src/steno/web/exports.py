@@ -54,7 +54,7 @@ def _write_text(store: Store, rec: str, file: IO[bytes]) -> list[str]:
 
 
 def _write_page(store: Store, rec: str, file: IO[bytes], player: Path) -> list[str]:
-    size_bytes = store.durable_bytes(rec)
+    size_bytes = store.size_bytes(rec)
     if size_bytes > MAX_PAGE_BYTES:
         raise Problem(
             422,

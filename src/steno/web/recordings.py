@@ -181,7 +181,7 @@ def _read_range(header: str, size_bytes: int) -> tuple[int, int] | None:
 async def read_lines(call: Call) -> Response:
     """GET /recordings/{rec}/lines: the original bytes, or a range of them."""
     store, rec = call.services.store, call.recording.rec
-    size_bytes = await anyio.to_thread.run_sync(store.durable_bytes, rec)
+    size_bytes = await anyio.to_thread.run_sync(store.size_bytes, rec)
     # Bytes are only ever added, so that the length names a state of the recording.
     etag = f'"{size_bytes}"'
     headers = {"Accept-Ranges": "bytes", "ETag": etag, "Cache-Control": "private, no-cache"}
@@ -294,7 +294,7 @@ def _find_notes(store: Store, rec: str) -> Notes:
                 at_us = max(at_us, found.message.pos_ms * 1000)
                 pieces = sequencer.feed(found.message)
                 notes += [piece for piece in pieces if isinstance(piece, Note)]
-    time_damages(store.durable_bytes(rec) + 1)
+    time_damages(store.size_bytes(rec) + 1)
     return Notes(notes, damages)
 
 
