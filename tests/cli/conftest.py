@@ -35,7 +35,9 @@ def library_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def steno(tmp_path: Path) -> Steno:
     """Run `steno` with a home of its own; returns what subprocess.run does."""
 
-    def run(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: str | Path, stdin: str = "", zone: str = "UTC"
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "steno.cli", *map(str, arguments)],
             capture_output=True,
@@ -43,7 +45,7 @@ def steno(tmp_path: Path) -> Steno:
             input=stdin,
             timeout=60,
             check=False,
-            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"},
+            env={"HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": zone},
         )
 
     return run

@@ -72,6 +72,22 @@ def test_a_server_says_what_its_directory_says(
     assert bool(there.stderr) == bool(here.stderr)
 
 
+def test_times_are_in_the_zone_of_who_asks(steno: Steno, server: Path) -> None:
+    """Wherever the server is, a day in a query is a day of the machine where it was typed."""
+    url = (server / "url").read_text()
+    there = ["--server", url, "--token-file", str(server / "token")]
+    listed = {}
+    # The recordings began at 14:13 UTC on the 21st.
+    for zone in ("UTC0", "EAST-12", "WEST+12"):
+        query = ["rec:aa-1", "after:2026-09-22"]
+        here = steno("ls", "--json", *query, "--store", server / "srv", zone=zone)
+        assert steno("ls", "--json", *query, *there, zone=zone).stdout == here.stdout
+        listed[zone] = bool(here.stdout)
+        hits = steno("search", "hello", *query, *there, zone=zone)
+        assert (hits.returncode == 0) == listed[zone]
+    assert listed == {"UTC0": False, "EAST-12": True, "WEST+12": False}
+
+
 def test_a_page_address_names_a_recording(steno: Steno, server: Path) -> None:
     """The address in the browser plays in the terminal too."""
     url = (server / "url").read_text()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.store.fields import parse_duration, parse_instant
+from steno.store.fields import parse_duration, parse_instant, parse_zone
 
 ZONE = timezone(timedelta(hours=1))
 NOW = datetime(2026, 11, 20, 14, 30, 15, 250_000, tzinfo=ZONE)
@@ -63,3 +63,12 @@ def test_any_text_is_read_or_refused(value: str) -> None:
             read(value)
         except ValueError as error:
             assert str(error).startswith("not a ")  # noqa: PT017 - it need not be raised
+
+
+def test_zones_are_offsets() -> None:
+    """A zone is an offset from UTC in hours and minutes; anything else is refused."""
+    assert parse_zone("+02:00").utcoffset(None) == timedelta(hours=2)
+    assert parse_zone("-09:30").utcoffset(None) == -timedelta(hours=9, minutes=30)
+    for text in ("", "Z", "2:00", "+24:00", "+02:60", "+02:00\n", "Europe/Berlin"):
+        with pytest.raises(ValueError, match="not a time zone"):
+            parse_zone(text)

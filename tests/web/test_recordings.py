@@ -384,3 +384,14 @@ def test_tampering_with_stored_files_is_noticed(tmp_path: Path, password_hash: s
         assert unreadable.reason == "what is stored from here on cannot be read"
     finally:
         again.stop()
+
+
+def test_times_in_a_query_are_in_the_zone_that_is_named(client: httpx2.Client) -> None:
+    """A day without a zone is one of the reader's, in the list and in the search."""
+    # The recordings began at 08:53 UTC on the 9th.
+    for zone, begins_later in (("+00:00", False), ("+16:00", True), ("-12:00", False)):
+        parameters = {"q": f"rec:{REC} after:2025-10-10", "zone": zone}
+        for path in ("/api/v1/recordings", "/api/v1/search"):
+            assert bool(client.get(path, params=parameters).json()["items"]) == begins_later
+    refused = client.get("/api/v1/recordings", params={"q": "x", "zone": "Mars"})
+    assert (refused.status_code, refused.json()["parameter"]) == (422, "zone")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { recordingFrom } from "../../src/pages/api/changes.ts";
-import { Api, apiPath, exportPath } from "../../src/pages/api/client.ts";
+import { Api, apiPath, exportPath, zoneOf } from "../../src/pages/api/client.ts";
 import { Problem } from "../../src/pages/api/problem.ts";
 
 const json = (status: number, body: unknown, type = "application/json"): Response =>
@@ -14,6 +14,10 @@ test("whatever a recording is called, its path stays below the API", () => {
     apiPath(["search"], { q: "a&b", cursor: null, limit: 5 }),
     "/api/v1/search?q=a%26b&limit=5",
   );
+});
+
+test("time zones are told as the API wants them", () => {
+  assert.deepEqual([0, -120, 570, -345].map(zoneOf), ["+00:00", "+02:00", "-09:30", "+05:45"]);
 });
 
 test("what changes something carries the session's CSRF token, what reads does not", async () => {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -105,7 +106,7 @@ class RemoteLibrary:
         self, query: str | None, *, sort: str, cursor: str | None, limit: int
     ) -> Page[Summary]:
         """Return recordings that match `query`, or all."""
-        parameters = {"q": query, "sort": sort, "cursor": cursor, "limit": limit}
+        parameters = {"q": query, "sort": sort, "cursor": cursor, "limit": limit} | _zone()
         items = self._get("/recordings", _Items, parameters)
         return Page([self._convert(item, Summary) for item in items.items], items.cursor)
 
@@ -114,6 +115,7 @@ class RemoteLibrary:
     ) -> Page[Hit]:
         """Return lines that match `query`, in all recordings or in one."""
         parameters = {"q": query, "cursor": cursor, "limit": limit, "context": context_lines}
+        parameters |= _zone()
         if rec is None:
             items = self._get("/search", _Items, parameters)
             hits = [self._convert(item, _RemoteHit).as_hit() for item in items.items]
@@ -235,6 +237,12 @@ class RemoteLibrary:
         if status in (httpx2.codes.TOO_MANY_REQUESTS, httpx2.codes.BAD_GATEWAY):
             return UnreachableError(f"{self._url}: {detail}")
         return ProtocolError(f"{self._url}: {detail}")
+
+
+def _zone() -> dict[str, str]:
+    """Return the parameter that makes a server read times as this machine would."""
+    offset = f"{datetime.now().astimezone():%z}"
+    return {"zone": f"{offset[:3]}:{offset[3:5]}"}
 
 
 def make_context(ca: Path | None) -> ssl.SSLContext:

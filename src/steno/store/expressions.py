@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timezone
+
 import msgspec
 
 
@@ -35,11 +37,15 @@ class Regex(msgspec.Struct, frozen=True, tag=True):
 
 
 class Field(msgspec.Struct, frozen=True, tag=True):
-    """A fact about the recording: user:avery, longer:10m, status:3, is:live."""
+    """A fact about the recording: user:avery, longer:10m, status:3, is:live.
+
+    `zone` is the one that a time is in which names none; None: this machine's.
+    """
 
     name: str
     value: str
     position: int
+    zone: timezone | None = None
 
 
 class And(msgspec.Struct, frozen=True, tag=True):

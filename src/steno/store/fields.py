@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 
 import msgspec
 
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?[smhdw])+", re.IGNORECASE)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_ZONE = re.compile(r"([+-])([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
 
 STATES = ("live", "ended", "cut", "complete", "broken", "unchained", "damaged", "gaps")
@@ -44,6 +45,19 @@ def parse_duration(value: str) -> int:
         for number, unit in _DURATION_PART.findall(value)
     )
     return round(seconds * 1_000_000)
+
+
+def parse_zone(text: str) -> timezone:
+    """Return the time zone that `+02:00` or `-09:30` names.
+
+    Raises:
+        ValueError: It is none.
+    """
+    match = _ZONE.fullmatch(text)
+    if match is None:
+        raise ValueError("not a time zone; write +02:00 or -09:30")
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return timezone(-offset if match[1] == "-" else offset)
 
 
 def parse_instant(value: str, now: datetime) -> tuple[int, int]:

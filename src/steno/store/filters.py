@@ -44,7 +44,7 @@ ALWAYS = Condition("1")
 
 def field_condition(field: Field, now: datetime) -> Condition:
     """Return when a recording has what `field` asks for."""
-    condition = _condition(field.name, field.value, now)
+    condition = _condition(field.name, field.value, now.astimezone(field.zone))
     return Condition(f"ifnull({condition.sql}, 0)", condition.values)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timezone
 
 from steno.errors import QueryError
 from steno.store.expressions import (
@@ -30,8 +31,10 @@ _BLANKS = re.compile(r"\s*")
 _BARE = re.compile(r'[^\s()"]+')
 
 
-def parse(text: str) -> Expression:
+def parse(text: str, zone: timezone | None = None) -> Expression:
     """Return what a query asks for; docs/find.md describes the language.
+
+    Times that name no zone are in `zone`, by default this machine's.
 
     Raises:
         QueryError: It cannot be understood; its position lies within `text` or at its end.
@@ -45,7 +48,7 @@ def parse(text: str) -> Expression:
     if surrogate := re.search("[\ud800-\udfff]", text):
         text = text.encode(errors="replace").decode()
         raise QueryError("not valid Unicode", query=text, position=surrogate.start())
-    return _Parser(text).parse()
+    return _Parser(text, zone).parse()
 
 
 def format_query(expression: Expression) -> str:
@@ -90,8 +93,9 @@ class _Parser:
     or: and ("OR" and)*; and: not ("AND"? not)*; not: ("NOT" | "-") not | "(" or ")" | term.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, zone: timezone | None) -> None:
         self._text = text
+        self._zone = zone
         self._position = 0
         self._depth = 0
         self._terms = 0
@@ -241,7 +245,7 @@ class _Parser:
         except ValueError as error:
             raise self._error(f"{name}: {error}", value_start) from None
         self._expect_end_of_term(f"after the value of {name}")
-        return Field(name.lower(), value, start)
+        return Field(name.lower(), value, start, self._zone)
 
     def _word(self, start: int) -> Word:
         text = self._bare()

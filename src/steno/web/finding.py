@@ -9,18 +9,35 @@ import msgspec
 from starlette.responses import Response
 
 from steno.model import TextLine
+from steno.store.expressions import Expression
+from steno.store.fields import parse_zone
 from steno.store.protocol import Hit, Page, Summary
 from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
 
+Zone = Annotated[str, msgspec.Meta(pattern=r"^[+-]([01][0-9]|2[0-3]):[0-5][0-9]$")]
+
 
 class SearchQuery(msgspec.Struct, frozen=True):
-    """Parameters of a search: the query, which page, how many lines around each hit."""
+    """Parameters of a search: the query, which page, how many lines around each hit.
+
+    `zone` is the time zone of times in `q` that name none, +02:00; default: the server's.
+    """
 
     q: str = ""
     context: Annotated[int, msgspec.Meta(ge=0, le=20)] = 2
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
     cursor: str | None = None
+    zone: Zone | None = None
+
+
+def parse_query(text: str, zone: str | None) -> Expression:
+    """Return the query's tree.
+
+    Raises:
+        QueryError: It cannot be understood.
+    """
+    return parse(text, None if zone is None else parse_zone(zone))
 
 
 class LineHit(msgspec.Struct, frozen=True):
@@ -62,7 +79,7 @@ def _recording_hit(hit: Hit) -> RecordingHit:
 
 async def _search(call: Call, rec: str | None) -> Page[Hit]:
     query: SearchQuery = call.query
-    expression = parse(query.q)
+    expression = parse_query(query.q, query.zone)
 
     def read() -> Page[Hit]:
         return call.services.store.search(

@@ -17,11 +17,11 @@ from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import ChainVerifier, join_lines
 from steno.model import Command, Note, TextLine, Verification
-from steno.store.expressions import Expression, asks_for_text
+from steno.store.expressions import asks_for_text
 from steno.store.protocol import Page, Store, Summary
-from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
 from steno.web.exports import NAMES
+from steno.web.finding import Zone, parse_query
 from steno.web.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,7 @@ class ListQuery(msgspec.Struct, frozen=True):
 
     Attributes:
         q: What to find, in the query language; "" for all.
+        zone: The time zone of times in `q` that name none, +02:00; default: the server's.
         sort: started, duration, size, user or host; `-` before it turns it round.
         limit: How many at most.
         cursor: Where to go on: the page before's `cursor`.
@@ -45,6 +46,7 @@ class ListQuery(msgspec.Struct, frozen=True):
     sort: Annotated[str, msgspec.Meta(pattern="^-?(started|duration|size|user|host)$")] = "-started"
     limit: Limit = 50
     cursor: str | None = None
+    zone: Zone | None = None
 
 
 class TextQuery(msgspec.Struct, frozen=True):
@@ -107,19 +109,10 @@ class Notes(msgspec.Struct, frozen=True):
     damages: list[TimedDamage]
 
 
-def parse_optional(text: str) -> Expression | None:
-    """Return the query's tree; None for an empty one.
-
-    Raises:
-        QueryError: It cannot be understood.
-    """
-    return parse(text) if text.strip() else None
-
-
 async def list_recordings(call: Call) -> Response:
     """GET /recordings."""
     query: ListQuery = call.query
-    expression = parse_optional(query.q)
+    expression = parse_query(query.q, query.zone) if query.q.strip() else None
     if expression is not None and asks_for_text(expression):
         # Which recordings match says what was on their screens.
         await call.log_viewing("search", query.q)

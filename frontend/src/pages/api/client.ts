@@ -31,6 +31,14 @@ interface Options {
   signal?: AbortSignal | undefined;
 }
 
+/** A time zone as the API wants it, "+02:00": times in a query that name none are in it. */
+export function zoneOf(minutesWest: number): string {
+  const minutes = Math.abs(minutesWest);
+  const pad = (part: number): string => String(part).padStart(2, "0");
+  const sign = minutesWest > 0 ? "-" : "+";
+  return `${sign}${pad(Math.floor(minutes / 60))}:${pad(minutes % 60)}`;
+}
+
 /** A path of the API with its parameters; every segment is escaped. */
 export function apiPath(segments: string[], parameters: Parameters = {}): string {
   const search = new URLSearchParams();
@@ -108,7 +116,7 @@ export class Api {
     parameters: { q: string; sort: string; cursor?: string | null; limit: number },
     signal?: AbortSignal,
   ): Promise<Page<Recording>> {
-    return this.#page(["recordings"], parameters, signal);
+    return this.#page(["recordings"], withZone(parameters), signal);
   }
 
   recording(rec: string, signal?: AbortSignal): Promise<RecordingDetail> {
@@ -138,7 +146,7 @@ export class Api {
     parameters: { q: string; cursor?: string | null; limit: number },
     signal?: AbortSignal,
   ): Promise<Page<Hit>> {
-    return this.#page(["search"], parameters, signal);
+    return this.#page(["search"], withZone(parameters), signal);
   }
 
   /** A page may be empty when much had to be read for it; only a missing cursor is the end. */
@@ -206,6 +214,12 @@ export class Api {
     });
     return page.items;
   }
+}
+
+/** Parameters whose query is read as times are shown: in the reader's time zone. */
+function withZone<T extends { q: string }>(parameters: T): T & { zone: string | null } {
+  const zone = parameters.q === "" ? null : zoneOf(new Date().getTimezoneOffset());
+  return { ...parameters, zone };
 }
 
 /** Where a recording can be downloaded in `format`. */
