@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+from collections.abc import Callable
+
 from steno.formats.cutter import Cutter, Identity
 from steno.model import End, Output, Start, Window
+
+Steno = Callable[..., subprocess.CompletedProcess[str]]
+"""What the fixture `steno` is: runs the command line as a person calls it."""
 
 
 def make_recording(

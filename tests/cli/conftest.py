@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cli_recordings import make_recording
+from cli_recordings import Steno, make_recording
 
 from steno.server.indexer import Indexer
 from steno.store.opening import open_store
-
-Steno = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")

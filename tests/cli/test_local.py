@@ -13,8 +13,8 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from cli_recordings import Steno
 
-from conftest import Steno
 from steno.cli.local import DEFAULT_LISTEN
 
 

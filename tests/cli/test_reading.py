@@ -6,9 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from cli_recordings import make_recording
-
-from conftest import Steno
+from cli_recordings import Steno, make_recording
 
 
 def test_ls_lists_recordings_for_people_and_scripts(steno: Steno, library_directory: Path) -> None:

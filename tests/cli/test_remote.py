@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from conftest import Steno
+from cli_recordings import Steno
 
 
 @pytest.fixture(scope="module")
