@@ -60,8 +60,6 @@ class Cutter:
         )
         self._start = identity.start
         self._limit_bytes = limit_bytes
-        # Text with few escapes fits into a message in slices of this size.
-        self._slice_bytes = limit_bytes * 3 // 4
         self._id = first_id
         self._prev = prev
         self._payload = Payload()
@@ -105,10 +103,6 @@ class Cutter:
 
     def add_output(self, at_us: int, data: bytes) -> list[bytes]:
         """Do what `add` does with an Output, on a shorter way: this decides a recorder's speed."""
-        if len(data) > self._slice_bytes:
-            slices = range(0, len(data), self._slice_bytes)
-            taken = [self.add_output(at_us, data[i : i + self._slice_bytes]) for i in slices]
-            return [line for lines in taken for line in lines]
         rest = self._unfinished["out"]
         whole = rest + data if rest else data
         try:

@@ -14,9 +14,8 @@ _READ_BYTES = 4096
 """What one read(2) asks for. Terminals never give more, and pieces of this size fill messages."""
 _LONG_BYTES = 1024
 """After a read this long there is likely more."""
-JOIN_BYTES = 65536
-"""How much of a flood is read before it is passed on: each write wakes whoever reads behind us,
-and that, not processor time, is what a flood waits for."""
+_JOIN_BYTES = 3072
+"""A read that is long, but shorter than this, is worth a second one before it is passed on."""
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ENXIO, errno.EBADF)
 
 
@@ -44,8 +43,8 @@ class Channel:
         sink: Where bytes go; None once nobody takes them.
         flow: Bytes that were read and not taken yet.
         failure: Why the sink takes no more, unless its reader went away: its disk is full, say.
-        join_bytes: How much may be read in a row before it is passed on; 0 where a read without a
-            poll(2) before it could block.
+        reads_per_turn: How often the source may be read before others get their turn; 1 where a
+            read without a poll(2) before it could block.
     """
 
     def __init__(
@@ -55,14 +54,14 @@ class Channel:
         sink: Sink,
         *,
         limit_bytes: int = 65536,
-        join_bytes: int = 0,
+        reads_per_turn: int = 1,
     ) -> None:
         self.stream = stream
         self.source: int | None = source
         self.sink: Sink | None = sink
         self.flow = Flow(limit_bytes)
         self.failure: StenoError | None = None
-        self._join_bytes = join_bytes
+        self.reads_per_turn = reads_per_turn
 
     def read(self) -> bytes | None:
         """Return what can be read now, b"" at the end, None when there is nothing yet."""
@@ -70,6 +69,8 @@ class Channel:
             return b""
         try:
             data = os.read(self.source, _READ_BYTES)
+            if self.reads_per_turn > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
+                return data + self._read_more()
         except BlockingIOError:
             return None
         except OSError as error:
@@ -77,16 +78,7 @@ class Channel:
             if error.errno in _GONE:
                 return b""
             raise
-        return self._join(data) if self._join_bytes and len(data) >= _LONG_BYTES else data
-
-    def _join(self, data: bytes) -> bytes:
-        """Return `data` and what comes behind it in long reads, without waiting for any."""
-        joined = [data]
-        size_bytes = len(data)
-        while len(joined[-1]) >= _LONG_BYTES and size_bytes < self._join_bytes:
-            joined.append(self._read_more())
-            size_bytes += len(joined[-1])
-        return b"".join(joined)
+        return data
 
     def _read_more(self) -> bytes:
         """Return what can be read besides; an end that this meets is met again by the next."""
@@ -94,6 +86,10 @@ class Channel:
             return os.read(self.source, _READ_BYTES) if self.source is not None else b""
         except OSError:
             return b""
+
+    def has_likely_more(self, data: bytes) -> bool:
+        """Return whether another read is worth it after one that gave `data`."""
+        return len(data) >= _LONG_BYTES and not self.flow.size_bytes
 
     def pass_on(self, data: bytes) -> bool:
         """Write `data` or keep it; return False when nobody takes it any more."""

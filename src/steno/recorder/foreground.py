@@ -12,16 +12,18 @@ from steno.delivery.writers.protocol import Writer
 from steno.errors import StenoError
 from steno.formats.cutter import Identity
 from steno.recorder import facts
-from steno.recorder.channel import JOIN_BYTES, Channel, Stream
+from steno.recorder.channel import Channel, Stream
 from steno.recorder.child import Child, find_program, start_between_pipes, start_on_terminal
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import Destinations, Failure
-from steno.recorder.limit import Action
 from steno.recorder.relay import Ended, Relay
 from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
 from steno.recorder.sink import Sink
 from steno.recorder.terminal import OuterTerminal
+
+_READS_PER_TURN = 16
+"""So many reads of output, some 64 KiB, then keys and signals get their turn."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,7 +134,7 @@ def _run(
             child = _start(request, terminal)
             relay = Relay(
                 child,
-                make_channels(child, terminal, request.settings.limit.action),
+                make_channels(child, terminal),
                 session,
                 destinations,
                 clock,
@@ -161,20 +163,18 @@ def _start(request: Request, terminal: OuterTerminal | None) -> Child:
     return start_on_terminal(request.command, terminal, keeps_error_apart=not os.isatty(2))
 
 
-def make_channels(child: Child, terminal: OuterTerminal | None, action: Action) -> list[Channel]:
+def make_channels(child: Child, terminal: OuterTerminal | None) -> list[Channel]:
     """Return the ways through the relay between our standard streams and the child's."""
-    # What a limit holds back or drops is counted read by read.
-    join_bytes = JOIN_BYTES if action is Action.PASS else 0
     if terminal is not None:
         output = Sink(terminal.writer, is_nonblocking=terminal.is_nonblocking)
         reader = terminal.reader
     else:
         output = Sink(1, is_nonblocking=False)
         reader = 0
-    channels = [Channel(Stream.OUTPUT, child.output, output, join_bytes=join_bytes)]
+    channels = [Channel(Stream.OUTPUT, child.output, output, reads_per_turn=_READS_PER_TURN)]
     if child.error is not None:
         error = Sink(2, is_nonblocking=False)
-        channels.append(Channel(Stream.ERROR, child.error, error, join_bytes=join_bytes))
+        channels.append(Channel(Stream.ERROR, child.error, error, reads_per_turn=_READS_PER_TURN))
     if child.input is not None:
         channels.append(Channel(Stream.INPUT, reader, Sink(child.input, is_nonblocking=True)))
     return channels

@@ -168,14 +168,19 @@ class Relay:
             self._hang_up()
 
     def _pump(self, channel: Channel) -> None:
-        """Read what there is, within bounds; pass it on and record it."""
-        data = channel.read()
-        if data:
-            lines = self._pass(channel, data)
-            if lines:
-                self._destinations.write(lines, self._clock.at_us())
-        elif data is not None:
-            self._end_source(channel)
+        """Read, pass on and record, as long as that goes on quickly and others may wait."""
+        lines: list[bytes] = []
+        for _ in range(channel.reads_per_turn):
+            data = channel.read()
+            if not data:
+                if data is not None:
+                    self._end_source(channel)
+                break
+            lines += self._pass(channel, data)
+            if self._session.held_until_us or not channel.has_likely_more(data):
+                break
+        if lines:
+            self._destinations.write(lines, self._clock.at_us())
 
     def _pass(self, channel: Channel, data: bytes) -> list[bytes]:
         """Pass `data` on and record it; return the lines that were completed."""
