@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from places import Stores
 from suite_index import IndexSuite
@@ -16,11 +14,6 @@ from steno.store.protocol import Store
 
 class StoreSuite(TruthSuite, IndexSuite, ListSuite, SearchSuite):
     """The promises of the `Store` protocol."""
-
-    @pytest.fixture
-    def stores(self) -> Iterator[Stores]:
-        """Open stores of the backend under test."""
-        raise NotImplementedError
 
     @pytest.fixture
     def store(self, stores: Stores) -> Store:
