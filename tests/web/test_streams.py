@@ -226,11 +226,17 @@ def test_the_log_says_how_long_somebody_watched(
     fresh.deliver("watched", lines[:1])
     fresh.wait_for("watched", lambda summary: summary.is_live)
     auditor = fresh.sign_in("audrey")
+    watched_us = 0
     with follow(auditor, "/api/v1/recordings/watched/live") as events:
-        events.wait(lambda: events.heartbeats >= 6)
-    (entry,) = auditor.get("/api/v1/viewings").json()["items"]
+        # On a busy machine heartbeats come late, and then several within one step of the log.
+        for heartbeats in range(6, 200, 6):
+            events.wait(lambda wanted=heartbeats: events.heartbeats >= wanted)
+            (entry,) = auditor.get("/api/v1/viewings").json()["items"]
+            watched_us = entry["last_unix_us"] - entry["first_unix_us"]
+            if watched_us >= 300_000:
+                break
     assert entry["how"] == "live"
-    assert entry["last_unix_us"] - entry["first_unix_us"] >= 300_000
+    assert watched_us >= 300_000
 
 
 def test_open_streams_are_limited_per_user_and_freed(tmp_path: Path, password_hash: str) -> None:
