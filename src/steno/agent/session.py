@@ -1,0 +1,144 @@
+"""What the agent knows of a session that it records: the seam between its parts.
+
+A session is made by the acceptor, kept in `Sessions`, relayed by `terminal.TerminalSession` or
+another class of this shape, and can be taken up by the next agent from `SessionFacts`, its
+descriptors and its ring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import msgspec
+
+from steno.formats.cutter import Identity
+from steno.recorder.echo import Echo
+from steno.recorder.session import Settings
+
+
+class SessionFacts(msgspec.Struct, frozen=True):
+    """What does not change while a session lasts: JSON, so that the next agent can go on.
+
+    Attributes:
+        kind: `terminal`, `command` or `capture`.
+        identity: What the recording is about; its `start` holds user, service, terminal ...
+        settings: How it is recorded.
+        base_ns: CLOCK_BOOTTIME at the recording's instant 0.
+        places: The destinations, in the configuration's words.
+        peer_pid: The process that asked for the session; usually it has become the shell.
+        attributes: The outer terminal's settings as they were found; None without a terminal.
+        on_failure: What the policy wants when the recording cannot go on: `deny` or `allow`.
+    """
+
+    kind: str
+    identity: Identity
+    settings: Settings
+    base_ns: int
+    places: tuple[str, ...]
+    peer_pid: int
+    attributes: bytes | None = None
+    on_failure: str = "deny"
+
+    @property
+    def rec(self) -> str:
+        """The recording's id."""
+        return self.identity.rec
+
+
+class Descriptors(msgspec.Struct):
+    """A session's open descriptors; the session owns and closes them.
+
+    Attributes:
+        ring: The memory of pieces that are in no line yet.
+        outer: The person's terminal, opened by the agent for itself, not blocking.
+        master: The master of the session's pseudo-terminal, not blocking.
+        leader: pidfd of the process that leads the session inside; for the exit status.
+        connection: The socket to `steno-shell`, for as long as that holds its end.
+    """
+
+    ring: int | None = None
+    outer: int | None = None
+    master: int | None = None
+    leader: int | None = None
+    connection: int | None = None
+
+    def named(self) -> dict[str, int]:
+        """Return those that are open, by name, to be kept beyond this process."""
+        return {
+            name: fd for name in self.__struct_fields__ if (fd := getattr(self, name)) is not None
+        }
+
+
+class Ring(Protocol):
+    """Where pieces are kept before they are passed on, until a line that holds them is written."""
+
+    def put_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> None:
+        """Keep what is about to be shown."""
+
+    def put_input(self, at_us: int, data: bytes, echo: Echo) -> None:
+        """Keep what is about to be handed to the program."""
+
+    def put_window(self, at_us: int, columns: int, rows: int) -> None:
+        """Keep a window's size."""
+
+    def forget(self) -> None:
+        """All that was put is in lines that were handed to the destinations, or was dropped."""
+
+    def close(self) -> None:
+        """Let go of the memory."""
+
+
+class LiveSession(Protocol):
+    """A session that the agent has."""
+
+    @property
+    def facts(self) -> SessionFacts:
+        """What does not change."""
+
+    @property
+    def passed_bytes(self) -> int:
+        """How many bytes went through, both ways."""
+
+    def send_message(self, text: str) -> None:
+        """Show a line to the person, where there is a terminal, and note it in the recording."""
+
+    def kill(self, by: str) -> None:
+        """Hang the session up; a little later, kill what leads it."""
+
+    def leave(self) -> None:
+        """Let go of it without ending it: the next agent takes it up."""
+
+    def end(self) -> None:
+        """End the recording now: nobody will take it up."""
+
+
+class Sessions:
+    """The sessions that live on this host."""
+
+    def __init__(self) -> None:
+        self._by_rec: dict[str, LiveSession] = {}
+
+    def add(self, session: LiveSession) -> None:
+        """Take note of a session that begins."""
+        self._by_rec[session.facts.rec] = session
+
+    def remove(self, rec: str) -> None:
+        """Take note that it has ended."""
+        self._by_rec.pop(rec, None)
+
+    def find(self, rec: str) -> LiveSession | None:
+        """Return the session of this recording, or None."""
+        return self._by_rec.get(rec)
+
+    def has_audit_session(self, audit_session: int | None) -> bool:
+        """Return whether a session of this audit session is being recorded."""
+        return audit_session is not None and any(
+            session.facts.identity.start.audit_session == audit_session for session in self
+        )
+
+    def __iter__(self) -> Iterator[LiveSession]:
+        return iter([*self._by_rec.values()])
+
+    def __len__(self) -> int:
+        return len(self._by_rec)
