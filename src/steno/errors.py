@@ -26,16 +26,32 @@ class UsageError(StenoError):
 
 
 class ConfigError(StenoError):
-    """A configuration file has an unknown key, a wrong value, or is unreadable."""
+    """A configuration file has an unknown key, a wrong value, or is unreadable.
+
+    Attributes:
+        reason: What is wrong, without the place.
+        file: The file.
+        key: The key in it, dotted.
+        line: The line, from 1, where it is known.
+    """
 
     exit_code = 3
 
-    def __init__(self, reason: str, *, file: str | None = None, key: str | None = None) -> None:
-        place = ": ".join(part for part in (file, key) if part)
+    def __init__(
+        self,
+        reason: str,
+        *,
+        file: str | None = None,
+        key: str | None = None,
+        line: int | None = None,
+    ) -> None:
+        at_line = f"line {line}" if line is not None else None
+        place = ": ".join(part for part in (file, at_line, key) if part)
         super().__init__(f"{place}: {reason}" if place else reason)
         self.reason = reason
         self.file = file
         self.key = key
+        self.line = line
 
 
 class FormatError(StenoError):

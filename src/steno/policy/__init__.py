@@ -1,0 +1,1 @@
+"""Who is recorded, and how: the policy file, accounts, and the shells that sessions get."""
