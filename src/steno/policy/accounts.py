@@ -1,8 +1,8 @@
 """Who an account is and which groups it is in, as the name service switch (NSS) says.
 
 NSS may ask servers (SSSD, LDAP, winbind) and take as long as they do. The agent's loop must not
-wait for it: it asks `Accounts`, whose threads do the waiting, and polls its descriptor. `look_up` is
-for commands, which may wait.
+wait for it: it asks `Accounts`, whose threads wait, and polls its descriptor. `look_up` is for
+commands, which may wait.
 """
 
 from __future__ import annotations
