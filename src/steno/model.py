@@ -82,6 +82,10 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         started_unix_us: The fine clock (CLOCK_REALTIME) at `at_us` 0.
         coarse_unix_us: CLOCK_REALTIME_COARSE, read beside it: the audit trail's clock.
         number: The host's running number of recordings, from 1.
+        kind: What the session is for, as its command looks: shell, command, scp, sftp, rsync, git,
+            ansible, ... (recorder.kinds).
+        charset: What the terminal speaks where that is not UTF-8, in the words of
+            recorder.charset; the messages hold UTF-8.
     """
 
     user: str
@@ -104,6 +108,22 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     labels: list[str] = []
     coarse_unix_us: int | None = None
     number: int | None = None
+    kind: str | None = None
+    charset: str | None = None
+
+
+class StreamTotal(msgspec.Struct, frozen=True):
+    """What passed through one stream of a captured command, recorded or not.
+
+    Attributes:
+        passed_bytes: How many bytes.
+        sha256: Their digest, 64 hex digits; None when the recorder was restarted meanwhile.
+        recorded_bytes: How many of them, from the first on, the recording holds.
+    """
+
+    passed_bytes: int
+    sha256: str | None
+    recorded_bytes: int
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
@@ -116,6 +136,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
         signal: The signal's number, for `signal`.
         output_bytes: Bytes that went to the terminal, dropped ones included.
         input_bytes: Bytes that came from the terminal, unrecorded ones included.
+        streams: For a captured command: `output`, `error` and, where it was relayed, `input`.
     """
 
     reason: str
@@ -123,6 +144,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     signal: int | None = None
     output_bytes: int = 0
     input_bytes: int = 0
+    streams: dict[str, StreamTotal] = {}
 
 
 class Message(msgspec.Struct, frozen=True):
