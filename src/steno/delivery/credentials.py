@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from steno.delivery.files import replace_file
+from steno.files import replace_file
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StenoError, StoreError
 
 _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (

@@ -6,17 +6,24 @@ and that only if /etc/shells lists it. There is no default: an account without a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from steno.errors import RefusedError
+from steno.errors import ConfigError, RefusedError
 
 RECORDING_SHELLS = ("steno-shell", "tlog-rec-session")
 """How the names of shells begin that record; they are nobody's real shell."""
 
 NO_LOGIN = frozenset({b"nologin", b"false", b"true", b"sync", b"halt", b"shutdown"})
 """Programs that stand where a shell should, so that nobody logs in."""
+
+
+SSSD_VARIABLE = "TLOG_REC_SESSION_SHELL"
+"""In this variable SSSD's PAM module puts the account's own shell."""
+
+
+TABLE_HEAD = b"# Kept by `steno host enable` and `disable`: the real shells of recorded users.\n"
 
 
 class ShellFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +33,9 @@ class ShellFacts(msgspec.Struct, frozen=True, kw_only=True):
         user: Whose account it is.
         entry_shell: The shell of the account's passwd entry, as NSS gives it.
         policy_shell: `shell` of the policy's decision.
-        sssd_shell: SSSD's variable TLOG_REC_SESSION_SHELL in the session's environment.
-        selected_shell: What the name that steno-shell was called by selects.
+        sssd_shell: SSSD_VARIABLE in the session's environment, where anybody may put it.
+        selected_shell: What the name that steno-shell was called by selects: an absolute path, or a
+            shell's base name.
     """
 
     user: str
@@ -37,7 +45,7 @@ class ShellFacts(msgspec.Struct, frozen=True, kw_only=True):
     selected_shell: bytes | None = None
 
 
-def choose_shell(facts: ShellFacts, table: Mapping[str, bytes], listed: Collection[bytes]) -> bytes:
+def choose_shell(facts: ShellFacts, table: Mapping[str, bytes], listed: Sequence[bytes]) -> bytes:
     """Return the path of the real shell.
 
     The first that is there counts, even if it is then refused: the policy's, the table's, the
@@ -55,21 +63,31 @@ def choose_shell(facts: ShellFacts, table: Mapping[str, bytes], listed: Collecti
     trusted = _find_trusted(facts, table)
     if trusted is not None:
         return _checked(facts.user, *trusted)
-    for shell, origin in (
-        (facts.selected_shell, "the name that steno-shell was called by"),
-        (facts.sssd_shell, "TLOG_REC_SESSION_SHELL"),
-    ):
-        if shell is None:
-            continue
-        _checked(facts.user, shell, origin)
-        if shell not in listed:
-            raise RefusedError(
-                f"{facts.user}: {_shown(shell)}, from {origin}, is not in /etc/shells"
-            )
-        return shell
+    if facts.selected_shell is not None:
+        return _select(facts.user, facts.selected_shell, listed)
+    if facts.sssd_shell is not None:
+        shell = _checked(facts.user, facts.sssd_shell, SSSD_VARIABLE)
+        if shell in listed:
+            return shell
+        raise RefusedError(
+            f"{facts.user}: {_shown(shell)}, from {SSSD_VARIABLE}, is not in /etc/shells"
+        )
     raise RefusedError(
         f"{facts.user}: the real shell is not known: neither policy, /etc/steno/shells nor SSSD"
         " names one"
+    )
+
+
+def _select(user: str, wanted: bytes, listed: Sequence[bytes]) -> bytes:
+    """Return the first listed shell that a program's name means; `-` there may stand for `/`."""
+    name = wanted.replace(b"-", b"/")
+    for shell in listed:
+        known = shell if wanted.startswith(b"/") else _base(shell)
+        if known.replace(b"-", b"/") == name:
+            return _checked(user, shell, "/etc/shells")
+    raise RefusedError(
+        f"{user}: {_shown(wanted)}, from the name that steno-shell was called by, is not in"
+        " /etc/shells"
     )
 
 
@@ -108,7 +126,36 @@ def _shown(shell: bytes) -> str:
     return shell.decode("utf-8", "backslashreplace")
 
 
-def parse_listed(data: bytes) -> frozenset[bytes]:
+def parse_listed(data: bytes) -> tuple[bytes, ...]:
     """Return the shells of an /etc/shells file: shells(5), one path a line, `#` comments."""
     lines = (line.partition(b"#")[0].strip() for line in data.splitlines())
-    return frozenset(line for line in lines if line.startswith(b"/"))
+    return tuple(line for line in lines if line.startswith(b"/"))
+
+
+def parse_table(data: bytes, file: str) -> dict[str, bytes]:
+    """Return the real shells that /etc/steno/shells keeps: lines `USER:SHELL`, `#` comments.
+
+    Raises:
+        ConfigError: A line is none of these, or a user stands on two; the text names it.
+    """
+    table: dict[str, bytes] = {}
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip() or line.startswith(b"#"):
+            continue
+        name, colon, shell = line.partition(b":")
+        user = name.decode("utf-8", "surrogateescape")
+        if not name or not colon or not shell.startswith(b"/") or b":" in shell:
+            raise ConfigError("not USER:SHELL", file=file, line=number)
+        if user in table:
+            raise ConfigError(f"{user} stands here twice", file=file, line=number)
+        table[user] = shell
+    return table
+
+
+def render_table(table: Mapping[str, bytes]) -> bytes:
+    """Return /etc/steno/shells for `table`."""
+    lines = [
+        user.encode("utf-8", "surrogateescape") + b":" + shell + b"\n"
+        for user, shell in sorted(table.items())
+    ]
+    return TABLE_HEAD + b"".join(lines)

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from steno.delivery.files import replace_file
+from steno.files import replace_file
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StoreError, UsageError
 from steno.store.hosts import IssuedCertificate
 
