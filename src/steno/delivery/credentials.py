@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from steno.files import replace_file
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StenoError, StoreError
+from steno.files import replace_file
 
 _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
     "host.json",

@@ -91,7 +91,7 @@ class WatchedFile(Generic[T]):
 
 
 class PolicyFile(WatchedFile[Policy]):
-    """The policy that is in force, as /etc/steno/policy.toml has it; without one, what is built in."""
+    """The policy that is in force: /etc/steno/policy.toml, or without one what is built in."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path, parse_policy)

@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from steno.files import replace_file
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StoreError, UsageError
+from steno.files import replace_file
 from steno.store.hosts import IssuedCertificate
 
 CA_DAYS = 3650
