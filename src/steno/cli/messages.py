@@ -33,12 +33,15 @@ def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
 
 
-def say(text: str, *more: str) -> None:
+def say(text: str, *more: str, program: str = "steno") -> None:
     """Print `steno: ` and `text` as one line on standard error, if anybody can read it there.
 
     Each of `more` becomes a line below it.
     """
-    lines = [f"steno: {escape_controls(text)}", *(f"  {escape_controls(line)}" for line in more)]
+    lines = [
+        f"{program}: {escape_controls(text)}",
+        *(f"  {escape_controls(line)}" for line in more),
+    ]
     with contextlib.suppress(OSError):
         print("\n".join(lines), file=sys.stderr, flush=True)
 

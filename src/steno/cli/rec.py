@@ -27,7 +27,7 @@ from steno.delivery.writers.syslog import FACILITIES, PRIORITIES, SyslogWriter
 from steno.delivery.writers.syslog import PAYLOAD_BYTES as SYSLOG_PAYLOAD_BYTES
 from steno.errors import StenoError, UsageError
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, MIN_LIMIT_BYTES, Identity
-from steno.recorder.facts import read_account
+from steno.recorder.facts import choose_command
 from steno.recorder.foreground import Request, has_terminal, record
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Settings
@@ -224,7 +224,7 @@ def command(**given: object) -> int:
     destinations = choose_destinations(options, places)
     is_talkative = has_terminal() and os.isatty(2) and not options.quiet
     request = Request(
-        command=choose_command(options.command),
+        command=choose_command(options.command, os.environ),
         settings=make_settings(options, destinations),
         labels=list(options.labels),
         numbers=places.spool.parent,
@@ -251,11 +251,6 @@ def choose_places(options: Options) -> Places:
     """Return the host's directories, as far as options do not say otherwise."""
     usual = default_places(os.environ, os.geteuid())
     return Places(options.spool_directory or usual.spool, options.host_directory or usual.host)
-
-
-def choose_command(command: Sequence[str]) -> list[str]:
-    """Return what to run: `command`, or the person's shell."""
-    return list(command) or [os.environ.get("SHELL") or read_account(os.getuid()).shell]
 
 
 def choose_destinations(options: Options, places: Places) -> list[str]:

@@ -104,11 +104,16 @@ def find_program(command: Sequence[str]) -> None:
 
 
 def start_on_terminal(
-    command: Sequence[str], outer: OuterTerminal, *, keeps_error_apart: bool
+    command: Sequence[str],
+    outer: OuterTerminal,
+    *,
+    keeps_error_apart: bool,
+    argv0: str | None = None,
 ) -> Child:
     """Start `command` on a new pseudo-terminal with the outer one's settings and size.
 
-    With `keeps_error_apart` its standard error is a pipe. The program leads a session of its own.
+    With `keeps_error_apart` its standard error is a pipe. The program leads a session of its own;
+    `argv0` is what it is called, if not as `command` says.
 
     Raises:
         ProgramNotFoundError, ProgramNotExecutableError, RecorderError: Nothing was started.
@@ -130,7 +135,7 @@ def start_on_terminal(
             (os.POSIX_SPAWN_DUP2, 0, 1),
             (os.POSIX_SPAWN_DUP2, error_pipe[1] if error_pipe else 0, 2),
         ]
-        pid = _spawn(command, actions, begins_session=True)
+        pid = _spawn(command, actions, argv0=argv0, begins_session=True)
     except BaseException:
         os.close(master)
         if error_pipe:
@@ -147,10 +152,13 @@ def start_on_terminal(
     return Child(pid, output=master, error=error_fd, input=master, master=master)
 
 
-def start_between_pipes(command: Sequence[str], *, relays_input: bool) -> Child:
+def start_between_pipes(
+    command: Sequence[str], *, relays_input: bool, argv0: str | None = None
+) -> Child:
     """Start `command` with pipes for standard output and error, in our session and group.
 
-    With `relays_input` its standard input is a pipe too; else it has ours.
+    With `relays_input` its standard input is a pipe too; else it has ours. `argv0` is what it is
+    called, if not as `command` says.
 
     Raises:
         ProgramNotFoundError, ProgramNotExecutableError, RecorderError: Nothing was started.
@@ -164,7 +172,7 @@ def start_between_pipes(command: Sequence[str], *, relays_input: bool) -> Child:
     ours = [output[0], error[0], *([input_[1]] if input_ else [])]
     theirs = [output[1], error[1], *([input_[0]] if input_ else [])]
     try:
-        pid = _spawn(command, actions, begins_session=False)
+        pid = _spawn(command, actions, argv0=argv0, begins_session=False)
     except BaseException:
         for fd in ours:
             os.close(fd)
@@ -177,11 +185,13 @@ def start_between_pipes(command: Sequence[str], *, relays_input: bool) -> Child:
     return Child(pid, output=output[0], error=error[0], input=input_[1] if input_ else None)
 
 
-def _spawn(command: Sequence[str], actions: Sequence[object], *, begins_session: bool) -> int:
+def _spawn(
+    command: Sequence[str], actions: Sequence[object], *, argv0: str | None, begins_session: bool
+) -> int:
     try:
         return os.posix_spawnp(
             command[0],
-            list(command),
+            [command[0] if argv0 is None else argv0, *command[1:]],
             os.environ,
             file_actions=actions,  # type: ignore[arg-type]  # typeshed wants one shape of tuple
             setsid=begins_session,

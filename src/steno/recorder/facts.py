@@ -48,6 +48,11 @@ def read_account(uid: int) -> Account:
     return Account(entry.pw_name, uid, entry.pw_dir, entry.pw_shell or "/bin/sh")
 
 
+def choose_command(command: Sequence[str], environ: Mapping[str, str]) -> list[str]:
+    """Return what to run: `command`, or the person's shell."""
+    return list(command) or [environ.get("SHELL") or read_account(os.getuid()).shell]
+
+
 def gather(
     *,
     account: Account,
@@ -58,6 +63,7 @@ def gather(
     term: str,
     number: int | None,
     labels: Sequence[str] = (),
+    service: str = "rec",
 ) -> Identity:
     """Return who and what a recording that starts now is about."""
     boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
@@ -75,7 +81,7 @@ def gather(
         login_uid=login_uid,
         boot_id=boot_id or None,
         audit_session=audit_session,
-        service="rec",
+        service=service,
         remote=find_remote(terminal.name if terminal is not None else None, audit_session),
         command=[to_text(argument) for argument in command],
         terminal=terminal.name if terminal is not None else None,

@@ -31,6 +31,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         command: The program and its arguments.
+        argv0: What the program gets as its own name; None for the name in `command`.
+        service: What let the person in, see model.Start.
         settings: How it is recorded.
         labels: Free labels for the recording.
         numbers: The directory where recordings are counted; None to leave the number out.
@@ -38,6 +40,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     command: list[str]
+    argv0: str | None = None
+    service: str = "rec"
     settings: Settings = Settings()
     labels: list[str] = []
     numbers: Path | None = None
@@ -69,12 +73,14 @@ def record(
     request: Request,
     open_writers: Callable[[Identity], Sequence[Writer]],
     on_failure: Callable[[Failure], None] | None = None,
+    on_ready: Callable[[], None] | None = None,
 ) -> Outcome:
     """Run the command and record it; return when it has ended. Call it in the main thread.
 
     With a terminal on standard input and output the command gets a pseudo-terminal; else pipes.
     `open_writers` opens the destinations once it is known what the recording is. `on_failure` is
-    told at once when one has to be given up, while the terminal is raw.
+    told at once when one has to be given up, while the terminal is raw. `on_ready` is called when
+    the command runs and what passes is about to be relayed; a StenoError of it ends the session.
 
     Raises:
         ProgramNotFoundError, ProgramNotExecutableError: Nothing was recorded.
@@ -95,11 +101,12 @@ def record(
             term=facts.term_of(os.environ),
             number=number,
             labels=request.labels,
+            service=request.service,
         )
         session = Session(identity, request.settings)
         destinations = Destinations(open_writers(identity), on_failure)
         try:
-            ended = _run(request, session, destinations, clock, terminal)
+            ended = _run(request, session, destinations, clock, terminal, on_ready)
         finally:
             destinations.finish(clock)
     finally:
@@ -124,6 +131,7 @@ def _run(
     destinations: Destinations,
     clock: RecordingClock,
     terminal: OuterTerminal | None,
+    on_ready: Callable[[], None] | None,
 ) -> Ended:
     """Start the command, relay it, and end the recording whatever happens."""
     ended = Ended("recorder")
@@ -144,6 +152,8 @@ def _run(
             )
             if terminal is not None:
                 terminal.enter_raw()
+            if on_ready is not None:
+                on_ready()
             ended = relay.run(signals)
     finally:
         if terminal is not None:
@@ -159,8 +169,11 @@ def _run(
 def _start(request: Request, terminal: OuterTerminal | None) -> Child:
     if terminal is None:
         relays_input = request.settings.input is not InputMode.NONE
-        return start_between_pipes(request.command, relays_input=relays_input)
-    return start_on_terminal(request.command, terminal, keeps_error_apart=not os.isatty(2))
+        return start_between_pipes(request.command, argv0=request.argv0, relays_input=relays_input)
+    keeps_error_apart = not os.isatty(2)
+    return start_on_terminal(
+        request.command, terminal, argv0=request.argv0, keeps_error_apart=keeps_error_apart
+    )
 
 
 def make_channels(child: Child, terminal: OuterTerminal | None) -> list[Channel]:
@@ -180,11 +193,11 @@ def make_channels(child: Child, terminal: OuterTerminal | None) -> list[Channel]
     return channels
 
 
-def explain(failure: Failure, *, is_raw: bool) -> str:
+def explain(failure: Failure, *, is_raw: bool, program: str = "steno") -> str:
     """Return the line that tells of a failed destination, fit for a raw terminal if need be."""
     newline = "\r\n" if is_raw else "\n"
     begin = newline if is_raw else ""
-    return f"{begin}steno: {_reason(failure.error)}; no longer recorded there{newline}"
+    return f"{begin}{program}: {_reason(failure.error)}; no longer recorded there{newline}"
 
 
 def _reason(error: StenoError) -> str:

@@ -37,8 +37,12 @@ class JournalWriter(DatagramWriter):
         *,
         path: str = DEFAULT_PATH,
         priority: str = "info",
+        identifier: str = "steno",
+        is_augmented: bool = True,
     ) -> None:
         """Connect to the journal's socket at `path`.
+
+        Entries say that they are from `identifier`; with `is_augmented` they have tlog's fields.
 
         Raises:
             UsageError: There is no such priority.
@@ -46,23 +50,24 @@ class JournalWriter(DatagramWriter):
         """
         if priority not in PRIORITIES:
             raise UsageError(f"no journal priority {priority!r}; there are {', '.join(PRIORITIES)}")
-        self._head = (
-            encode_field(b"PRIORITY", b"%d" % PRIORITIES[priority])
-            + encode_field(b"SYSLOG_IDENTIFIER", b"steno")
-            + encode_field(b"TLOG_REC", rec.encode())
-            + encode_field(b"TLOG_USER", user.encode())
-            + encode_field(b"TLOG_SESSION", b"%d" % session)
-        )
+        self._is_augmented = is_augmented
+        self._head = encode_field(b"PRIORITY", b"%d" % PRIORITIES[priority])
+        self._head += encode_field(b"SYSLOG_IDENTIFIER", identifier.encode())
+        if is_augmented:
+            self._head += (
+                encode_field(b"TLOG_REC", rec.encode())
+                + encode_field(b"TLOG_USER", user.encode())
+                + encode_field(b"TLOG_SESSION", b"%d" % session)
+            )
         super().__init__("journal", path)
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Send the lines; see Writer."""
         for line in lines:
-            found = _ID.search(line)
-            number = found[1] if found else b"0"
-            entry = encode_field(b"TLOG_ID", number) + encode_field(
-                b"MESSAGE", line.removesuffix(b"\n")
-            )
+            entry = encode_field(b"MESSAGE", line.removesuffix(b"\n"))
+            if self._is_augmented:
+                found = _ID.search(line)
+                entry = encode_field(b"TLOG_ID", found[1] if found else b"0") + entry
             self.put(self._head + entry)
         self.flush()
 
