@@ -46,7 +46,8 @@ class Note(msgspec.Struct, frozen=True):
     back by it), `restart` (the recorder was restarted), `torn` (a crash left a torn line, which
     was cut off), `gap` (messages are missing), `lost` (an encoding could not hold something, or a
     converted file was damaged), `marker` (somebody set a mark), `signal` (the recorder got a
-    signal), `clock` (a source's clock made a step that was not followed).
+    signal), `clock` (a source's clock made a step that was not followed), `message` (somebody sent
+    the person a line), `kill` (somebody ended the session).
     `facts` holds JSON values, their names carrying units.
     """
 

@@ -145,3 +145,17 @@ def test_input_that_a_program_draws() -> None:
     kept = b"".join(p.data for m in messages for p in m.pieces if isinstance(p, Input))
     assert kept == b"ls\rx"
     assert sum(note.facts["input_bytes"] for note in notes(messages, "unseen")) == 8
+
+
+def test_what_others_drop_is_counted_and_told() -> None:
+    """Bytes that the host had no room for stand in a note and in the end's counts."""
+    session = Session(IDENTITY, Settings())
+    session.take_dropped(5000, 100, 7)
+    session.take_dropped(9000, 20)
+    lines = session.take_note(Note(9500, "message", {"text": "soon down", "by": "anna"}))
+    messages = decode(lines + session.end(SECOND, "exit", exit_status=0))
+    (dropped,) = notes(messages, "drop")
+    assert dropped.facts == {"output_bytes": 120, "input_bytes": 7, "from_ms": 5, "until_ms": 9}
+    assert notes(messages, "message")[0].facts["text"] == "soon down"
+    assert messages[-1].end is not None
+    assert (messages[-1].end.output_bytes, messages[-1].end.input_bytes) == (120, 7)

@@ -169,6 +169,16 @@ const NOTE_KINDS: Record<string, NoteKind> = {
     story: "The rate limit slowed the terminal down; nothing is missing.",
     tone: "plain",
   },
+  message: {
+    label: "Message to the person",
+    story: "Somebody sent a line to the person's terminal.",
+    tone: "plain",
+  },
+  kill: {
+    label: "Ended by somebody",
+    story: "Somebody ended the session from outside.",
+    tone: "warn",
+  },
   restart: {
     label: "Recorder restarted",
     story: "The recorder was started anew while the session lived on.",

@@ -8,6 +8,8 @@ import type { Mark } from "./timeline.ts";
 const NOTES: Readonly<Record<string, string>> = {
   unseen: "typed unseen, not kept",
   drop: "output dropped by the rate limit",
+  message: "a message to the person",
+  kill: "the session was ended by somebody",
   delay: "output held back by the rate limit",
   restart: "the recorder was restarted",
   torn: "a crash left a torn line, cut off",

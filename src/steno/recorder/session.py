@@ -158,6 +158,16 @@ class Session:
             return []
         return self._cutter.add(Window(at_us, columns, rows))
 
+    def take_note(self, note: Note) -> list[bytes]:
+        """Record something else that happened to the session."""
+        return self._cutter.add(note)
+
+    def take_dropped(self, at_us: int, output_bytes: int = 0, input_bytes: int = 0) -> None:
+        """Count bytes that passed and that somebody else decided not to record: a note tells."""
+        self.output_bytes += output_bytes
+        self.input_bytes += input_bytes
+        self._tally("drop", at_us, output_bytes, input_bytes)
+
     @property
     def due_us(self) -> int | None:
         """When `tick` must be called at the latest; None while nothing waits to be cut."""

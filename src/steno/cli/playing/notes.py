@@ -32,7 +32,16 @@ def describe_note(note: Note) -> str:
         case "signal":
             return show(f"signal {facts.get('name', '')}")
         case _:
-            return show(_FIXED_TEXTS.get(note.kind, note.kind))
+            return show(_describe_act(note))
+
+
+def _describe_act(note: Note) -> str:
+    """Return what somebody did to the session, or the note's bare word."""
+    if note.kind == "message":
+        return f"message from {note.facts.get('by', '')}: {note.facts.get('text', '')}"
+    if note.kind == "kill":
+        return f"ended by {note.facts.get('by', '')}"
+    return _FIXED_TEXTS.get(note.kind, note.kind)
 
 
 def _number(facts: Mapping[str, object], name: str) -> int:
