@@ -32,6 +32,22 @@ class Identity(msgspec.Struct, frozen=True):
     start: Start
 
 
+class CutterState(msgspec.Struct, frozen=True, array_like=True):
+    """What a cutter knows between two messages.
+
+    Attributes:
+        next_id: The next message's number.
+        prev: The digest of the last line.
+        window: (columns, rows) as they were last recorded.
+        unfinished: The beginnings of characters, by stream: `in`, `out`, `err`.
+    """
+
+    next_id: int
+    prev: str | None
+    window: tuple[int, int] | None = None
+    unfinished: dict[str, bytes] = {}
+
+
 class Cutter:
     """Turn pieces into lines, each a message that names the digest of the line before it.
 
@@ -65,6 +81,28 @@ class Cutter:
         self._payload = Payload()
         self._window: Window | None = None
         self._unfinished = {"in": b"", "out": b"", "err": b""}
+
+    @classmethod
+    def resume(cls, identity: Identity, state: CutterState, *, limit_bytes: int) -> Cutter:
+        """Go on where another cutter was when it gave `state`."""
+        cutter = cls(identity, limit_bytes=limit_bytes, first_id=state.next_id, prev=state.prev)
+        if state.window is not None:
+            cutter._window = Window(0, *state.window)
+        cutter._unfinished |= state.unfinished
+        return cutter
+
+    def state(self) -> CutterState:
+        """Return what another cutter needs to go on.
+
+        Raises:
+            ValueError: Something is pending; `cut` first.
+        """
+        if not self._payload.is_empty:
+            raise ValueError("a cutter's state is known between two messages only")
+        window = self._window
+        size = None if window is None else (window.columns, window.rows)
+        unfinished = {name: data for name, data in self._unfinished.items() if data}
+        return CutterState(self._id, self._prev, size, unfinished)
 
     @property
     def pending_since_us(self) -> int | None:

@@ -51,6 +51,14 @@ class Typed(msgspec.Struct, frozen=True):
     text: bytes
 
 
+class WatchState(msgspec.Struct, frozen=True, array_like=True):
+    """What a watch waits for; see EchoWatch."""
+
+    open: list[Typed] = []
+    is_line_open: bool = False
+    shown: bytes = b""
+
+
 class EchoWatch:
     """Holds what was typed until the output shows it, or doesn't in time.
 
@@ -62,6 +70,18 @@ class EchoWatch:
         self._open: list[Typed] = []
         self._is_line_open = False
         self._shown = b""
+
+    def state(self) -> WatchState:
+        """Return what another watch needs to go on."""
+        if not self._open:
+            return WatchState()
+        return WatchState([*self._open], self._is_line_open, self._shown)
+
+    def resume(self, state: WatchState) -> None:
+        """Go on where another watch was."""
+        self._open = [*state.open]
+        self._is_line_open = state.is_line_open
+        self._shown = state.shown
 
     @property
     def due_us(self) -> int | None:

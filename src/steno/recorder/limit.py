@@ -41,6 +41,14 @@ class TokenBucket:
         self._tokens = float(limit.burst_bytes)
         self._at_us = 0
 
+    def state(self) -> tuple[float, int]:
+        """Return how full it is, and when it was."""
+        return self._tokens, self._at_us
+
+    def resume(self, state: tuple[float, int]) -> None:
+        """Go on where another one was."""
+        self._tokens, self._at_us = state
+
     def admit(self, at_us: int, size_bytes: int) -> bool:
         """Return whether `size_bytes` may pass now; if so, they are counted."""
         self._refill(at_us)

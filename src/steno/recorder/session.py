@@ -7,13 +7,17 @@ that come back to the recording's destinations.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
 
 import msgspec
 
-from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, Identity
-from steno.model import End, Input, Note, Output, Window
-from steno.recorder.echo import Echo, EchoWatch, Typed
+from steno.errors import StoreError
+from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, CutterState, Identity
+from steno.model import End, Input, Note, Output, Piece, Window
+from steno.recorder.echo import Echo, EchoWatch, Typed, WatchState
 from steno.recorder.limit import Action, Limit, TokenBucket
+
+STATE_VERSION = 1
 
 
 class InputMode(enum.Enum):
@@ -56,14 +60,17 @@ class Settings(msgspec.Struct, frozen=True):
         return [word for word, is_kept in kept.items() if is_kept]
 
 
-class _Tally:
+class Tally(msgspec.Struct):
     """Counts bytes that a note will tell of, and from when to when they came."""
 
-    def __init__(self, from_us: int) -> None:
-        self.from_us = self.until_us = from_us
-        self.output_bytes = self.input_bytes = self.held_us = 0
+    from_us: int
+    until_us: int
+    output_bytes: int = 0
+    input_bytes: int = 0
+    held_us: int = 0
 
     def facts(self) -> dict[str, int]:
+        """Return the note's facts."""
         counts = {
             "output_bytes": self.output_bytes,
             "input_bytes": self.input_bytes,
@@ -71,6 +78,51 @@ class _Tally:
         }
         times = {"from_ms": self.from_us // 1000, "until_ms": self.until_us // 1000}
         return {name: value for name, value in counts.items() if value} | times
+
+
+class SessionState(msgspec.Struct, frozen=True):
+    """What a session knows between two messages: with it another process can go on.
+
+    Attributes:
+        output_bytes: Bytes of output that passed.
+        input_bytes: Bytes of input that passed.
+        held_until_us: See Session.
+        cutter: Where the lines were.
+        bucket: What the limit still allowed, and when.
+        watch: What was typed and not shown yet.
+        tallies: What was counted and not noted yet.
+        version: A reader refuses a later one.
+    """
+
+    output_bytes: int
+    input_bytes: int
+    held_until_us: int
+    cutter: CutterState
+    bucket: tuple[float, int]
+    watch: WatchState
+    tallies: dict[str, Tally]
+    version: int = STATE_VERSION
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+
+
+def read_state(data: bytes) -> SessionState:
+    """Return what `Session.state` gave, in this process or another one.
+
+    Raises:
+        StoreError: It is of a newer version of Steno, or damaged.
+    """
+    try:
+        state = msgspec.msgpack.decode(data, type=SessionState)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"the state kept of a recording cannot be read: {error}") from error
+    if state.version > STATE_VERSION:
+        raise StoreError(
+            f"the state kept of a recording has version {state.version}, "
+            f"and this program knows {STATE_VERSION}"
+        )
+    return state
 
 
 class Session:
@@ -97,7 +149,46 @@ class Session:
         self._records_output = settings.output
         self._bucket = TokenBucket(settings.limit)
         self._watch = EchoWatch()
-        self._tallies: dict[str, _Tally] = {}
+        self._tallies: dict[str, Tally] = {}
+
+    @classmethod
+    def resume(cls, identity: Identity, settings: Settings, state: SessionState) -> Session:
+        """Go on where another process was when it took `state`.
+
+        Raises:
+            UsageError: The settings ask for messages that are too small.
+        """
+        session = cls(identity, settings)
+        session.output_bytes = state.output_bytes
+        session.input_bytes = state.input_bytes
+        session.held_until_us = state.held_until_us
+        session._cutter = Cutter.resume(identity, state.cutter, limit_bytes=settings.payload_bytes)
+        session._bucket.resume(state.bucket)
+        session._watch.resume(state.watch)
+        session._tallies = {**state.tallies}
+        return session
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something waits to be cut: then there is no `state`."""
+        return self._cutter.pending_since_us is not None
+
+    def state(self) -> bytes:
+        """Return what another process needs to go on; `read_state` reads it.
+
+        Raises:
+            ValueError: Something is pending; `cut` first.
+        """
+        state = SessionState(
+            self.output_bytes,
+            self.input_bytes,
+            self.held_until_us,
+            self._cutter.state(),
+            self._bucket.state(),
+            self._watch.state(),
+            self._tallies,
+        )
+        return _ENCODER.encode(state)
 
     def begin(self, at_us: int, window: tuple[int, int] | None) -> list[bytes]:
         """Return the first line: that the session begins is safe before anything happens in it."""
@@ -168,6 +259,10 @@ class Session:
         self.input_bytes += input_bytes
         self._tally("drop", at_us, output_bytes, input_bytes)
 
+    def take_pieces(self, pieces: Iterable[Piece]) -> list[bytes]:
+        """Record what was counted and judged before; see steno.agent.resume."""
+        return [line for piece in pieces for line in self._cutter.add(piece)]
+
     @property
     def due_us(self) -> int | None:
         """When `tick` must be called at the latest; None while nothing waits to be cut."""
@@ -224,10 +319,10 @@ class Session:
             self.held_until_us = at_us + held_us
         return True
 
-    def _tally(self, kind: str, at_us: int, output_bytes: int, input_bytes: int) -> _Tally:
+    def _tally(self, kind: str, at_us: int, output_bytes: int, input_bytes: int) -> Tally:
         tally = self._tallies.get(kind)
         if tally is None:
-            tally = self._tallies[kind] = _Tally(at_us)
+            tally = self._tallies[kind] = Tally(at_us, at_us)
         tally.until_us = at_us
         tally.output_bytes += output_bytes
         tally.input_bytes += input_bytes
