@@ -43,8 +43,10 @@ find_python() {
 # The environment in .venv, from the lock file requirements/$1.txt; done again only when it changed.
 make_environment() {
     local lock=requirements/$1.txt stamp
-    stamp=$(cat "$lock" requirements/build.txt pyproject.toml | sha256sum | cut -c1-16)
+    stamp=$(cat "$lock" requirements/build.txt pyproject.toml CMakeLists.txt native/*.[ch] |
+        sha256sum | cut -c1-16)
     [ "$(cat ".venv/steno-$1" 2>/dev/null)" != "$stamp" ] || return 0
+    make_compiler
     has_installer || make_empty_environment
     say "installing Python packages from $lock"
     if .venv/bin/python -m pip --version >/dev/null 2>&1; then
@@ -59,6 +61,17 @@ make_environment() {
     VIRTUAL_ENV=$PWD/.venv .venv/bin/uv pip install -q --no-deps --no-build-isolation -e . ||
         fail "the package itself could not be installed"
     printf '%s' "$stamp" >".venv/steno-$1"
+}
+
+# A C compiler and libc's headers, for steno-shell.
+make_compiler() {
+    has_compiler && return 0
+    install_debian_packages gcc libc6-dev >/dev/null
+    has_compiler || fail "a C compiler is needed; as root: apt-get install gcc libc6-dev"
+}
+
+has_compiler() {
+    echo '#include <stdio.h>' | "${CC:-cc}" -E - >/dev/null 2>&1
 }
 
 # Whether packages can be installed into .venv: it is there, and not left half made.

@@ -1,0 +1,273 @@
+/* steno-shell: the login shell that hands its session to steno's agent and becomes the user's shell.
+ *
+ * It sends its standard descriptors to the agent, gets a terminal back on which the agent records,
+ * moves over to it and runs the real shell: nothing of Steno is left in the session. Where its own
+ * end would give the outer terminal back to somebody (su, sudo), it stays as the shell's parent
+ * until the agent has passed on all output. docs/formats/agent-socket.md, docs/login-shell.md.
+ *
+ * It has no privileges. Of the environment it reads TERM and TLOG_REC_SESSION_SHELL, and trusts
+ * neither; paths and times are fixed when it is compiled. */
+#include "shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef STENO_RESTORED_MS
+#define STENO_RESTORED_MS 10000
+#endif
+#define TAKEN_MS 2000
+
+enum { CANNOT_RUN = 126, NOT_FOUND = 127 };
+
+void tell(const char *format, ...)
+{
+    va_list values;
+    va_start(values, format);
+    (void)vdprintf(STDERR_FILENO, format, values);
+    va_end(values);
+    (void)dprintf(STDERR_FILENO, "\n");
+}
+
+/* Open what is closed of 0, 1 and 2, so that no other file can take their numbers. */
+static bool fill_standard(void)
+{
+    int descriptor;
+    do
+        descriptor = open("/dev/null", O_RDWR | O_CLOEXEC);
+    while (descriptor >= 0 && descriptor <= STDERR_FILENO && fcntl(descriptor, F_SETFD, 0) == 0);
+    return descriptor > STDERR_FILENO && close(descriptor) == 0;
+}
+
+static _Noreturn void run_shell(const struct session *session)
+{
+    const struct answer *answer = &session->answer;
+    struct stat self, shell;
+    char text[PATH_BYTES + 128];
+    int reason = ENOMEM;
+
+    session->argv[0] = (char *)(uintptr_t)answer->argv0;
+    if (stat("/proc/self/exe", &self) == 0 && stat(answer->shell, &shell) == 0 &&
+        self.st_dev == shell.st_dev && self.st_ino == shell.st_ino) {
+        reason = ELOOP; /* it would call itself for ever */
+    } else if (setenv("SHELL", answer->shell, 1) == 0) {
+        (void)sigaction(SIGHUP, &session->hangup, NULL);
+        (void)sigaction(SIGCHLD, &session->child_death, NULL);
+        (void)sigprocmask(SIG_SETMASK, &session->mask, NULL);
+        (void)execv(answer->shell, session->argv);
+        reason = errno;
+    }
+    tell("steno-shell: %s: %s", answer->shell, strerror(reason));
+    (void)snprintf(text, sizeof text, "failed=%d %s: %s", reason, answer->shell, strerror(reason));
+    report(session, text);
+    _exit(reason == ENOENT || reason == ENOTDIR ? NOT_FOUND : CANNOT_RUN);
+}
+
+/* Leave the outer terminal and settle on the new one, as leader of a session. It takes the place
+ * of any terminal: one that is not the session's own would be a way around the recording. */
+static bool move_to_terminal(const struct session *session, bool is_forked)
+{
+    int inner = session->descriptors[0];
+
+    if (is_forked ? setsid() < 0 : ioctl(session->outer, TIOCNOTTY) != 0)
+        return false;
+    if (ioctl(inner, TIOCSCTTY, 0) != 0)
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (isatty(i) && dup2(inner, i) < 0)
+            return false;
+    }
+    return true;
+}
+
+static void put_in_place(const struct session *session)
+{
+    for (int i = 0; i < 3; i++)
+        (void)dup2(session->descriptors[i], i);
+}
+
+static _Noreturn void start_shell(const struct session *session, bool is_forked)
+{
+    const char *message = session->answer.message;
+    int place = STDERR_FILENO;
+
+    if (session->answer.action == ACTION_TERMINAL) {
+        place = session->descriptors[0];
+        if (!move_to_terminal(session, is_forked)) {
+            int reason = errno;
+            char text[128];
+            tell("steno-shell: the recorded terminal cannot be used: %s\r", strerror(reason));
+            (void)snprintf(text, sizeof text, "failed=%d the terminal cannot be used: %s", reason,
+                           strerror(reason));
+            report(session, text);
+            _exit(CANNOT_RUN);
+        }
+    }
+    if (message[0])
+        (void)dprintf(place, "%s\n", message);
+    if (session->answer.action == ACTION_PIPES)
+        put_in_place(session);
+    run_shell(session);
+}
+
+/* ---- staying as the shell's parent ---- */
+
+static void restore_outer(const struct session *session)
+{
+    if (session->outer >= 0)
+        (void)tcsetattr(session->outer, TCSANOW, &session->before);
+}
+
+/* The shell has stopped itself (`suspend`): give the terminal back, stop too, and go on together. */
+static void stop_with(struct session *session, pid_t child)
+{
+    report(session, "stopped=");
+    if (!wait_word(session, "restored", STENO_RESTORED_MS))
+        restore_outer(session);
+    (void)kill(getpid(), SIGSTOP);
+    report(session, "continued=");
+    (void)wait_word(session, "taken", TAKEN_MS);
+    (void)kill(-child, SIGCONT);
+}
+
+/* End as the child did. */
+static _Noreturn void end_like(int status)
+{
+    if (WIFSIGNALED(status)) {
+        const struct rlimit none = {0, 0}; /* the shell's core is the one of interest */
+        struct sigaction usual = {.sa_handler = SIG_DFL};
+        sigset_t mask;
+        (void)setrlimit(RLIMIT_CORE, &none);
+        (void)sigaction(WTERMSIG(status), &usual, NULL);
+        (void)sigemptyset(&mask);
+        (void)sigaddset(&mask, WTERMSIG(status));
+        (void)raise(WTERMSIG(status));
+        (void)sigprocmask(SIG_UNBLOCK, &mask, NULL);
+        _exit(128 + WTERMSIG(status));
+    }
+    _exit(WEXITSTATUS(status));
+}
+
+static _Noreturn void finish(struct session *session, int status)
+{
+    char text[32];
+    if (WIFSIGNALED(status))
+        (void)snprintf(text, sizeof text, "ended=signal %d", WTERMSIG(status));
+    else
+        (void)snprintf(text, sizeof text, "ended=exit %d", WEXITSTATUS(status));
+    report(session, text);
+    if (!wait_word(session, "restored", STENO_RESTORED_MS) &&
+        session->answer.action == ACTION_TERMINAL)
+        restore_outer(session);
+    end_like(status);
+}
+
+/* Wait for the child; signals that come meanwhile are meant for it. All are blocked here. */
+static _Noreturn void stay_parent(struct session *session, pid_t child)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    for (;;) {
+        int status, number = sigwaitinfo(&all, NULL);
+        if (number == SIGCHLD) {
+            while (waitpid(child, &status, WNOHANG | WUNTRACED) == child) {
+                if (!WIFSTOPPED(status))
+                    finish(session, status);
+                if (session->answer.action == ACTION_TERMINAL)
+                    stop_with(session, child);
+            }
+        } else if (number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM ||
+                   number == SIGUSR1 || number == SIGUSR2) {
+            (void)kill(child, number);
+        }
+    }
+}
+
+static _Noreturn void fork_shell(struct session *session)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t all;
+    char text[64];
+
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    (void)sigaction(SIGCHLD, &usual, NULL); /* ignored, the child's status would be lost */
+    pid_t child = fork();
+    if (child < 0) {
+        (void)snprintf(text, sizeof text, "failed=%d fork", errno);
+        tell("steno-shell: fork: %s\r", strerror(errno));
+        report(session, text);
+        restore_outer(session);
+        _exit(CANNOT_RUN);
+    }
+    if (child == 0) {
+        (void)snprintf(text, sizeof text, "started=%d", (int)getpid());
+        report(session, text);
+        start_shell(session, true);
+    }
+    for (int i = 0; i < session->count; i++)
+        close(session->descriptors[i]);
+    stay_parent(session, child);
+}
+
+/* Whether nobody gets the outer terminal back when this process ends. */
+static bool is_terminal_ours(const struct session *session)
+{
+    return session->outer >= 0 && getsid(0) == getpid() && tcgetsid(session->outer) == getpid();
+}
+
+static _Noreturn void follow_answer(struct session *session)
+{
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    enum action action = session->answer.action;
+
+    if (action == ACTION_DENY) {
+        if (session->answer.message[0])
+            tell("%s", session->answer.message);
+        exit(session->answer.status);
+    }
+    if (action == ACTION_TERMINAL) /* leaving the terminal sends it */
+        (void)sigaction(SIGHUP, &ignored, NULL);
+    if (session->answer.must_wait || (action == ACTION_TERMINAL && !is_terminal_ours(session)))
+        fork_shell(session);
+    start_shell(session, false);
+}
+
+int main(int argc, char **argv)
+{
+    static struct session session = {.socket = -1, .outer = -1};
+    static char *nameless[] = {(char *)(uintptr_t)"steno-shell", NULL};
+    char reason[256];
+    sigset_t background;
+
+    session.argv = argc > 0 ? argv : nameless;
+    if (!fill_standard())
+        return CANNOT_RUN;
+    (void)sigaction(SIGHUP, NULL, &session.hangup);
+    (void)sigaction(SIGCHLD, NULL, &session.child_death);
+    (void)sigemptyset(&background);
+    (void)sigaddset(&background, SIGTTOU); /* so that a terminal's settings can always be put back */
+    (void)sigprocmask(SIG_BLOCK, &background, &session.mask);
+    for (int i = STDERR_FILENO; i >= 0; i--) {
+        if (isatty(i))
+            session.outer = i;
+    }
+    if (session.outer >= 0 && tcgetattr(session.outer, &session.before) != 0)
+        session.outer = -1;
+    const char *wrong = ask_agent(&session);
+    if (!wrong)
+        follow_answer(&session);
+    (void)snprintf(reason, sizeof reason, "%s%s%s", wrong, errno ? ": " : "", errno ? strerror(errno) : "");
+    restore_outer(&session); /* it may have been taken before the agent failed */
+    decide_without_agent(&session, reason);
+    run_shell(&session);
+}
