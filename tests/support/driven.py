@@ -36,8 +36,12 @@ class Driven:
         directory: Path | None = None,
         stderr: int | None = None,
         is_foreign: bool = False,
+        executable: str | None = None,
     ) -> None:
-        """Start `command`; a foreign terminal may be used, but not opened again by it."""
+        """Start `command`; a foreign terminal may be used, but not opened again by it.
+
+        With `executable`, that runs, and the command's first word is only what it is called.
+        """
         self.master, self.slave = os.openpty()
         termios.tcsetwinsize(self.slave, (rows, columns))
         if is_foreign:
@@ -50,6 +54,7 @@ class Driven:
         self._expected = 0
         self.process = subprocess.Popen(
             command,
+            executable=executable,
             stdin=self.slave,
             stdout=self.slave,
             stderr=self.slave if stderr is None else stderr,
