@@ -212,4 +212,3 @@ def _drain(served: Served, outer: int, master: int) -> None:
 def _set(outer: int, settings: list[object]) -> None:
     with contextlib.suppress(termios.error):
         termios.tcsetattr(outer, termios.TCSANOW, settings)  # type: ignore[arg-type]
-
