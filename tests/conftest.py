@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
+import guest
+import guest_tree as trees
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -26,3 +29,37 @@ def pytest_configure() -> None:
 def tlog_recordings() -> Path:
     """The folder of real recordings made with tlog 12.1; its README says what each is."""
     return Path(__file__).parent / "data" / "tlog"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests with booted guests the time that a loaded machine takes for them."""
+    for item in items:
+        if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(900))
+
+
+@pytest.fixture(scope="session")
+def guest_tree() -> trees.Tree:
+    """A Debian tree for `Lab.boot`; tests that want it are skipped where none can be booted."""
+    if reason := guest.why_not():
+        pytest.skip(reason)
+    try:
+        return trees.base_tree()
+    except trees.UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def sssd_tree(guest_tree: trees.Tree) -> trees.Tree:
+    """The same with SSSD and slapd."""
+    try:
+        return trees.sssd_tree()
+    except trees.UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def lab(guest_tree: trees.Tree, tmp_path_factory: pytest.TempPathFactory) -> Iterator[guest.Lab]:
+    """A laboratory for a module's tests, which boots guests."""
+    with guest.Lab(tmp_path_factory.mktemp("lab")) as made:
+        yield made
