@@ -7,13 +7,13 @@ that come back to the recording's destinations.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from steno.errors import StoreError
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, CutterState, Identity
-from steno.model import End, Input, Note, Output, Piece, Window
+from steno.model import End, Input, Note, Output, Piece, StreamTotal, Window
 from steno.recorder.echo import Echo, EchoWatch, Typed, WatchState
 from steno.recorder.limit import Action, Limit, TokenBucket
 
@@ -299,10 +299,12 @@ class Session:
         *,
         exit_status: int | None = None,
         signal: int | None = None,
+        streams: Mapping[str, StreamTotal] | None = None,
     ) -> list[bytes]:
-        """Return the last lines; the words for `reason` are model.End's."""
+        """Return the last lines; the words for `reason` and `streams` are model.End's."""
         self._count_unseen(self._watch.give_up())
-        end = End(reason, exit_status, signal, self.output_bytes, self.input_bytes)
+        totals = dict(streams or {})
+        end = End(reason, exit_status, signal, self.output_bytes, self.input_bytes, totals)
         return self._flush_all(at_us) + self._cutter.end(end, at_us)
 
     def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
