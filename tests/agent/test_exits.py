@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from steno.agent.exits import Exit, read_exit, watch_process
+from steno.agent.exits import ExitWatch, watch_process, read_exit
+from steno.agent.loop import Loop
+from steno.recorder.child import Exit
 
 _KERNEL = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
 needs_status = pytest.mark.skipif(
@@ -137,3 +139,26 @@ def test_tells_nothing_of_what_is_no_pidfd() -> None:
     finally:
         os.close(reader)
         os.close(writer)
+
+
+@needs_status
+def test_watch_tells_once_after_the_reaping(make_stranger: type[Stranger]) -> None:
+    """A watch says nothing while the process lives or waits for its parent, then how it ended."""
+    stranger = make_stranger("import sys; sys.stdin.read(); sys.exit(9)")
+    pidfd = watch_process(stranger.pid)
+    assert pidfd is not None
+    told: list[Exit | None] = []
+    loop = Loop(threads=1)
+    try:
+        ExitWatch(loop, pidfd, told.append)
+        stranger.end()
+        _wait(pidfd, select.POLLIN)
+        loop.turn()
+        assert told == []
+        stranger.reap()
+        while not told:
+            loop.turn()
+        assert told == [Exit(status=9)]
+    finally:
+        loop.close()
+        os.close(pidfd)

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import select
 import struct
+from collections.abc import Callable
 
-import msgspec
+from steno.agent.loop import GONE, READABLE, Loop, Timer
+from steno.recorder.child import Exit as Exit
 
 _INFO = struct.Struct("=QQ11Ii")
 """struct pidfd_info as Linux 6.13 began it (PIDFD_INFO_SIZE_VER0, 64 bytes): the mask, the
@@ -20,26 +23,12 @@ _GET_INFO = 0xC000FF0B | _INFO.size << 16
 """PIDFD_GET_INFO: _IOWR(0xFF, 11, struct pidfd_info)."""
 _HAS_EXIT = 1 << 3
 """PIDFD_INFO_EXIT in the mask: asks for the status, and says that it is there."""
-
-
-class Exit(msgspec.Struct, frozen=True):
-    """How a process ended: one of the two is set.
-
-    Attributes:
-        status: Its exit status, 0 to 255.
-        signal: The number of the signal that ended it.
-    """
-
-    status: int | None = None
-    signal: int | None = None
+_PATIENCE_US = 10_000_000
+"""So long a parent may take to reap, and then the status is not waited for any more."""
 
 
 def watch_process(pid: int) -> int | None:
-    """Return a descriptor, the caller's, that becomes readable when process `pid` ends.
-
-    The status is there a little later, when its parent has reaped it: then the descriptor hangs
-    up. So wait with `EPOLLHUP` alone (an event mask of 0) for the status; `EPOLLIN` would
-    wake the caller all the time between the two.
+    """Return a pidfd, the caller's to close, of process `pid`.
 
     None: there is no such process any more (or another's by that number is not ours to see).
     """
@@ -66,3 +55,40 @@ def read_exit(pidfd: int) -> Exit | None:
     if os.WIFSIGNALED(code):
         return Exit(signal=os.WTERMSIG(code))
     return Exit(status=os.WEXITSTATUS(code))
+
+
+class ExitWatch:
+    """Tells once how a process has ended.
+
+    The status is there when the parent has reaped the process. Where it does not, or the kernel is
+    older than 6.9 and does not say so, the watch tells None after a while.
+    """
+
+    def __init__(self, loop: Loop, pidfd: int, tell: Callable[[Exit | None], None]) -> None:
+        """Watch `pidfd`, which stays its owner's, until `tell` was called or `cancel` is.
+
+        Raises:
+            OSError: The system has no room for it.
+        """
+        self._loop = loop
+        self._pidfd = pidfd
+        self._tell = tell
+        self._timer: Timer | None = None
+        # By edges: a process that is dead and not reaped would wake the loop in every turn.
+        loop.watch(pidfd, READABLE | select.EPOLLET, self._look)
+
+    def cancel(self) -> None:
+        """Watch no longer."""
+        self._loop.ignore(self._pidfd)
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self, events: int) -> None:
+        if events & GONE:
+            self._finish()
+        elif self._timer is None:
+            self._timer = self._loop.call_in(_PATIENCE_US, self._finish)
+
+    def _finish(self) -> None:
+        self.cancel()
+        self._tell(read_exit(self._pidfd))

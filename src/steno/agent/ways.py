@@ -1,0 +1,190 @@
+"""One stream of a captured command on its way: from a pipe to where it was to go, or back."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+
+from steno.agent.loop import GONE, READABLE, WRITABLE, Loop
+from steno.agent.shared import SharedSink, SharedSource
+from steno.recorder.flow import Flow
+
+_READ_BYTES = 65536
+"""What a pipe holds, by default."""
+_READS_PER_TURN = 4
+"""So often one stream is read before others get their turn."""
+_FLOW_BYTES = 65536
+"""With so much not taken yet, the source is not read."""
+_GONE_ERRORS = (errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.ENXIO)
+"""What a write says when nobody reads any more."""
+
+
+class Way:
+    """Reads a source, tells what it read, and writes it to a sink; closes both at the end.
+
+    What ends on one side ends on the other: the source's end closes the sink when everything is
+    written; a sink that nobody reads closes the source, so that its writer gets EPIPE.
+
+    Attributes:
+        name: `output`, `error` or `input`.
+        is_over: Whether both sides are closed.
+        failure: Why the sink took no more, unless its reader went away.
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        name: str,
+        source: SharedSource,
+        sink: SharedSink,
+        *,
+        take: Callable[[bytes], None],
+        finish: Callable[[], None],
+    ) -> None:
+        """Take over both descriptors; `start` begins.
+
+        Args:
+            loop: What waits for them.
+            name: Which stream it is.
+            source: Where bytes come from.
+            sink: Where they go.
+            take: Told what was read before it is passed on.
+            finish: Told once, when the way is over.
+        """
+        self.name = name
+        self.is_over = False
+        self.failure: OSError | None = None
+        self._loop = loop
+        self._source: SharedSource | None = source
+        self._sink = sink
+        self._take = take
+        self._finish = finish
+        self._flow = Flow(_FLOW_BYTES)
+        self._is_held = False
+        self._is_posted = False
+        self._asked: dict[int, int] = {}
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was read and not taken yet."""
+        return self._flow.size_bytes
+
+    def start(self) -> None:
+        """Begin to relay.
+
+        Raises:
+            OSError: The loop cannot watch the descriptors.
+        """
+        self._ask()
+
+    def hold(self, is_held: bool) -> None:
+        """Stop to read the source, or go on: the recording's destinations are behind."""
+        if is_held != self._is_held:
+            self._is_held = is_held
+            self._ask()
+
+    def close(self) -> None:
+        """Let go of both sides at once; what was not taken yet is lost."""
+        self._flow.clear()
+        self._close_source()
+        if not self.is_over:
+            self._close_sink()
+
+    def _serve_source(self, _events: int) -> None:
+        self._is_posted = False
+        for _ in range(_READS_PER_TURN):
+            if self._source is None or not self._wants():
+                break
+            data = self._read(self._source)
+            if data is None:
+                break
+            if not data:
+                self._close_source()
+                break
+            self._take(data)
+            self._flow.put(data)
+            self._drain()
+        self._settle()
+
+    def _read(self, source: SharedSource) -> bytes | None:
+        try:
+            return source.read(_READ_BYTES)
+        except OSError:
+            # A socket or terminal whose other side broke off: it ends here.
+            return b""
+
+    def _serve_sink(self, events: int) -> None:
+        if events & WRITABLE:
+            self._drain()
+        if events & GONE and not self.is_over:
+            self._lose_sink()
+        self._settle()
+
+    def _drain(self) -> None:
+        while self._flow.size_bytes and not self.is_over:
+            try:
+                taken = self._sink.write(self._flow.head())
+            except OSError as error:
+                if error.errno not in _GONE_ERRORS:
+                    self.failure = error
+                self._lose_sink()
+                return
+            if not taken:
+                return
+            self._flow.advance(taken)
+
+    def _lose_sink(self) -> None:
+        self._flow.clear()
+        self._close_source()
+        self._close_sink()
+
+    def _settle(self) -> None:
+        if self.is_over:
+            return
+        if self._source is None and not self._flow.size_bytes:
+            self._close_sink()
+        else:
+            self._ask()
+
+    def _wants(self) -> bool:
+        return not self._is_held and not self._flow.is_full
+
+    def _ask(self) -> None:
+        """Tell the loop what is worth waiting for."""
+        source = self._source
+        if source is not None and source.is_always_ready:
+            if self._wants() and not self._is_posted:
+                self._is_posted = True
+                self._loop.post(lambda: self._serve_source(READABLE))
+        elif source is not None:
+            # A source that is not read is not watched: the loop would hear of its end all the time.
+            self._watch(source.fd, READABLE if self._wants() else None, self._serve_source)
+        if not self.is_over and not self._sink.is_always_ready:
+            wanted = WRITABLE if self._flow.size_bytes else 0
+            self._watch(self._sink.fd, wanted, self._serve_sink)
+
+    def _watch(self, fd: int, events: int | None, callback: Callable[[int], None]) -> None:
+        if self._asked.get(fd) == events:
+            return
+        if events is None:
+            self._loop.ignore(fd)
+            del self._asked[fd]
+        else:
+            self._loop.watch(fd, events, callback)
+            self._asked[fd] = events
+
+    def _close_source(self) -> None:
+        if self._source is not None:
+            self._let_go(self._source.fd)
+            self._source = None
+
+    def _close_sink(self) -> None:
+        self.is_over = True
+        self._let_go(self._sink.fd)
+        self._finish()
+
+    def _let_go(self, fd: int) -> None:
+        self._loop.ignore(fd)
+        self._asked.pop(fd, None)
+        os.close(fd)
