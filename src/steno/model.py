@@ -41,14 +41,15 @@ class Window(msgspec.Struct, frozen=True, gc=False):
 class Note(msgspec.Struct, frozen=True):
     """Something else that happened to the recording; nothing is lost silently.
 
-        `kind` is one of the words in docs/formats/steno.md: `unseen` (input typed while echo was
-        off, not kept), `drop` (bytes thrown away by the rate limit), `delay` (bytes held
-        back by it), `restart` (the recorder was restarted), `torn` (a crash left a torn line, which
-        was cut off), `gap` (messages are missing), `lost` (an encoding could not hold something, or a
-            converted file was damaged), `marker` (somebody set a mark), `signal` (the recorder got a
-        signal), `clock` (a source's clock made a step that was not followed), `message` (somebody sent
-        the person a line), `kill` (somebody ended the session).
-            `facts` holds JSON values, their names carrying units.
+    `kind` is one of the words in docs/formats/steno.md: `unseen` (input typed while echo was
+    off, not kept), `drop` (bytes thrown away by the rate limit), `delay` (bytes held
+    back by it), `restart` (the recorder was restarted), `torn` (a crash left a torn line, which
+    was cut off), `gap` (messages are missing), `lost` (an encoding could not hold something, or a
+    converted file was damaged), `marker` (somebody set a mark), `signal` (the recorder got a
+    signal), `clock` (a source's clock made a step that was not followed), `message` (somebody sent
+    the person a line), `kill` (somebody ended the session), `limit` (a captured stream is not
+    recorded any further).
+    `facts` holds JSON values, their names carrying units.
     """
 
     at_us: int

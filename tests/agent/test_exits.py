@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from steno.agent.exits import ExitWatch, watch_process, read_exit
+from steno.agent.exits import ExitWatch, read_exit, watch_process
 from steno.agent.loop import Loop
 from steno.recorder.child import Exit
 

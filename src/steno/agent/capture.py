@@ -18,10 +18,10 @@ import msgspec
 
 from steno.agent.exits import ExitWatch
 from steno.agent.loop import Loop, Timer
-from steno.agent.session import SessionFacts
+from steno.agent.session import LiveSession, SessionFacts
 from steno.agent.shared import SharedSink, SharedSource, is_same_file
 from steno.agent.ways import Way
-from steno.errors import DISK_FULL, NoSpaceError, TerminalError
+from steno.errors import TerminalError
 from steno.model import Note
 from steno.recorder.child import Exit
 from steno.recorder.clock import RecordingClock
@@ -40,7 +40,7 @@ class Pipes(msgspec.Struct, frozen=True):
     """What lies between a command and its session's own streams.
 
     Attributes:
-        inner: What the command gets as 0, 1 and 2, to be sent to it and then closed (`close_inner`).
+        inner: What the command gets as 0, 1 and 2; when it has them, `close_inner`.
         ways: Name, source and sink of each stream that is relayed; the session owns them.
     """
 
@@ -127,7 +127,7 @@ class CaptureSession:
         destinations: Destinations,
         *,
         capture_bytes: int,
-        finish: Callable[[CaptureSession], None],
+        finish: Callable[[LiveSession, Callable[[], None]], None],
     ) -> None:
         """Take over the ways of `pipes` and `leader`, the command's pidfd; `start` begins.
 
@@ -140,7 +140,7 @@ class CaptureSession:
             clock: The recording's.
             destinations: Get the lines.
             capture_bytes: How much of each stream is recorded.
-            finish: Told when the recording has its last line; closes the destinations.
+            finish: Hosting.finish: told when the recording has its last line.
         """
         self.facts = facts
         self._loop = loop
@@ -148,7 +148,7 @@ class CaptureSession:
         self._recording = recording
         self._clock = clock
         self._destinations = destinations
-        self._tell_finished = finish
+        self._finish_recording = finish
         self._exit: Exit | None = None
         self._watch: ExitWatch | None = None
         self._timer: Timer | None = None
@@ -192,6 +192,10 @@ class CaptureSession:
         self._send(signal.SIGHUP)
         self._loop.call_in(_GRACE_US, self._kill_now)
 
+    def leave(self) -> None:
+        """End the recording: pipes do not outlive the process that relays between them."""
+        self.end()
+
     def end(self) -> None:
         """End the recording now: nobody will take it up."""
         self._reason = self._reason or "recorder"
@@ -208,7 +212,8 @@ class CaptureSession:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 signal.pidfd_send_signal(self._leader, number)
 
-    def _record(self, name: str, data: bytes) -> None:
+    def _record(self, name: str, data: bytes) -> bool:
+        """Record what was read; return whether more of this stream will be recorded."""
         at_us = self._clock.at_us()
         meter, recording = self._meters[name], self._recording
         was_whole = meter.recorded_bytes == meter.passed_bytes
@@ -225,6 +230,7 @@ class CaptureSession:
             facts = {"stream": name, "recorded_bytes": meter.recorded_bytes}
             lines += recording.take_note(Note(at_us, "limit", facts))
         self._write(lines, at_us)
+        return meter.recorded_bytes == meter.passed_bytes
 
     def _note(self, kind: str, facts: dict[str, object]) -> None:
         if not self._is_over:
@@ -305,7 +311,7 @@ class CaptureSession:
             streams={name: meter.total() for name, meter in self._meters.items()},
         )
         self._destinations.write(lines, at_us)
-        self._tell_finished(self)
+        self._finish_recording(self, lambda: self._destinations.finish(self._clock))
 
 
 def _reason_of(exit_: Exit | None) -> str:
