@@ -12,9 +12,9 @@ from steno.screen.emulator import (
     MAX_COLUMNS,
     MAX_ROWS,
     Emulator,
-    ScreenStateError,
     clamp_window,
 )
+from steno.screen.native import ScreenStateError
 
 SEQUENCES = (
     b"\x1b[?1049h",

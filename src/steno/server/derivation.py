@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import msgspec
 import zstandard
-from pyghostty import GhosttyError  # type: ignore[import-untyped]  # carries no types
 
 from steno.errors import FormatError
 from steno.formats.lines import MAX_LINE_BYTES
@@ -18,7 +17,7 @@ from steno.formats.tlog_track import describe_gap
 from steno.integrity.chain import ChainState, ChainVerifier
 from steno.model import Damage, Message
 from steno.screen.deriver import Deriver
-from steno.screen.emulator import ScreenStateError
+from steno.screen.native import NativeError, ScreenStateError
 from steno.server.summaries import SummaryState
 from steno.store.protocol import Derived
 
@@ -267,7 +266,7 @@ class Derivation:
             self._deriver.feed(message, self.upto_bytes)
             if message.end is not None:
                 self._deriver.finish()
-        except GhosttyError as error:
+        except NativeError as error:
             self.stop_text(str(error))
 
     def _add_damage(self, length_bytes: int, reason: str) -> None:

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-from pyghostty import GhosttyError  # type: ignore[import-untyped]  # carries no types
 
 from steno.formats.track import Finish, Header, Item
 from steno.model import NO_AUDIT_SESSION, Damage, Keyframe, Message, Note, Start, TextLine, Window
 from steno.screen.deriver import Deriver, Findings
 from steno.screen.emulator import DEFAULT_COLUMNS, DEFAULT_ROWS, clamp_window
+from steno.screen.native import NativeError
 from steno.store.segments import EventBuilder
 
 _LINES_LOST = "more screen text than is kept for so little output"
@@ -54,7 +54,7 @@ class Follower:
             return
         try:
             self._follow(item)
-        except GhosttyError as error:
+        except NativeError as error:
             self._stop(f"screen text stops here: {error}")
 
     def take(self) -> Findings:
