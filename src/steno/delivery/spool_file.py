@@ -19,15 +19,28 @@ OPEN, DONE, SENT = ".open", ".done", ".sent"
 class SpoolFile:
     """One recording as it is written. `sync` may be called from another thread; the rest not."""
 
-    def __init__(self, spool: Spool, rec: str, descriptor: int) -> None:
+    def __init__(self, spool: Spool, rec: str, descriptor: int, *, size_bytes: int = 0) -> None:
+        """Go on behind the first `size_bytes`, of which nothing may be on disk yet."""
         self.rec = rec
-        self.size_bytes = 0
+        self.size_bytes = size_bytes
         self.synced_bytes = 0
         self._spool = spool
         self._descriptor: int | None = descriptor
         self._rule = SyncRule(spool.sync_every_us)
         self._closing = threading.Lock()
         self._failure: OSError | None = None
+        if size_bytes:
+            self._rule.wrote(spool.clock())
+
+    def fileno(self) -> int:
+        """Return the descriptor that locks the file, for somebody to keep a copy of it.
+
+        Raises:
+            ValueError: The file is closed.
+        """
+        if self._descriptor is None:
+            raise ValueError("the spool file is closed")
+        return self._descriptor
 
     def append(self, line: bytes) -> None:
         """Hand `line`, with its newline, to the system; `sync` makes it survive a power cut.

@@ -1,0 +1,92 @@
+"""Taking up the sessions that an agent before this one has left, or that survived it."""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from steno.agent.keep import Descriptors
+from steno.agent.resume import decode_kept, first_unsure_id, resume
+from steno.agent.ring import Ring
+from steno.agent.session import SessionFacts
+from steno.delivery.resuming import read_tail, resume_file
+from steno.delivery.spool import Spool
+from steno.delivery.spool_file import SpoolFile
+from steno.errors import NotFoundError, StenoError, StoreError
+from steno.recorder.clock import RecordingClock
+from steno.recorder.facts import read_line
+from steno.recorder.session import Session
+
+_OURS = ("ring", "ring-input", "spool")
+
+
+class Survivor(msgspec.Struct):
+    """A session that goes on.
+
+    Attributes:
+        facts: What does not change about it.
+        descriptors: All that were kept but the ring's and the spool file's.
+        ring: What it has read and not passed on, and what is in no line.
+        session: Its recording's logic.
+        clock: Its recording's clock.
+        file: Its file in the spool.
+        lines: What the file lacks. When it has them, the ring is to keep the session's state.
+    """
+
+    facts: SessionFacts
+    descriptors: Descriptors
+    ring: Ring
+    session: Session
+    clock: RecordingClock
+    file: SpoolFile
+    lines: list[bytes]
+
+
+def take_up(spool: Spool, rec: str, descriptors: Descriptors) -> Survivor:
+    """Return the session whose descriptors were kept; takes them over.
+
+    Raises:
+        NotFoundError: It has ended, or was of another boot: what is kept of it is void.
+        StoreError: It cannot be taken up by this agent; another version perhaps can.
+            In both cases the descriptors stay open and the recording is as it was.
+    """
+    if not {"ring", "spool"} <= descriptors.keys():
+        raise NotFoundError(f"session {rec}: not all of it was kept")
+    ring = Ring.open({name: os.dup(descriptors[name]) for name in _OURS[:2] if name in descriptors})
+    try:
+        facts = msgspec.json.decode(ring.facts, type=SessionFacts)
+        survivor = _take_up(spool, facts, descriptors, ring)
+    except msgspec.DecodeError as error:
+        ring.close()
+        raise StoreError(f"session {rec}: its facts cannot be read: {error}") from error
+    except StenoError:
+        ring.close()
+        raise
+    for name in _OURS[:2]:
+        if name in descriptors:
+            os.close(descriptors[name])
+    return survivor
+
+
+def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: Ring) -> Survivor:
+    rec, start = facts.rec, facts.identity.start
+    boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
+    if start.boot_id != boot_id:
+        raise NotFoundError(f"session {rec}: it was of another boot of this host")
+    clock = RecordingClock.resume(
+        facts.base_ns, start.started_unix_us, start.coarse_unix_us or start.started_unix_us
+    )
+    at_us = clock.at_us()
+    kept = decode_kept(ring.state)
+    tail = read_tail(spool, rec, first_unsure_id(kept))
+    if tail.last.end is not None:
+        raise NotFoundError(f"session {rec}: its recording has ended")
+    ring.salvage(at_us)
+    last = tail.last.id, tail.head
+    resumed = resume(
+        facts.identity, facts.settings, kept, ring.entries(), tail.messages, last, at_us
+    )
+    file = resume_file(spool, rec, descriptors["spool"], tail)
+    others = {name: fd for name, fd in descriptors.items() if name not in _OURS}
+    return Survivor(facts, others, ring, resumed.session, clock, file, resumed.lines)
