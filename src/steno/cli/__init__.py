@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "play": ("play", "Replay a recording in the terminal."),
     "cat": ("cat", "Write out a recording's output."),
     "show": ("show", "Show all that is known of one recording."),
+    "tlog": ("tlog.command", "Stand in for tlog's programs."),
     "verify": ("verify", "Verify that recordings are what was written."),
 }
 """See `LazyGroup`; one line per command."""

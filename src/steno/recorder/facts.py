@@ -67,8 +67,8 @@ def gather(
 ) -> Identity:
     """Return who and what a recording that starts now is about."""
     boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
-    login_uid = _read_audit_id("/proc/self/loginuid")
-    audit_session = _read_audit_id("/proc/self/sessionid")
+    login_uid = read_audit_id("/proc/self/loginuid")
+    audit_session = read_audit_id("/proc/self/sessionid")
     window = terminal.window() if terminal is not None else None
     host = os.uname().nodename or "localhost"
     start = Start(
@@ -176,7 +176,8 @@ def read_line(path: str) -> str | None:
         return None
 
 
-def _read_audit_id(path: str) -> int | None:
+def read_audit_id(path: str) -> int | None:
+    """Return the number in /proc/PID/loginuid or sessionid; None when it is unset or unreadable."""
     text = read_line(path)
     if text is None or not text.isdigit() or int(text) == NO_AUDIT_SESSION:
         return None

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlsplit
 from steno.cli.input_files import names_file
 from steno.cli.library import Library, Location, open_library
 from steno.cli.playing.sources import (
-    ElasticSource,
     FileSource,
     LibrarySource,
     LineSource,
+    open_elastic,
     open_journal,
     refuse_empty,
 )
@@ -32,6 +32,7 @@ class Feed:
         end: Its end facts, once they have come.
         damages: What could not be read, so far.
         messages: What was read, so far, unless it was streamed.
+        has_messages: Whether anything of it was read.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class Feed:
         self._decoder = Decoder()
         self._sequencer = Sequencer()
         self._other_recs: set[str] = set()
-        self._has_messages = False
+        self.has_messages = False
         self._is_streamed = False
 
     @property
@@ -75,7 +76,7 @@ class Feed:
             NotFoundError: The recording that was named is not among those in it.
         """
         pieces = self._take(self._decoder.finish())
-        if not self._has_messages:
+        if not self.has_messages:
             if self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
             raise refuse_empty(self.name, self.damages[0] if self.damages else None)
@@ -109,7 +110,7 @@ class Feed:
             if not self._is_ours(message.rec):
                 continue
             self.end = message.end or self.end
-            self._has_messages = True
+            self.has_messages = True
             if not self._is_streamed:
                 self.messages.append(message)
             pieces += self._sequencer.feed(message)
@@ -145,7 +146,7 @@ def open_feed(target: str, location: Location, rec: str | None) -> Feed:
     if target.startswith("journal:"):
         return Feed(open_journal(target), rec)
     if target.startswith(("es+http://", "es+https://")):
-        return Feed(ElasticSource(target, location.ca, location.token_file), rec)
+        return Feed(open_elastic(target, location.ca, location.token_file), rec)
     if target.startswith(("http://", "https://")):
         return _open_page(target, location)
     if names_file(target):

@@ -32,6 +32,7 @@ class Action(Enum):
     IDLE = auto()
     HELP = auto()
     QUIT = auto()
+    INTERRUPT = auto()
 
 
 KEYS: tuple[tuple[Action, tuple[str, ...], str], ...] = (
@@ -53,13 +54,14 @@ KEYS: tuple[tuple[Action, tuple[str, ...], str], ...] = (
     (Action.PREVIOUS_MATCH, ("N",), "to the previous match"),
     (Action.IDLE, ("i",), "shorten long pauses, or leave them"),
     (Action.HELP, ("?", "h"), "this help"),
-    (Action.QUIT, ("q", "\x03", "\x04"), "end (q, Ctrl-C)"),
+    (Action.QUIT, ("q", "\x04"), "end (q, Ctrl-D)"),
+    (Action.INTERRUPT, ("\x03",), "end (Ctrl-C)"),
 )
 """Every key but those of a time (12G, 1:30G), with what it does; docs/play.md lists them."""
 
 _MEANINGS = {key: action for action, keys, _ in KEYS for key in keys}
 _TOKEN = re.compile(r"\x1b(?:\[[0-9;]*[~A-Za-z]|O[A-Za-z])|.", re.DOTALL)
-_TIME = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:\.\d*)?)\Z")
+_TIME = re.compile(r"(?:(?:(\d*):)?(\d*):)?(\d*(?:\.\d*)?)\Z")
 
 
 class Pressed(msgspec.Struct, frozen=True):
@@ -71,12 +73,17 @@ class Pressed(msgspec.Struct, frozen=True):
 
 
 def parse_time(text: str) -> int | None:
-    """Return the microseconds that `90`, `1:30` or `1:02:03.5` say; None when it says none."""
+    """Return the microseconds that `90`, `1:30` or `1:02:03.5` say; None when it says none.
+
+    A part may be left out for zero: `2::` is two hours.
+    """
     match = _TIME.match(text)
-    if match is None:
+    if match is None or not any(letter.isdigit() for letter in text):
         return None
-    hours, minutes, seconds = match.groups(default="0")
-    return round((int(hours) * 3600 + int(minutes) * 60 + float(seconds)) * 1_000_000)
+    hours, minutes, seconds = (
+        part if part not in ("", ".", None) else "0" for part in match.groups()
+    )
+    return round((int(hours) * 3600 + int(minutes) * 60 + float(f"0{seconds}")) * 1_000_000)
 
 
 class KeyReader:

@@ -52,9 +52,11 @@ class Playback:
     speed; pauses longer than `idle_limit_us` are shortened to it.
     """
 
-    def __init__(self, timeline: Timeline, now_us: int, *, idle_limit_us: int | None) -> None:
+    def __init__(
+        self, timeline: Timeline, now_us: int, *, idle_limit_us: int | None, speed: float = 1.0
+    ) -> None:
         self.timeline = timeline
-        self.speed = 1.0
+        self.speed = speed
         self.idle_limit_us = idle_limit_us
         self.is_playing = True
         self.is_following = False
@@ -104,19 +106,20 @@ class Playback:
         self.is_following = False
 
     def set_speed(self, speed: float, now_us: int) -> None:
-        """Play at `speed` times the original's, within the limits."""
+        """Play at `speed` times the original's, within the limits, or the speed it began with."""
         self._settle(now_us)
-        self.speed = min(max(speed, MIN_SPEED), MAX_SPEED)
+        self.speed = min(max(speed, min(MIN_SPEED, self.speed)), max(MAX_SPEED, self.speed))
 
     def set_idle_limit(self, idle_limit_us: int | None, now_us: int) -> None:
         """Shorten pauses to `idle_limit_us`; None: leave them."""
         self._settle(now_us)
         self.idle_limit_us = idle_limit_us
 
-    def step(self, now_us: int) -> list[Output | Window]:
-        """Pause, and return the next output (with windows before it) at once."""
+    def step(self, now_us: int, *, goes_on: bool = False) -> list[Output | Window]:
+        """Return the next output (with windows before it) at once; pause, unless it `goes_on`."""
         self._settle(now_us)
-        self.is_playing = self.is_following = False
+        self.is_playing = self.is_playing and goes_on
+        self.is_following = False
         taken: list[Output | Window] = []
         while not self.is_at_end:
             taken.append(self._take_next(now_us))

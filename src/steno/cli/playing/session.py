@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
+import msgspec
+
 from steno.cli.playing.contents import Contents
 from steno.cli.playing.feed import Feed
 from steno.cli.playing.keys import KEYS, Action, KeyReader, Pressed
@@ -24,6 +26,21 @@ _GRACE_US = 1_500_000
 """So long after a jump, going back is counted from where it led, not from what plays now."""
 
 
+class Manner(msgspec.Struct, frozen=True):
+    """How a player behaves where players differ.
+
+    Attributes:
+        steps_on: Whether a step that is made while playing leaves it playing.
+        goes_forward_only: Whether going to a time that was passed does nothing, and going to the
+            end of what is no live recording ends.
+        is_persistent: Whether the keys that end it do nothing.
+    """
+
+    steps_on: bool = False
+    goes_forward_only: bool = False
+    is_persistent: bool = False
+
+
 class Session:
     """Plays `feed` on `terminal`, beginning at `start_us`, until it ends or the person quits.
 
@@ -34,6 +51,10 @@ class Session:
         speed: How many times as fast as it happened.
         idle_limit_us: Pauses are shortened to this; None: they are left.
         follow: Begin at the end, and wait for more until the recording ends.
+        manner: How it behaves.
+
+    Attributes:
+        was_interrupted: Whether Ctrl-C ended it.
     """
 
     def __init__(
@@ -45,13 +66,15 @@ class Session:
         speed: float = 1.0,
         idle_limit_us: int | None = None,
         follow: bool = False,
+        manner: Manner | None = None,
     ) -> None:
         self._feed = feed
         self._timeline = timeline
         self._terminal = terminal
         now_us = terminal.now_us()
-        self._playback = Playback(timeline, now_us, idle_limit_us=idle_limit_us)
-        self._playback.set_speed(speed, now_us)
+        self._playback = Playback(timeline, now_us, idle_limit_us=idle_limit_us, speed=speed)
+        self._manner = manner or Manner()
+        self.was_interrupted = False
         self._screen = make_screen(terminal.write, *terminal.size())
         self._contents = Contents(feed)
         self._keys = KeyReader()
@@ -136,9 +159,9 @@ class Session:
         elif action is Action.PAUSE:
             playback.toggle(now_us)
         elif action is Action.STEP:
-            self._screen.show(playback.step(now_us))
-        elif action is Action.QUIT:
-            self._is_done = True
+            self._screen.show(playback.step(now_us, goes_on=self._manner.steps_on))
+        elif action in (Action.QUIT, Action.INTERRUPT):
+            self._quit(action)
         elif action is Action.IDLE:
             self._toggle_idle_limit(now_us)
         else:
@@ -149,7 +172,7 @@ class Session:
         if action is Action.START:
             self._seek(0)
         elif action is Action.GOTO:
-            self._seek(pressed.at_us)
+            self._go_to_time(pressed.at_us, now_us)
         elif action is Action.END:
             self._go_to_end(now_us)
         elif action is Action.FIND:
@@ -171,9 +194,21 @@ class Session:
         self._playback.set_idle_limit(limit_us, now_us)
         self._say("pauses as they were" if limit_us is None else "long pauses shortened")
 
+    def _quit(self, action: Action) -> None:
+        if not self._manner.is_persistent:
+            self.was_interrupted = action is Action.INTERRUPT
+            self._is_done = True
+
+    def _go_to_time(self, at_us: int, now_us: int) -> None:
+        is_passed = at_us <= self._playback.position_us(now_us)
+        if not (is_passed and self._manner.goes_forward_only):
+            self._seek(at_us)
+
     def _go_to_end(self, now_us: int) -> None:
         self._timeline.add(self._feed.poll())
-        if self._feed.end is None:
+        if self._manner.goes_forward_only and not self._feed.is_live:
+            self._seek(self._timeline.duration_us)
+        elif self._feed.end is None:
             self._playback.follow(now_us)
             self._say("following; it has not ended")
             self._jump_to_next()

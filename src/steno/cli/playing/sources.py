@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs, quote, urlsplit
@@ -96,25 +96,27 @@ class JournalSource:
     `-o json`.
 
     Args:
-        matches: Matches as journalctl takes them; a bare recording id stands for TLOG_REC=id.
-        directory: A directory of journal files, instead of this machine's.
+        matches: Matches as journalctl takes them, `+` between alternatives.
+        options: Options of journalctl that say which journals are read, and until when.
+        since: Where to begin, as journalctl takes it.
     """
 
-    def __init__(self, matches: list[str], directory: str | None = None) -> None:
+    def __init__(
+        self, matches: Sequence[str], options: Sequence[str] = (), since: str | None = None
+    ) -> None:
         self.name = "the journal"
         self._arguments = ["journalctl", "-o", "json", "--no-pager", "-q", "--all"]
-        self._arguments += ["--output-fields=MESSAGE"]
-        if directory is not None:
-            self._arguments += ["--directory", directory]
-        self._matches = [m if "=" in m else f"TLOG_REC={m}" for m in matches]
+        self._arguments += ["--output-fields=MESSAGE", *options]
+        self._begin = [] if since is None else ["--since", since]
+        self._matches = list(matches)
         self._cursor: str | None = None
 
     def read_new(self) -> bytes:
         """Return the lines that came since the last call."""
-        after = [] if self._cursor is None else ["--after-cursor", self._cursor]
+        begin = self._begin if self._cursor is None else ["--after-cursor", self._cursor]
         try:
             ran = subprocess.run(  # noqa: S603  # arguments are a list; no shell reads them
-                [*self._arguments, *after, *self._matches], capture_output=True, check=False
+                [*self._arguments, *begin, *self._matches], capture_output=True, check=False
             )
         except FileNotFoundError as error:
             raise NotFoundError("journalctl is not installed") from error
@@ -148,39 +150,37 @@ class _SearchAnswer(msgspec.Struct, frozen=True):
 
 
 class ElasticSource:
-    """Messages in an index of OpenSearch or Elasticsearch, in the order of their ids.
+    """Messages in OpenSearch or Elasticsearch, in the order of their ids.
 
     Args:
-        url: `es+http://HOST:9200/INDEX?q=QUERY`, or es+https; the query is Lucene's syntax, as
-            `rec:ID`.
+        url: The address that answers searches, `http://HOST:9200/INDEX/_search`.
+        query: Which messages, in Lucene's syntax: `rec:ID`.
         ca: Certificate of the CA that signed the server's.
-        token_file: A file that holds `USER:PASSWORD` or an API key.
-
-    Raises:
-        UsageError: The address has no index or no query, or holds a password, which others would
-            see among the running programs.
-        ConfigError: `token_file` is unreadable, or holds nothing.
+        authorization: The value of the header `Authorization`.
     """
 
-    def __init__(self, url: str, ca: Path | None, token_file: Path | None = None) -> None:
-        parts = urlsplit(url.removeprefix("es+"))
-        queries = parse_qs(parts.query).get("q")
-        index = parts.path.strip("/")
-        if "@" in parts.netloc:
-            raise UsageError("a user and password stand in a file, named with --token-file")
-        if not index or not queries:
-            raise UsageError(
-                f"{url}: an index and a query are needed: es+http://HOST/INDEX?q=rec:ID"
-            )
-        self.name = f"{parts.scheme}://{parts.netloc}/{index}"
-        self._query = queries[0]
+    def __init__(
+        self, url: str, query: str, ca: Path | None = None, authorization: str | None = None
+    ) -> None:
+        parts = urlsplit(url)
+        self.name = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/_search')}"
+        self._query = query
         self._after: list[Any] | None = None
-        self._path = f"/{quote(index)}/_search"
+        self._path = parts.path
         self._client = open_client(f"{parts.scheme}://{parts.netloc}", make_context(ca))
-        if token_file is not None:
-            token = read_token(token_file)
-            basic = f"Basic {b64encode(token.encode()).decode()}"
-            self._client.headers["Authorization"] = basic if ":" in token else f"ApiKey {token}"
+        if authorization is not None:
+            self._client.headers["Authorization"] = authorization
+
+    def watch(self, tell: Callable[[str], None]) -> None:
+        """Have `tell` called with a line for every request and every answer."""
+
+        def tell_request(request: httpx2.Request) -> None:
+            tell(f"> {request.method} {request.url}")
+
+        def tell_answer(answer: httpx2.Response) -> None:
+            tell(f"< {answer.http_version} {answer.status_code} {answer.reason_phrase}")
+
+        self._client.event_hooks = {"request": [tell_request], "response": [tell_answer]}
 
     def read_new(self) -> bytes:
         """Return the messages that follow those already read."""
@@ -212,18 +212,52 @@ class ElasticSource:
         self._client.close()
 
 
+def open_elastic(target: str, ca: Path | None, token_file: Path | None = None) -> ElasticSource:
+    """Open `es+http://HOST:9200/INDEX?q=QUERY`, or es+https.
+
+    `token_file` holds `USER:PASSWORD` or an API key.
+
+    Raises:
+        UsageError: The address has no index or no query, or holds a password, which others would
+            see among the running programs.
+        ConfigError: `token_file` is unreadable, or holds nothing.
+    """
+    parts = urlsplit(target.removeprefix("es+"))
+    queries = parse_qs(parts.query).get("q")
+    index = parts.path.strip("/")
+    if "@" in parts.netloc:
+        raise UsageError("a user and password stand in a file, named with --token-file")
+    if not index or not queries:
+        raise UsageError(
+            f"{target}: an index and a query are needed: es+http://HOST/INDEX?q=rec:ID"
+        )
+    authorization = None
+    if token_file is not None:
+        token = read_token(token_file)
+        authorization = encode_basic(token) if ":" in token else f"ApiKey {token}"
+    url = f"{parts.scheme}://{parts.netloc}/{quote(index)}/_search"
+    return ElasticSource(url, queries[0], ca, authorization)
+
+
+def encode_basic(credentials: str) -> str:
+    """Return the header's value for `USER:PASSWORD`."""
+    return f"Basic {b64encode(credentials.encode()).decode()}"
+
+
 def open_journal(target: str) -> JournalSource:
     """Open `journal:MATCH[,MATCH...][?directory=DIR]`.
+
+    Matches are journalctl's; a bare recording id stands for TLOG_REC=id.
 
     Raises:
         UsageError: It says nothing to look for.
     """
     what, _, query = target.removeprefix("journal:").partition("?")
-    matches = [match for match in what.split(",") if match]
+    matches = [m if "=" in m else f"TLOG_REC={m}" for m in what.split(",") if m]
     if not matches:
         raise UsageError(f"{target}: say which recording: journal:ID")
-    directories = parse_qs(query).get("directory", [None])
-    return JournalSource(matches, directories[0])
+    directories = parse_qs(query).get("directory", [])
+    return JournalSource(matches, [f"--directory={name}" for name in directories[:1]])
 
 
 def refuse_empty(name: str, damage: Damage | None = None) -> FormatError:

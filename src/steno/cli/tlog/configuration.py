@@ -86,13 +86,13 @@ def load(
     *,
     environ: Mapping[str, str],
     directory: Path = DIRECTORY,
-    name_values: Mapping[str, Value] | None = None,
+    named: Mapping[str, Value] | None = None,
 ) -> Configuration:
     """Return what all sources say together.
 
-    They are, the later over the earlier: the file in `directory`; for programs that look there,
-    the file and the text that the environment names; what the program's name says, `name_values`;
-    and the command line, `words`. There need be no file in `directory`.
+    They are, the later over the earlier: the file in `directory`, where there need be none; for
+    programs that look there, the file and the text that the environment names; what the program's
+    name and the like say, `named`; and the command line, `words`.
 
     Raises:
         ConfigError, FormatError: A file or variable cannot be understood.
@@ -104,7 +104,7 @@ def load(
         values |= read_file(program, file)
     if program.variables is not None:
         values |= _read_environment(program, program.variables, environ)
-    values |= name_values or {}
+    values |= named or {}
     said, arguments = parse_options(program, words)
     return Configuration(program, values | said, arguments)
 

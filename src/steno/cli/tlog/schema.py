@@ -11,8 +11,6 @@ import enum
 
 import msgspec
 
-from steno.delivery.writers.syslog import PRIORITIES
-
 
 class Origin(enum.IntEnum):
     """Where a value comes from; later ones override earlier ones."""
@@ -98,6 +96,7 @@ _FACILITIES = (
     *(f"local{number}" for number in range(8)),
     *("lpr", "mail", "news", "syslog", "user", "uucp"),
 )
+_PRIORITIES = ("emerg", "alert", "crit", "err", "warning", "notice", "info", "debug")
 _WRITERS = ("journal", "syslog", "file")
 
 
@@ -151,7 +150,7 @@ def _count(
 
 def _recording(last: Origin, writer: str) -> tuple[Parameter, ...]:
     """Return what both recorders can be told, up to the origin `last`."""
-    log, limit, priorities = "Logged data set", "Logging limit", tuple(PRIORITIES)
+    log, limit = "Logged data set", "Logging limit"
     return (
         _count("latency", "Cache captured data SECONDS seconds before logging", "General", last,
                "=SECONDS", 10, 1),
@@ -179,9 +178,9 @@ def _recording(last: Origin, writer: str) -> tuple[Parameter, ...]:
         _word("syslog.facility", "Log with STRING syslog facility", "Syslog writer", last,
               _FACILITIES, "authpriv"),
         _word("syslog.priority", "Log with STRING syslog priority", "Syslog writer", last,
-              priorities, "info"),
+              _PRIORITIES, "info"),
         _word("journal.priority", "Log with STRING syslog-style priority", "Journal writer", last,
-              priorities, "info"),
+              _PRIORITIES, "info"),
         _switch("journal.augment", "Enable/disable adding extra journal fields",
                 "Journal writer", last, default=True),
     )  # fmt: skip
