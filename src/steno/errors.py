@@ -196,6 +196,12 @@ class TerminalError(StenoError):
     exit_code = 15
 
 
+class UnsafeHostError(StenoError):
+    """A host is set up so that sessions escape, people are locked out, or secrets are kept."""
+
+    exit_code = 16
+
+
 class RecorderError(StenoError):
     """The recorder failed before the recorded program could run.
 

@@ -1,0 +1,1 @@
+"""What would let sessions escape on a host, or lock people out of it."""

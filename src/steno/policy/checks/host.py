@@ -1,0 +1,58 @@
+"""All checks of a host together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from steno.policy.checks.accounts import check_accounts
+from steno.policy.checks.finding import Effect, Finding, HostFiles
+from steno.policy.checks.pam import check_pam, notes_logins
+from steno.policy.checks.running import (
+    check_agent,
+    check_clock,
+    is_clock_synchronised,
+    read_effective,
+)
+from steno.policy.checks.sshd import Block, check_sshd, parse_config
+from steno.policy.checks.sssd import check_sssd, read_recording
+from steno.policy.checks.steno_files import check_files
+from steno.policy.places import HostPlaces
+
+NOTE_PROGRAM = "/usr/bin/steno-note-login"
+"""The program that the PAM hook runs."""
+
+ORDER: tuple[Effect, ...] = ("lockout", "escape", "secret", "gap", "hint")
+"""The worst first: a person who cannot log in cannot repair the rest."""
+
+
+def examine(root: Path = Path("/")) -> list[Finding]:
+    """Return what is not as it should be on the host below `root`, the worst first.
+
+    What only a running host can tell (agent, clock, `sshd -T`) is asked of `/` alone.
+    """
+    files = HostFiles(root)
+    places = HostPlaces(root)
+    is_noted = notes_logins("sshd", files.read, NOTE_PROGRAM)
+    recording = read_recording(files.read, files.list)
+    findings = [
+        *check_accounts(files),
+        *check_files(files),
+        *check_sssd(recording, files),
+        *check_pam(files.read, sssd_records=recording.is_on, note_program=NOTE_PROGRAM),
+    ]
+    blocks = parse_config(files.read, files.list)
+    if blocks is not None:
+        effective = None if places.is_image else read_effective()
+        findings += check_sshd(_with_effective(blocks, effective), notes_logins=is_noted)
+    if not places.is_image:
+        findings += [*check_agent(places), *check_clock(is_clock_synchronised())]
+    return sorted(findings, key=lambda finding: ORDER.index(finding.effect))
+
+
+def _with_effective(blocks: list[Block], effective: Block | None) -> list[Block]:
+    """Take what sshd says of itself, which knows its defaults, but keep where the files say it."""
+    if effective is None:
+        return blocks
+    values = dict(effective.values)
+    values.update({key: value for key, value in blocks[0].values.items() if key in values})
+    return [Block("", values), *blocks[1:]]
