@@ -81,6 +81,32 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     streams_per_user: Positive = 20
 
 
+class Hosts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [hosts].
+
+    Attributes:
+        silent_after_s: A host with open sessions that was not heard of for so long is silent.
+        clock_offset_s: A clock that is off by more is warned of.
+    """
+
+    silent_after_s: Positive = 60
+    clock_offset_s: Positive = 5
+
+
+class Orders(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [orders].
+
+    Attributes:
+        kill: Who may end sessions: admins only, or auditors too.
+        message: Who may send messages to terminals: admins only, or auditors too.
+        expire_s: An order that its host has not carried out after so long is given up.
+    """
+
+    kill: Literal["admin", "auditor"] = "admin"
+    message: Literal["admin", "auditor"] = "admin"
+    expire_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Section [log].
 
@@ -106,6 +132,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         sessions: How long people stay signed in.
         login: How often they may try.
         limits: What a request may cost.
+        hosts: When a host is warned of.
+        orders: Who may do what to sessions that are being recorded.
         log: What is logged, and how.
     """
 
@@ -117,6 +145,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sessions: Sessions = Sessions()
     login: Login = Login()
     limits: Limits = Limits()
+    hosts: Hosts = Hosts()
+    orders: Orders = Orders()
     log: Log = Log()
 
     @property

@@ -9,7 +9,7 @@ Source: https://prometheus.io/docs/instrumenting/exposition_formats/, text forma
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from steno.errors import StenoError
 
@@ -81,6 +81,28 @@ class Gauge:
             return []
 
 
+class Gauges:
+    """A gauge for each value of one label: all read from `read` whenever they are asked for."""
+
+    kind = "gauge"
+
+    def __init__(
+        self, name: str, purpose: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> None:
+        self.name = name
+        self.purpose = purpose
+        self._label = label
+        self._read = read
+
+    def samples(self) -> list[str]:
+        """Return one line of text per value of the label; none while they cannot be had."""
+        try:
+            values = self._read()
+        except StenoError:
+            return []
+        return [_sample(self.name, {self._label: key}, values[key]) for key in sorted(values)]
+
+
 class Histogram:
     """How values spread over `bounds`, for durations in seconds. Any thread may observe."""
 
@@ -123,9 +145,9 @@ class Metrics:
     """The numbers of one server; whoever counts something registers it here once."""
 
     def __init__(self) -> None:
-        self._families: dict[str, Counter | Gauge | Histogram] = {}
+        self._families: dict[str, Counter | Gauge | Gauges | Histogram] = {}
 
-    def _register(self, family: Counter | Gauge | Histogram) -> None:
+    def _register(self, family: Counter | Gauge | Gauges | Histogram) -> None:
         if family.name in self._families:
             raise ValueError(f"metric {family.name} is registered already")
         self._families[family.name] = family
@@ -142,6 +164,14 @@ class Metrics:
         self._register(gauge)
         return gauge
 
+    def gauges(
+        self, name: str, purpose: str, label: str, read: Callable[[], Mapping[str, float]]
+    ) -> Gauges:
+        """Register gauges that differ in `label`; `read` returns all, by the label's value."""
+        gauges = Gauges(name, purpose, label, read)
+        self._register(gauges)
+        return gauges
+
     def histogram(self, name: str, purpose: str, bounds: Sequence[float]) -> Histogram:
         """Register a histogram with these upper bounds, in ascending order."""
         histogram = Histogram(name, purpose, bounds)
@@ -151,7 +181,7 @@ class Metrics:
     def value(self, name: str) -> float:
         """Return the number `name`: a counter without labels, or a gauge."""
         family = self._families[name]
-        if isinstance(family, Histogram):
+        if isinstance(family, (Gauges, Histogram)):
             raise TypeError(f"metric {name} is not one number")
         return family.value()
 

@@ -9,6 +9,7 @@ import pytest
 from steno.errors import StoreError
 from steno.store.accounts import Accounts
 from steno.store.accounts_file import SCHEMA_VERSION, AccountsFile
+from steno.store.hosts import HostRegistry, IssuedCertificate
 
 
 def test_a_file_of_version_1_is_brought_along(tmp_path: Path) -> None:
@@ -17,6 +18,8 @@ def test_a_file_of_version_1_is_brought_along(tmp_path: Path) -> None:
     Accounts(file).add_user("avery", "auditor", "hash")
     with file.writing() as db:
         db.execute("ALTER TABLE users DROP COLUMN disabled_unix_us")
+        db.execute("ALTER TABLE hosts DROP COLUMN next_certificate_digest")
+        db.execute("ALTER TABLE hosts DROP COLUMN next_certificate_serial")
         db.execute("PRAGMA user_version = 1")
     file.close()
     file = AccountsFile(tmp_path / "accounts.sqlite")
@@ -24,6 +27,10 @@ def test_a_file_of_version_1_is_brought_along(tmp_path: Path) -> None:
     assert accounts.user("avery").disabled_unix_us is None
     accounts.set_disabled("avery", is_disabled=True)
     assert accounts.password_hash("avery") is None
+    registry = HostRegistry(file)
+    registry.enrol(registry.make_code().code, "web1", IssuedCertificate(b"old", "1"))
+    registry.renew("web1", IssuedCertificate(b"new", "2"))
+    assert registry.by_certificate(b"new") == registry.find("web1")
     file.close()
 
 

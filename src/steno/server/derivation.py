@@ -180,22 +180,23 @@ class Derivation:
     def take(
         self,
         *,
-        now_unix_us: int,
-        live_timeout_us: int,
+        is_live: bool,
         sender: str | None,
         from_bytes: int,
         from_serial: int,
     ) -> Derived:
-        """Return what was found since the last call, for the store."""
+        """Return what was found since the last call, for the store.
+
+        `is_live` says that more is expected; once the end facts have come, that counts no more.
+        """
         found = None if self._deriver is None else self._deriver.take()
         if found is not None and found.lost_lines and not self._has_lost_lines:
             self._has_lost_lines = True
             self._add_damage(0, "more screen text than is indexed for so little output")
-        is_live = not self.has_ended and self.last_unix_us + live_timeout_us > now_unix_us
         damages, self._damages = self._damages, []
         summary = self._summary.render(
             size_bytes=self.upto_bytes,
-            is_live=is_live,
+            is_live=is_live and not self.has_ended,
             chain=self._chain.verification(),
             sender=sender,
         )

@@ -178,7 +178,7 @@ class IndexProcess:
 
     def _on_change(self, change: Change) -> None:
         """Note what grew. Never waits: it is called by who appends."""
-        if change.kind == "appended":
+        if change.kind in ("appended", "heard"):
             with self._has_news:
                 self._grown[change.rec] = None
                 self._has_news.notify()

@@ -45,7 +45,9 @@ class IndexerSettings(msgspec.Struct, frozen=True):
         settle_wait_s: When nothing came for so long, what stands on the screen is indexed. Longer
             than a recorder holds a message back, plus the rule's second is for late deliveries.
         live_timeout_s: A recording without end facts whose last line is older than this is not
-            live any more.
+            live any more, unless its host said later that it is.
+        gone_wait_s: One that its host has ceased to name, and of which nothing came for so long,
+            is not live either.
         torn_wait_s: A last line without its newline counts as torn when nothing came for so long
             and the recording is not live.
         max_open: How many recordings' states are held in memory; others' are read anew when it is
@@ -57,6 +59,7 @@ class IndexerSettings(msgspec.Struct, frozen=True):
     turn_s: float = 0.5
     settle_wait_s: float = 1.5
     live_timeout_s: float = 900.0
+    gone_wait_s: float = 5.0
     torn_wait_s: float = 60.0
     max_open: int = 32
     rescan_s: float = 300.0
@@ -76,12 +79,14 @@ class _Quiet(msgspec.Struct):
     Attributes:
         seen_bytes: Where what was read ends.
         grown_s: When that became so, on the monotonic clock.
+        has_grown: Whether it did in our time; else `grown_s` is when we first looked.
         is_settled: Whether what stands on the screen was indexed since then.
     """
 
     seen_bytes: int
     grown_s: float
     is_settled: bool
+    has_grown: bool = False
 
 
 @contextmanager
@@ -161,7 +166,7 @@ class Indexer:
         self._close_all()
 
     def _on_change(self, change: Change) -> None:
-        if change.kind == "appended":
+        if change.kind in ("appended", "heard"):
             self.wake(change.rec)
 
     def wake(self, rec: str) -> None:
@@ -315,6 +320,7 @@ class Indexer:
             quiet.seen_bytes = seen_bytes
             quiet.grown_s = self._monotonic_s()
             quiet.is_settled = False
+            quiet.has_grown = True
 
     def _wait_for_more(self, rec: str, opened: _Opened, *, is_final: bool) -> None:
         """All bytes are indexed: see what their absence says, and when to look again."""
@@ -323,7 +329,8 @@ class Indexer:
         quiet = self._quiet[rec]
         quiet_s = self._monotonic_s() - quiet.grown_s
         age_s = (self._now_unix_us() - derivation.last_unix_us) / 1e6
-        is_over = derivation.has_ended or age_s >= settings.live_timeout_s
+        left_s = self._life_left_s(rec, derivation)
+        is_over = left_s <= 0
         is_torn = derivation.next_bytes > derivation.upto_bytes
         wait_s = settings.settle_wait_s
         if is_over:
@@ -336,11 +343,36 @@ class Indexer:
             with _naming_failures():
                 derivation.settle(int(wait_s * 1e6))
             self._put(rec, opened)
-            self._turns.add_later(rec, max(1.0, settings.live_timeout_s - age_s))
+            self._turns.add_later(rec, max(1.0, left_s))
         elif quiet.is_settled:
-            self._turns.add_later(rec, max(1.0, settings.live_timeout_s - age_s))
+            if not self._store.find(rec).is_live:
+                self._put(rec, opened)  # its host says that it lives after all
+            self._turns.add_later(rec, max(1.0, left_s))
         else:
             self._turns.add_later(rec, wait_s - quiet_s)
+
+    def _life_left_s(self, rec: str, derivation: Derivation) -> float:
+        """Return how long a recording counts as live if nothing more is heard of it; 0: it is over.
+
+        What its host says counts more than the silence of its lines: somebody may just be idle.
+        """
+        if derivation.has_ended:
+            return 0.0
+        now_unix_us = self._now_unix_us()
+        age_s = (now_unix_us - derivation.last_unix_us) / 1e6
+        liveness = self._store.liveness(rec)
+        if liveness is not None:
+            heard_s = (now_unix_us - liveness.at_unix_us) / 1e6
+            if liveness.is_open:
+                age_s = min(age_s, heard_s)
+            else:
+                quiet = self._quiet.get(rec)
+                has_grown = quiet is not None and quiet.has_grown
+                quiet_s = self._monotonic_s() - quiet.grown_s if quiet and has_grown else heard_s
+                # What came after the host's word says more than that.
+                if quiet_s >= heard_s - self._settings.gone_wait_s:
+                    return max(0.0, self._settings.gone_wait_s - min(heard_s, quiet_s))
+        return max(0.0, self._settings.live_timeout_s - age_s)
 
     def _conclude(self, rec: str, opened: _Opened) -> None:
         """No more is expected: put what is still outstanding, if the index does not know yet."""
@@ -358,8 +390,7 @@ class Indexer:
 
     def _put(self, rec: str, opened: _Opened) -> None:
         derived = opened.derivation.take(
-            now_unix_us=self._now_unix_us(),
-            live_timeout_us=int(self._settings.live_timeout_s * 1e6),
+            is_live=self._life_left_s(rec, opened.derivation) > 0,
             sender=self._store.sender_of(rec),
             from_bytes=opened.from_bytes,
             from_serial=opened.serial,

@@ -16,7 +16,7 @@ import apsw
 
 from steno.errors import NoSpaceError, StoreError
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Raised when a release changes a table; `_upgrade` then brings older files along."""
 
 ACCOUNTS_TABLES = """
@@ -83,7 +83,9 @@ CREATE TABLE IF NOT EXISTS hosts (
     certificate_serial TEXT,
     enrolled_unix_us INTEGER NOT NULL,
     last_seen_unix_us INTEGER,
-    revoked_unix_us INTEGER
+    revoked_unix_us INTEGER,
+    next_certificate_digest BLOB,
+    next_certificate_serial TEXT
 ) STRICT;
 CREATE TABLE IF NOT EXISTS host_codes (
     digest BLOB PRIMARY KEY,
@@ -92,6 +94,29 @@ CREATE TABLE IF NOT EXISTS host_codes (
 ) STRICT, WITHOUT ROWID;
 """
 """What `steno.store.hosts` keeps."""
+
+ORDERS_TABLES = """
+CREATE TABLE IF NOT EXISTS orders (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    host TEXT NOT NULL,
+    rec TEXT NOT NULL,
+    do TEXT NOT NULL,
+    user TEXT NOT NULL,
+    text TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    address TEXT NOT NULL,
+    through TEXT NOT NULL,
+    made_unix_us INTEGER NOT NULL,
+    expires_unix_us INTEGER NOT NULL,
+    told_unix_us INTEGER,
+    finished_unix_us INTEGER,
+    state TEXT NOT NULL,
+    failure TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS orders_by_rec ON orders (rec, id);
+CREATE INDEX IF NOT EXISTS orders_waiting ON orders (host) WHERE state = 'waiting';
+"""
+"""What `steno.store.orders` keeps; like viewings, it outlives the users who gave them."""
 
 
 class AccountsFile:
@@ -128,7 +153,10 @@ class AccountsFile:
                 )
             if found == 1:
                 connection.execute("ALTER TABLE users ADD COLUMN disabled_unix_us INTEGER")
-            connection.execute(ACCOUNTS_TABLES + HOSTS_TABLES)
+            if found in (1, 2):
+                connection.execute("ALTER TABLE hosts ADD COLUMN next_certificate_digest BLOB")
+                connection.execute("ALTER TABLE hosts ADD COLUMN next_certificate_serial TEXT")
+            connection.execute(ACCOUNTS_TABLES + HOSTS_TABLES + ORDERS_TABLES)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager

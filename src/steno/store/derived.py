@@ -22,7 +22,7 @@ _COLUMNS = (
     "key", "rec", "derived_bytes", "line_count", "keyframe_count", "command_count",
     "damage_count", "host", "user", "login_user", "service", "remote", "command", "labels",
     "audit_session", "started_unix_us", "duration_us", "size_bytes", "is_live", "end_reason",
-    "exit_status", "chain_state", "damages", "gaps", "summary",
+    "exit_status", "chain_state", "damages", "gaps", "summary", "sender", "number",
 )  # fmt: skip
 _PUT = (
     f"INSERT OR REPLACE INTO recordings({', '.join(_COLUMNS)})"
@@ -48,8 +48,7 @@ def decode_summary(data: bytes) -> Summary:
 def senders(connection: apsw.Connection) -> dict[str, int]:
     """Return how many recordings each sender delivered."""
     found: Any = connection.execute(
-        "SELECT CAST(summary AS TEXT) ->> '$.sender' AS sender, count(*) FROM recordings"
-        " GROUP BY 1 HAVING sender IS NOT NULL"
+        "SELECT sender, count(*) FROM recordings WHERE sender IS NOT NULL GROUP BY sender"
     )
     return dict(found)
 
@@ -272,6 +271,7 @@ def _row(rec: str, derived: Derived, counts: _Counts) -> tuple[Any, ...]:
         None if end is None else end.reason, None if end is None else _fit(end.exit_status),
         summary.chain.state, summary.damages,
         sum(summary.notes.get(kind, 0) for kind in GAP_NOTES), msgspec.json.encode(summary),
+        summary.sender, _fit(summary.number),
     )  # fmt: skip
 
 

@@ -186,13 +186,43 @@ class HostRegistry:
             )
         return token
 
+    def renew(self, name: str, certificate: IssuedCertificate) -> None:
+        """Let the host show this certificate too; from its first use on it replaces the old one.
+
+        So nothing is lost when the host does not get it. Renewing again replaces what was not used.
+
+        Raises:
+            NotFoundError: There is no host of this name.
+        """
+        with self._file.writing() as connection:
+            connection.execute(
+                "UPDATE hosts SET next_certificate_digest = ?, next_certificate_serial = ?"
+                " WHERE name = ?",
+                (hashlib.sha256(certificate.der).digest(), certificate.serial, name),
+            )
+            if not connection.changes():
+                raise NotFoundError(f"no host {name} is enrolled")
+
     def by_token(self, token: str) -> Host | None:
         """Return the host, revoked or not, that was given this token."""
         return self._one("token_digest = ?", _digest(token))
 
     def by_certificate(self, der: bytes) -> Host | None:
         """Return the host, revoked or not, that was given this certificate."""
-        return self._one("certificate_digest = ?", hashlib.sha256(der).digest())
+        digest = hashlib.sha256(der).digest()
+        if found := self._one("certificate_digest = ?", digest):
+            return found
+        if self._one("next_certificate_digest = ?", digest) is None:
+            return None
+        with self._file.writing() as connection:
+            connection.execute(
+                "UPDATE hosts SET certificate_digest = next_certificate_digest,"
+                " certificate_serial = next_certificate_serial,"
+                " next_certificate_digest = NULL, next_certificate_serial = NULL"
+                " WHERE next_certificate_digest = ?",
+                (digest,),
+            )
+        return self._one("certificate_digest = ?", digest)
 
     def find(self, name: str) -> Host:
         """Return the host of this name.

@@ -16,7 +16,7 @@ import apsw
 
 from steno.errors import NoSpaceError, StoreError
 
-VERSION = 1
+VERSION = 2
 """The schema's version, in the database's user_version."""
 
 CHUNK_BITS = 24
@@ -36,7 +36,7 @@ CREATE TABLE recordings(
     started_unix_us INTEGER NOT NULL, duration_us INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
     is_live INTEGER NOT NULL, end_reason TEXT, exit_status INTEGER,
     chain_state TEXT NOT NULL, damages INTEGER NOT NULL, gaps INTEGER NOT NULL,
-    summary BLOB NOT NULL);
+    summary BLOB NOT NULL, sender TEXT, number INTEGER);
 CREATE INDEX recordings_started ON recordings(started_unix_us, rec);
 CREATE INDEX recordings_user ON recordings(user, rec);
 CREATE INDEX recordings_host ON recordings(host, rec);
@@ -59,6 +59,24 @@ CREATE TABLE damages(
 CREATE TABLE activity(
     key INTEGER NOT NULL, second INTEGER NOT NULL, bytes INTEGER NOT NULL,
     PRIMARY KEY(key, second)) WITHOUT ROWID;
+"""
+
+_FLEET = """
+CREATE INDEX recordings_sender ON recordings(sender, number) WHERE sender IS NOT NULL;
+CREATE TABLE heard(
+    host TEXT NOT NULL, source TEXT NOT NULL, received_unix_us INTEGER NOT NULL,
+    data BLOB NOT NULL, PRIMARY KEY(host, source)) WITHOUT ROWID;
+CREATE TABLE opened(
+    rec TEXT NOT NULL, host TEXT NOT NULL, source TEXT NOT NULL, is_open INTEGER NOT NULL,
+    at_unix_us INTEGER NOT NULL, PRIMARY KEY(rec, host)) WITHOUT ROWID;
+CREATE INDEX opened_by_source ON opened(host, source, is_open);
+"""
+
+_FROM_1 = """
+ALTER TABLE recordings ADD COLUMN sender TEXT;
+ALTER TABLE recordings ADD COLUMN number INTEGER;
+UPDATE recordings SET sender = CAST(summary AS TEXT) ->> '$.sender',
+    number = CAST(summary AS TEXT) ->> '$.number';
 """
 
 
@@ -146,8 +164,9 @@ class Database:
             return
         connection.execute("BEGIN IMMEDIATE")
         # Another process may have made the tables while this one waited.
-        if connection.pragma("user_version") == 0:
-            connection.execute(_SCHEMA)
+        found = connection.pragma("user_version")
+        if found < VERSION:
+            connection.execute((_SCHEMA if found == 0 else _FROM_1) + _FLEET)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 

@@ -14,6 +14,7 @@ import msgspec
 from steno.errors import StenoError
 from steno.model import Command, Damage, End, Keyframe, TextLine, Verification
 from steno.store.expressions import Expression
+from steno.store.fleet import Heard, Liveness, Numbers
 
 T = TypeVar("T")
 
@@ -158,7 +159,10 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """A recording grew (`appended`), or what is derived from it did (`derived`)."""
+    """A recording grew (`appended`), or what is derived from it did (`derived`).
+
+    Or its host says now that it is open, or not any more (`heard`).
+    """
 
     rec: str
     kind: str
@@ -211,6 +215,30 @@ class Store(Protocol):
 
     def senders(self) -> dict[str, int]:
         """Return how many recordings each authenticated host delivered, by its name."""
+
+    # What hosts say of themselves.
+
+    def put_heard(self, heard: Heard) -> None:
+        """Keep a heartbeat in place of the one before from this host and source.
+
+        It also says which of the host's recordings are open; those that it named before and names
+        no more are not. Need not survive a power cut: the next one says it again.
+        """
+
+    def heard(self, host: str | None = None) -> list[Heard]:
+        """Return the last heartbeat of each source of `host`, or of all hosts."""
+
+    def liveness(self, rec: str) -> Liveness | None:
+        """Return what its host says of `rec`; None: nothing."""
+
+    def numbers(self) -> dict[str, Numbers]:
+        """Return which running numbers each sender's recordings bear, by its name."""
+
+    def number_gaps(self, sender: str, upto: int) -> list[tuple[int, int]]:
+        """Return (first, last) of the running numbers up to `upto` that no recording bears.
+
+        Counted from the lowest that one bears; at most 1000 ranges, the latest.
+        """
 
     # What is derived.
 

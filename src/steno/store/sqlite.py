@@ -9,8 +9,10 @@ from pathlib import Path
 from steno.errors import NotFoundError, StoreError
 from steno.model import Command, Damage, Keyframe, TextLine
 from steno.store import derived as rows
+from steno.store import hearing
 from steno.store.changes import Changes
 from steno.store.expressions import Expression
+from steno.store.fleet import Heard, Liveness, Numbers
 from steno.store.index import Database
 from steno.store.protocol import Change, Counts, Derived, DerivedState, Hit, Page, Summary
 from steno.store.search import Search
@@ -71,6 +73,35 @@ class SqliteStore:
         """Return how many recordings each authenticated host delivered, by its name."""
         with self._database.reading() as connection:
             return rows.senders(connection)
+
+    # What hosts say of themselves.
+
+    def put_heard(self, heard: Heard) -> None:
+        """Keep a heartbeat; see `Store.put_heard`."""
+        with self._database.writing() as connection:
+            changed = hearing.put(connection, heard)
+        for rec in changed:
+            self._changes.announce(Change(rec, "heard", 0))
+
+    def heard(self, host: str | None = None) -> list[Heard]:
+        """Return the last heartbeat of each source of `host`, or of all hosts."""
+        with self._database.reading() as connection:
+            return hearing.heard(connection, host)
+
+    def liveness(self, rec: str) -> Liveness | None:
+        """Return what its host says of `rec`; None: nothing."""
+        with self._database.reading() as connection:
+            return hearing.liveness(connection, rec)
+
+    def numbers(self) -> dict[str, Numbers]:
+        """Return which running numbers each sender's recordings bear, by its name."""
+        with self._database.reading() as connection:
+            return hearing.numbers(connection)
+
+    def number_gaps(self, sender: str, upto: int) -> list[tuple[int, int]]:
+        """Return the running numbers that no recording bears; see `Store.number_gaps`."""
+        with self._database.reading() as connection:
+            return hearing.number_gaps(connection, sender, upto)
 
     # What is derived.
 

@@ -1,0 +1,201 @@
+"""What a server knows of its hosts from their heartbeats, and what that means. Does no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+
+from steno.heartbeat import Heartbeat, OpenSession
+
+SETTLED_US = 30 * 1_000_000
+"""A running number is missed when its recording has not come so long after it was given."""
+
+State = Literal["unheard", "good", "silent", "away", "left", "revoked"]
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """The last heartbeat of one of a host's spools, and what the server made of it.
+
+    Attributes:
+        host: The host's name, as it proved it.
+        received_unix_us: When it came, by the server's clock.
+        heartbeat: What it said.
+        clock_offset_us: The host's clock minus the server's, half of the round trip taken off.
+        settled_number: The running number that the host gave last, as it said a while ago: the
+            recordings up to it should have come.
+        number: The running number that it said at `number_unix_us`.
+        number_unix_us: When that was.
+    """
+
+    host: str
+    received_unix_us: int
+    heartbeat: Heartbeat
+    clock_offset_us: int = 0
+    settled_number: int | None = None
+    number: int | None = None
+    number_unix_us: int = 0
+
+
+class Numbers(msgspec.Struct, frozen=True):
+    """The running numbers that a host's recordings bear: first, last, and how many there are."""
+
+    first: int
+    last: int
+    count: int
+
+
+class Liveness(msgspec.Struct, frozen=True):
+    """What a host says of one recording.
+
+    Attributes:
+        is_open: Whether it is still being written.
+        at_unix_us: Still open: when the host said so last. Else: when it ceased to say so.
+    """
+
+    is_open: bool
+    at_unix_us: int
+
+
+class Health(msgspec.Struct, frozen=True):
+    """How a host is.
+
+    Attributes:
+        state: `unheard` (never sent a heartbeat), `good`, `silent` (heartbeats are missing, and it
+            had open sessions), `away` (missing, without any), `left` (stopped in good order,
+            without any), `revoked`.
+        sessions: What its agents record, as last heard.
+        open: How many recordings were open there, as last heard: at least the sessions.
+        heard_unix_us: When it was last heard; None: never.
+        silence_us: How long ago that is.
+        lag_us: How long its oldest undelivered bytes waited, as last heard; 0: there are none.
+        clock_offset_us: Its clock minus the server's.
+    """
+
+    state: State
+    sessions: tuple[OpenSession, ...] = ()
+    open: int = 0
+    heard_unix_us: int | None = None
+    silence_us: int | None = None
+    lag_us: int | None = None
+    clock_offset_us: int | None = None
+
+
+def hear(before: Heard | None, host: str, heartbeat: Heartbeat, now_unix_us: int) -> Heard:
+    """Return what is to be kept of a heartbeat; `before` is what was kept of the one before it."""
+    half_us = (heartbeat.round_trip_us or 0) // 2
+    number = number_of(heartbeat)
+    settled = before.settled_number if before is not None else None
+    candidate, since_us = number, now_unix_us
+    if before is not None and before.number is not None:
+        if 0 <= now_unix_us - before.number_unix_us < SETTLED_US:
+            candidate, since_us = before.number, before.number_unix_us
+        else:
+            settled = max(settled or 0, before.number)
+    return Heard(
+        host=host,
+        received_unix_us=now_unix_us,
+        heartbeat=msgspec.structs.replace(heartbeat, results=()),
+        clock_offset_us=heartbeat.sent_unix_us + half_us - now_unix_us,
+        settled_number=settled,
+        number=candidate,
+        number_unix_us=since_us,
+    )
+
+
+def number_of(heartbeat: Heartbeat) -> int | None:
+    """Return the running number that the host gave last, as far as it says."""
+    agent = heartbeat.agent.number if heartbeat.agent is not None else None
+    known = [number for number in (heartbeat.spool.number, agent) if number is not None]
+    return max(known, default=None)
+
+
+def open_recs(heartbeat: Heartbeat) -> frozenset[str]:
+    """Return the recordings that are being made, by the spool's files and by the agent."""
+    sessions = heartbeat.agent.sessions if heartbeat.agent is not None else ()
+    return frozenset(heartbeat.spool.open) | {session.rec for session in sessions}
+
+
+def newest(heard: Iterable[Heard]) -> Heard | None:
+    """Return what speaks for the host: the spool with an agent, among these the newest."""
+    return max(
+        heard,
+        key=lambda one: (
+            one.heartbeat.agent is not None and not one.heartbeat.is_leaving,
+            one.received_unix_us,
+        ),
+        default=None,
+    )
+
+
+def judge(
+    heard: Sequence[Heard], now_unix_us: int, *, silent_after_us: int, is_revoked: bool = False
+) -> Health:
+    """Return how a host is, from the last heartbeat of each of its spools."""
+    if not heard:
+        return Health("revoked" if is_revoked else "unheard")
+    last = max(heard, key=lambda one: one.received_unix_us)
+    sessions: dict[str, OpenSession] = {}
+    opened: set[str] = set()
+    lag_us = 0
+    for one in heard:
+        beat = one.heartbeat
+        for session in beat.agent.sessions if beat.agent is not None else ():
+            sessions[session.rec] = session
+        opened |= open_recs(beat)
+        oldest_us = beat.spool.oldest_undelivered_unix_us
+        if oldest_us is not None:
+            lag_us = max(lag_us, beat.sent_unix_us - oldest_us)
+    silence_us = max(0, now_unix_us - last.received_unix_us)
+    unheard = [
+        one
+        for one in heard
+        if open_recs(one.heartbeat) and now_unix_us - one.received_unix_us >= silent_after_us
+    ]
+    state: State = "good"
+    if is_revoked:
+        state = "revoked"
+    elif unheard:
+        state = "silent"
+    elif all(one.heartbeat.is_leaving for one in heard) and not opened:
+        state = "left"
+    elif silence_us >= silent_after_us:
+        state = "away"
+    return Health(
+        state=state,
+        sessions=tuple(sorted(sessions.values(), key=lambda one: (one.started_unix_us, one.rec))),
+        open=len(opened),
+        heard_unix_us=last.received_unix_us,
+        silence_us=silence_us,
+        lag_us=lag_us,
+        clock_offset_us=last.clock_offset_us,
+    )
+
+
+def missing_ranges(
+    gaps: Iterable[tuple[int, int]], heard: Iterable[Heard]
+) -> list[tuple[int, int]]:
+    """Return the (first, last) running numbers that are missing: `gaps` without what still waits.
+
+    What waits on the host, undelivered, is late and not missing.
+    """
+    waiting: set[int] = set()
+    for one in heard:
+        waiting.update(one.heartbeat.spool.waiting_numbers)
+        if one.heartbeat.agent is not None:
+            waiting.update(
+                session.number
+                for session in one.heartbeat.agent.sessions
+                if session.number is not None
+            )
+    left: list[tuple[int, int]] = []
+    for first, last in gaps:
+        at = first
+        for number in sorted(number for number in waiting if first <= number <= last):
+            if number > at:
+                left.append((at, number - 1))
+            at = number + 1
+        if at <= last:
+            left.append((at, last))
+    return left
