@@ -18,7 +18,7 @@ _Name = Annotated[str, msgspec.Meta(max_length=512)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Instant = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 
-MOST_SESSIONS = 20_000
+MOST_SESSIONS = 5000
 MOST_NUMBERS = 10_000
 MESSAGE_CHARACTERS = 1000
 

@@ -23,14 +23,19 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from steno.delivery.opening import open_transports
+from steno.cli.messages import escape_controls
+from steno.delivery.control import CONTROL_SOCKET, AgentControl
+from steno.delivery.courier import Courier, CourierEvents
+from steno.delivery.opening import open_ways
 from steno.delivery.places import default_places
 from steno.delivery.protocol import Standing
 from steno.delivery.recovery import Recovery
+from steno.delivery.renewal import Renewal
 from steno.delivery.spool import Spool, SpoolEntry
 from steno.delivery.transport import HttpTransport
 from steno.delivery.uploader import Events, Outcome, Uploader
 from steno.errors import StenoError, UnreachableError
+from steno.heartbeat import HostOrder, OrderResult
 
 _WATCH_S = 0.5
 _PATIENCE_S = 60.0
@@ -58,6 +63,12 @@ _PATIENCE_S = 60.0
     metavar="DIRECTORY",
     help="Where this host's credentials are kept.",
 )
+@click.option(
+    "--agent-socket",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help=f"The agent's control socket [default: {CONTROL_SOCKET}].",
+)
 @click.option("--follow", is_flag=True, help="Go on delivering until SIGTERM or Ctrl-C.")
 @click.option(
     "--until-eof",
@@ -71,6 +82,7 @@ def command(
     spool_directory: Path | None,
     servers: tuple[str, ...],
     host_directory: Path | None,
+    agent_socket: Path | None,
     follow: bool,
     until_eof: bool,
     as_json: bool,
@@ -83,10 +95,17 @@ def command(
     """
     places = default_places(os.environ, os.geteuid())
     spool = Spool(spool_directory or places.spool)
-    transports = open_transports(host_directory or places.host, servers)
+    transports, renewal = open_ways(host_directory or places.host, servers)
     try:
         if follow:
-            is_left_alone = _follow(spool, transports, until_eof=until_eof)
+            logged = _Logged()
+            agent = AgentControl(agent_socket or CONTROL_SOCKET)
+            courier = Courier(
+                spool, transports, agent, renewal=renewal, events=_Told(is_quiet=quiet)
+            )
+            logged.courier = courier
+            _tell_expired(renewal)
+            is_left_alone = _follow(spool, transports, logged, until_eof=until_eof)
         if not follow or is_left_alone:
             _empty(spool, transports, as_json=as_json, is_quiet=quiet)
     finally:
@@ -218,6 +237,12 @@ def _tell(outcome: Outcome, delivered_bytes: int, *, as_json: bool) -> None:
 class _Logged(Events):
     """Says only what went wrong and what was closed: for a journal."""
 
+    courier: Courier | None = None
+
+    def began(self) -> None:
+        if self.courier is not None:
+            self.courier.start()
+
     def recovered(self, recovery: Recovery) -> None:
         click.echo(f"steno: closed {recovery.rec}, {recovery.cut_bytes} bytes cut off", err=True)
 
@@ -225,7 +250,43 @@ class _Logged(Events):
         click.echo(f"steno: {error}", err=True)
 
 
-def _follow(spool: Spool, transports: Sequence[HttpTransport], *, until_eof: bool) -> bool:
+class _Told(CourierEvents):
+    """Says what the courier did; what fails again and again, once."""
+
+    def __init__(self, *, is_quiet: bool) -> None:
+        self._is_quiet = is_quiet
+        self._last = ""
+
+    def failed(self, error: StenoError) -> None:
+        if str(error) != self._last and not self._is_quiet:
+            self._last = str(error)
+            click.echo(f"steno: heartbeat: {error}", err=True)
+
+    def recovered(self) -> None:
+        self._last = ""
+
+    def performed(self, order: HostOrder, result: OrderResult) -> None:
+        why = f": {result.reason}" if result.reason else ""
+        text = f"steno: {order.do} {order.rec} for {order.by}: {result.state}{why}"
+        click.echo(escape_controls(text), err=True)
+
+    def renewed(self, until: str) -> None:
+        click.echo(f"steno: this host's certificate is renewed, until {until}", err=True)
+
+
+def _tell_expired(renewal: Renewal) -> None:
+    expired = renewal.expired()
+    if expired is not None:
+        click.echo(
+            f"steno: this host's certificate expired on {expired.astimezone():%Y-%m-%d %H:%M};"
+            " the token alone is shown, and a new certificate asked for",
+            err=True,
+        )
+
+
+def _follow(
+    spool: Spool, transports: Sequence[HttpTransport], logged: _Logged, *, until_eof: bool
+) -> bool:
     """Deliver until told to end; return whether that was by the end of standard input."""
     ended, is_left_alone = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -239,11 +300,13 @@ def _follow(spool: Spool, transports: Sequence[HttpTransport], *, until_eof: boo
 
     if until_eof:
         threading.Thread(target=watch_input, name="steno-eof", daemon=True).start()
-    uploader = Uploader(spool, transports, events=_Logged())
+    uploader = Uploader(spool, transports, events=logged)
     uploader.start()
     while not ended.wait(1.0) and uploader.error is None:
         pass
     uploader.stop()
+    if logged.courier is not None:
+        logged.courier.stop()
     if uploader.error is not None:
         raise uploader.error
     return is_left_alone.is_set()

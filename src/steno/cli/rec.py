@@ -227,7 +227,8 @@ def command(**given: object) -> int:
         command=choose_command(options.command, os.environ),
         settings=make_settings(options, destinations),
         labels=list(options.labels),
-        numbers=places.spool.parent,
+        # What never goes to a server is counted apart: there it would be missed.
+        numbers=places.spool.parent if SERVER in destinations else places.spool.parent / "local",
         stops_without_destination=options.on_failure == "stop",
     )
     upload = start_upload(options, places) if SERVER in destinations else None

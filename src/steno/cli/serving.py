@@ -12,6 +12,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,12 +27,16 @@ from steno.errors import AddressInUseError, ConfigError, StoreError, UsageError
 from steno.metrics import Metrics
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import enrolment_routes, open_registry
+from steno.server.fleet import Fleet
+from steno.server.fleet_watch import FleetWatch
 from steno.server.http_protocol import BoundedHttpProtocol
 from steno.server.index_process import IndexProcess
 from steno.server.ingest import Ingest
 from steno.server.tls_protocol import tls_options
 from steno.store.accounts_file import AccountsFile
+from steno.store.fleet import Rules
 from steno.store.opening import open_store
+from steno.store.orders import Orders
 from steno.store.protocol import Store
 from steno.web.app import make_app, make_services
 from steno.web.services import Services
@@ -49,11 +54,10 @@ class Server(uvicorn.Server):
     still be closed in good order.
     """
 
-    def __init__(
-        self, config: uvicorn.Config, services: Services, on_ready: Callable[[], None]
-    ) -> None:
+    def __init__(self, config: uvicorn.Config, parts: Parts, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self.services = services
+        self.services = parts.services
+        self._fleet = parts.fleet
         self._on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -68,6 +72,7 @@ class Server(uvicorn.Server):
         notify_systemd("STOPPING=1")
         log.info("stopping")
         self.services.streams.end_all()
+        self._fleet.end_all()
         await super().shutdown(sockets)
 
     @contextmanager
@@ -153,9 +158,10 @@ def tls_files(config: ServerConfig) -> dict[str, Any]:
 class Parts:
     """The open parts of a server, and the application that they make."""
 
-    def __init__(self, app: Starlette, services: Services) -> None:
+    def __init__(self, app: Starlette, services: Services, fleet: Fleet) -> None:
         self.app = app
         self.services = services
+        self.fleet = fleet
 
 
 @contextmanager
@@ -177,11 +183,23 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
         indexer = IndexProcess(store, config.store_directory, log=config.log, metrics=metrics)
         indexer.start()
         stack.callback(indexer.stop)
-        services = make_services(config, store, accounts_file, metrics, hosts=registry)
+        orders = Orders(accounts_file, expire_us=config.orders.expire_s * 1_000_000)
+        rules = Rules(
+            silent_after_us=config.hosts.silent_after_s * 1_000_000,
+            clock_offset_us=config.hosts.clock_offset_s * 1_000_000,
+            since_unix_us=time.time_ns() // 1000,
+        )
+        services = make_services(
+            config, store, accounts_file, metrics, hosts=registry, orders=orders, rules=rules
+        )
+        fleet = Fleet(store, registry, orders, authority, metrics)
+        watch = FleetWatch(store, registry, rules, metrics)
+        watch.start()
+        stack.callback(watch.stop)
         ingest = Ingest(store, registry, metrics, body_limit_bytes=config.limits.ingest_body_bytes)
         _count_recordings(store, metrics)
-        routes = [*ingest.routes(), *enrolment_routes(registry, authority)]
-        yield Parts(make_app(services, more_routes=routes), services)
+        routes = [*ingest.routes(), *fleet.routes(), *enrolment_routes(registry, authority)]
+        yield Parts(make_app(services, more_routes=routes), services, fleet)
 
 
 def _count_recordings(store: Store, metrics: Metrics) -> None:
@@ -233,7 +251,7 @@ def run_server(
                 h11_max_incomplete_event_size=None,
                 **settings,
             ),
-            parts.services,
+            parts,
             tell,
         )
         server.run(sockets=[sock])

@@ -26,6 +26,9 @@ _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
     "certificate.pem",
     "ca.pem",
 )
+_RENEWED = "renewed.pem"
+"""Key and certificate in one, while a renewal is being put in place: no crash parts them."""
+_BEGIN_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
 _ROOM_BYTES = 32768
 """More than all files of one enrolment take."""
 
@@ -86,6 +89,7 @@ def save(directory: Path, credentials: Credentials) -> None:
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         directory.chmod(0o700)
+        (directory / _RENEWED).unlink(missing_ok=True)
         for name, content in files.items():
             if content is None:
                 (directory / name).unlink(missing_ok=True)
@@ -93,6 +97,53 @@ def save(directory: Path, credentials: Credentials) -> None:
                 replace_file(directory / name, content)
     except OSError as error:
         raise _explained(directory, error) from error
+
+
+def save_renewed(directory: Path, key: bytes, certificate: bytes) -> None:
+    """Keep a new key and certificate in place of the old ones.
+
+    Raises:
+        NoSpaceError: The disk is full; either the old ones or the new ones are in force.
+        StoreError: The directory cannot be written; the same.
+    """
+    try:
+        replace_file(directory / _RENEWED, key + certificate)
+        replace_file(directory / _KEY, key)
+        replace_file(directory / _CERTIFICATE, certificate)
+        (directory / _RENEWED).unlink()
+    except OSError as error:
+        raise _explained(directory, error) from error
+
+
+def expiry(credentials: Credentials) -> datetime | None:
+    """Return when the client certificate expires; None when there is none.
+
+    Raises:
+        ConfigError: The certificate's file is damaged.
+    """
+    if credentials.certificate is None:
+        return None
+    return _parse(credentials.certificate).not_valid_after_utc
+
+
+def is_renewal_due(credentials: Credentials, now: datetime) -> bool:
+    """Tell whether it is time to ask for a new certificate: a third of its life is left, or less.
+
+    Raises:
+        ConfigError: The certificate's file is damaged.
+    """
+    if credentials.certificate is None:
+        return False
+    certificate = _parse(credentials.certificate)
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    return now >= certificate.not_valid_after_utc - life / 3
+
+
+def _parse(pem: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except ValueError as error:
+        raise ConfigError(f"the host's certificate is damaged: {error}") from error
 
 
 def prepare(directory: Path) -> None:
@@ -126,6 +177,9 @@ def load(directory: Path) -> Credentials:
         described = msgspec.json.decode(path.read_bytes(), type=_HostFile)
         token = (directory / _TOKEN).read_text("ascii").strip()
         key, certificate, ca = (_optional(directory / name) for name in (_KEY, _CERTIFICATE, _CA))
+        if renewed := _optional(directory / _RENEWED):
+            key, mark, rest = renewed.partition(_BEGIN_CERTIFICATE)
+            certificate = mark + rest
     except FileNotFoundError as error:
         raise ConfigError(
             "this host is not enrolled; run: steno host enrol URL CODE", file=str(directory)
@@ -154,10 +208,7 @@ def is_certificate_valid(credentials: Credentials, now: datetime) -> bool:
     """
     if credentials.certificate is None or credentials.key is None:
         return False
-    try:
-        certificate = x509.load_pem_x509_certificate(credentials.certificate)
-    except ValueError as error:
-        raise ConfigError(f"the host's certificate is damaged: {error}") from error
+    certificate = _parse(credentials.certificate)
     return certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc
 
 
@@ -175,8 +226,21 @@ def client_context(credentials: Credentials, directory: Path | None) -> ssl.SSLC
         context = ssl.create_default_context(cadata=ca)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if directory is not None and is_certificate_valid(credentials, datetime.now(UTC)):
-            context.load_cert_chain(directory / _CERTIFICATE, directory / _KEY)
+            show_certificate(context, directory)
     except (ssl.SSLError, UnicodeDecodeError) as error:
         place = str(directory) if directory else None
         raise ConfigError(f"a certificate or key is damaged: {error}", file=place) from error
     return context
+
+
+def show_certificate(context: ssl.SSLContext, directory: Path) -> None:
+    """Show the host's certificate in the connections that `context` makes from now on.
+
+    Raises:
+        ssl.SSLError: Key or certificate is damaged, or they do not belong together.
+        OSError: They cannot be read.
+    """
+    try:
+        context.load_cert_chain(directory / _RENEWED)
+    except FileNotFoundError:
+        context.load_cert_chain(directory / _CERTIFICATE, directory / _KEY)

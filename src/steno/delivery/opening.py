@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from steno.delivery.credentials import client_context, load
+from steno.delivery.renewal import Renewal
 from steno.delivery.transport import TIMEOUT_S, HttpTransport
 
 
@@ -23,9 +24,22 @@ def open_transports(
         ConfigError: The host is not enrolled, or its credentials are damaged.
         UsageError: An address cannot be a server's.
     """
+    return open_ways(directory, servers, timeout_s=timeout_s)[0]
+
+
+def open_ways(
+    directory: Path, servers: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S
+) -> tuple[list[HttpTransport], Renewal]:
+    """Return the transports, and what keeps the certificate that they all show from expiring.
+
+    Raises:
+        ConfigError: The host is not enrolled, or its credentials are damaged.
+        UsageError: An address cannot be a server's.
+    """
     credentials = load(directory)
     context = client_context(credentials, directory)
-    return [
+    transports = [
         HttpTransport(url, context, credentials.token, timeout_s=timeout_s)
         for url in servers or credentials.servers
     ]
+    return transports, Renewal(directory, context)

@@ -8,12 +8,25 @@ from collections.abc import Iterator
 from typing import Protocol
 
 import httpx2
+import msgspec
 import zstandard
 
 from steno import __version__
 from steno.delivery.protocol import Answer, Failure
-from steno.delivery.wire import ENCODING, INGEST_PATH, checked_url, read_answer
+from steno.delivery.wire import (
+    ENCODING,
+    HEARTBEAT_PATH,
+    INGEST_PATH,
+    ORDERS_PATH,
+    RENEW_PATH,
+    Renewed,
+    checked_url,
+    read_answer,
+    read_told,
+)
 from steno.errors import ProtocolError, RefusedError, StenoError, UnreachableError
+from steno.heartbeat import Answer as FleetAnswer
+from steno.heartbeat import Heartbeat
 
 TIMEOUT_S = 30.0
 _ANSWER_LIMIT_BYTES = 65536
@@ -78,6 +91,7 @@ class HttpTransport:
         self._url = checked_url(url)
         self._client = open_client(self._url, context, timeout_s=timeout_s)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._timeout_s = timeout_s
 
     @property
     def server(self) -> str:
@@ -97,19 +111,83 @@ class HttpTransport:
         """Ask how much of `rec` the server has safe."""
         return self._ask("GET", f"{INGEST_PATH}/{rec}", self._headers, None)
 
+    def beat(self, heartbeat: Heartbeat) -> FleetAnswer:
+        """Tell the server how this host is; return its answer.
+
+        Raises:
+            StenoError: It came to nothing, and why.
+        """
+        body = msgspec.json.encode(heartbeat)
+        headers = {**self._headers, "Content-Type": "application/json"}
+        if len(body) >= _LEAST_COMPRESSED_BYTES:
+            body = zstandard.ZstdCompressor(level=3).compress(body)
+            headers["Content-Encoding"] = ENCODING
+        status, answer = self._send("POST", HEARTBEAT_PATH, headers, body)
+        return read_told(self._url, status, answer, FleetAnswer)
+
+    def orders(self, wait_s: float) -> FleetAnswer:
+        """Ask for orders; the answer comes when there are some, or after `wait_s`.
+
+        Raises:
+            StenoError: It came to nothing, and why.
+        """
+        path = f"{ORDERS_PATH}?wait_s={wait_s:.1f}"
+        timeout = httpx2.Timeout(self._timeout_s, read=wait_s + self._timeout_s)
+        status, answer = self._send("GET", path, self._headers, None, timeout=timeout)
+        return read_told(self._url, status, answer, FleetAnswer)
+
+    def renew(self, request: bytes) -> bytes:
+        """Ask for a new certificate with a request (PEM); return the certificate (PEM).
+
+        Raises:
+            StenoError: There is none, and why.
+        """
+        body = msgspec.json.encode({"csr": request.decode("ascii")})
+        headers = {**self._headers, "Content-Type": "application/json"}
+        status, answer = self._send("POST", RENEW_PATH, headers, body)
+        return read_told(self._url, status, answer, Renewed).certificate.encode()
+
     def _ask(self, method: str, path: str, headers: dict[str, str], body: bytes | None) -> Answer:
         try:
-            request = self._client.build_request(
-                method, self._url + path, headers=headers, content=body
-            )
-            response = self._client.send(request, stream=True)
-            try:
-                answer = read_limited(response)
-            finally:
-                response.close()
+            status, answer, given = self._exchange(method, path, headers, body)
         except httpx2.HTTPError as error:
             return Failure(explain(self._url, error))
-        return read_answer(self._url, response.status_code, response.headers, answer)
+        return read_answer(self._url, status, given, answer)
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        *,
+        timeout: httpx2.Timeout | None = None,
+    ) -> tuple[int, bytes]:
+        try:
+            status, answer, _ = self._exchange(method, path, headers, body, timeout=timeout)
+        except httpx2.HTTPError as error:
+            raise explain(self._url, error) from error
+        return status, answer
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        body: bytes | None,
+        *,
+        timeout: httpx2.Timeout | None = None,
+    ) -> tuple[int, bytes, httpx2.Headers]:
+        request = self._client.build_request(
+            method, self._url + path, headers=headers, content=body
+        )
+        if timeout is not None:
+            request.extensions["timeout"] = timeout.as_dict()
+        response = self._client.send(request, stream=True)
+        try:
+            return response.status_code, read_limited(response), response.headers
+        finally:
+            response.close()
 
     def close(self) -> None:
         """End all connections."""

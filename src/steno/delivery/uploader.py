@@ -47,6 +47,9 @@ class Outcome(msgspec.Struct, frozen=True):
 class Events:
     """What an uploader tells; override what is of interest. Called from the uploader's thread."""
 
+    def began(self) -> None:
+        """Tell that this process is the one that delivers the spool from now on."""
+
     def found(self, entry: SpoolEntry) -> None:
         """Tell that a recording is to be delivered, or that it grew."""
 
@@ -139,6 +142,8 @@ class Uploader:
         try:
             while not self._is_stopped.is_set() and not self._lock():
                 self._is_stopped.wait(1.0)
+            if not self._is_stopped.is_set():
+                self._events.began()
             self._start_workers()
             while not self._is_stopped.is_set():
                 try:

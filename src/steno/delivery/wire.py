@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
@@ -18,6 +18,9 @@ from steno.errors import NoSpaceError, ProtocolError, RefusedError, UnreachableE
 INGEST_PATH = "/api/v1/ingest"
 ENROL_PATH = "/api/v1/enrol"
 CA_PATH = "/api/v1/ca"
+HEARTBEAT_PATH = "/api/v1/heartbeat"
+ORDERS_PATH = "/api/v1/orders"
+RENEW_PATH = "/api/v1/renew"
 ENCODING = "zstd"
 DIFFERENT_BYTES = "different-bytes"
 OTHER_OWNER = "other-owner"
@@ -25,9 +28,17 @@ OTHER_OWNER = "other-owner"
 
 _MOST_PATIENCE_S = 3600
 
+T = TypeVar("T")
+
 
 class _Offset(msgspec.Struct):
     offset: int
+
+
+class Renewed(msgspec.Struct):
+    """A new certificate (PEM)."""
+
+    certificate: str
 
 
 class Problem(msgspec.Struct):
@@ -113,6 +124,28 @@ def read_problem(body: bytes) -> Problem:
         return msgspec.json.decode(body, type=Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Problem()
+
+
+def read_told(server: str, status: int, body: bytes, kind: type[T]) -> T:
+    """Return the JSON document that a server answers, where it answers 200.
+
+    Raises:
+        UnreachableError: It cannot serve now.
+        RefusedError: It refuses this host.
+        ProtocolError: It answers anything else.
+    """
+    if status == 200:
+        try:
+            return msgspec.json.decode(body, type=kind)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ProtocolError(f"{server}: its answer cannot be read: {error}") from error
+    problem = read_problem(body)
+    said = f": {problem.detail or problem.title}" if problem.detail or problem.title else ""
+    if status in (401, 403):
+        raise RefusedError(f"{server} refuses this host ({status}){said}")
+    if status == 429 or status >= 500:
+        raise UnreachableError(f"{server} cannot serve now ({status}){said}")
+    raise ProtocolError(f"{server} is no Steno server, or of another version ({status}){said}")
 
 
 def _durable(server: str, body: bytes) -> Answer:

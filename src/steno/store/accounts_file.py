@@ -85,7 +85,8 @@ CREATE TABLE IF NOT EXISTS hosts (
     last_seen_unix_us INTEGER,
     revoked_unix_us INTEGER,
     next_certificate_digest BLOB,
-    next_certificate_serial TEXT
+    next_certificate_serial TEXT,
+    is_next_certificate_used INTEGER NOT NULL DEFAULT 0
 ) STRICT;
 CREATE TABLE IF NOT EXISTS host_codes (
     digest BLOB PRIMARY KEY,
@@ -94,6 +95,12 @@ CREATE TABLE IF NOT EXISTS host_codes (
 ) STRICT, WITHOUT ROWID;
 """
 """What `steno.store.hosts` keeps."""
+
+_RENEWAL_COLUMNS = """
+ALTER TABLE hosts ADD COLUMN next_certificate_digest BLOB;
+ALTER TABLE hosts ADD COLUMN next_certificate_serial TEXT;
+ALTER TABLE hosts ADD COLUMN is_next_certificate_used INTEGER NOT NULL DEFAULT 0;
+"""
 
 ORDERS_TABLES = """
 CREATE TABLE IF NOT EXISTS orders (
@@ -154,8 +161,7 @@ class AccountsFile:
             if found == 1:
                 connection.execute("ALTER TABLE users ADD COLUMN disabled_unix_us INTEGER")
             if found in (1, 2):
-                connection.execute("ALTER TABLE hosts ADD COLUMN next_certificate_digest BLOB")
-                connection.execute("ALTER TABLE hosts ADD COLUMN next_certificate_serial TEXT")
+                connection.execute(_RENEWAL_COLUMNS)
             connection.execute(ACCOUNTS_TABLES + HOSTS_TABLES + ORDERS_TABLES)
             connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
 
-from steno.heartbeat import Heartbeat, OpenSession
+from steno.heartbeat import Heartbeat, OpenSession, SpoolFacts
 
 SETTLED_US = 30 * 1_000_000
 """A running number is missed when its recording has not come so long after it was given."""
@@ -27,6 +27,7 @@ class Heard(msgspec.Struct, frozen=True):
             recordings up to it should have come.
         number: The running number that it said at `number_unix_us`.
         number_unix_us: When that was.
+        highest_number: The highest that it ever said. It never goes back by itself.
     """
 
     host: str
@@ -36,6 +37,7 @@ class Heard(msgspec.Struct, frozen=True):
     settled_number: int | None = None
     number: int | None = None
     number_unix_us: int = 0
+    highest_number: int | None = None
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -58,6 +60,22 @@ class Liveness(msgspec.Struct, frozen=True):
     at_unix_us: int
 
 
+class Rules(msgspec.Struct, frozen=True):
+    """When a host is warned of.
+
+    Attributes:
+        silent_after_us: So long without a heartbeat, a host with open sessions is silent.
+        clock_offset_us: A clock that is off by more is warned of.
+        lag_us: Bytes that wait for longer are warned of.
+        since_unix_us: Since when this server listens: before, nobody could be heard.
+    """
+
+    silent_after_us: int = 60_000_000
+    clock_offset_us: int = 5_000_000
+    lag_us: int = 60_000_000
+    since_unix_us: int = 0
+
+
 class Health(msgspec.Struct, frozen=True):
     """How a host is.
 
@@ -71,6 +89,8 @@ class Health(msgspec.Struct, frozen=True):
         silence_us: How long ago that is.
         lag_us: How long its oldest undelivered bytes waited, as last heard; 0: there are none.
         clock_offset_us: Its clock minus the server's.
+        warnings: What somebody should look at: `silent`, `lag`, `clock`, `full` (the spool),
+            `failures` (as the host tells them), `number` (its running number went back).
     """
 
     state: State
@@ -80,6 +100,7 @@ class Health(msgspec.Struct, frozen=True):
     silence_us: int | None = None
     lag_us: int | None = None
     clock_offset_us: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def hear(before: Heard | None, host: str, heartbeat: Heartbeat, now_unix_us: int) -> Heard:
@@ -93,6 +114,7 @@ def hear(before: Heard | None, host: str, heartbeat: Heartbeat, now_unix_us: int
             candidate, since_us = before.number, before.number_unix_us
         else:
             settled = max(settled or 0, before.number)
+    known = [before.highest_number if before is not None else None, number]
     return Heard(
         host=host,
         received_unix_us=now_unix_us,
@@ -101,6 +123,7 @@ def hear(before: Heard | None, host: str, heartbeat: Heartbeat, now_unix_us: int
         settled_number=settled,
         number=candidate,
         number_unix_us=since_us,
+        highest_number=max((one for one in known if one is not None), default=None),
     )
 
 
@@ -130,7 +153,7 @@ def newest(heard: Iterable[Heard]) -> Heard | None:
 
 
 def judge(
-    heard: Sequence[Heard], now_unix_us: int, *, silent_after_us: int, is_revoked: bool = False
+    heard: Sequence[Heard], now_unix_us: int, rules: Rules, *, is_revoked: bool = False
 ) -> Health:
     """Return how a host is, from the last heartbeat of each of its spools."""
     if not heard:
@@ -138,39 +161,76 @@ def judge(
     last = max(heard, key=lambda one: one.received_unix_us)
     sessions: dict[str, OpenSession] = {}
     opened: set[str] = set()
-    lag_us = 0
     for one in heard:
-        beat = one.heartbeat
-        for session in beat.agent.sessions if beat.agent is not None else ():
-            sessions[session.rec] = session
-        opened |= open_recs(beat)
-        oldest_us = beat.spool.oldest_undelivered_unix_us
-        if oldest_us is not None:
-            lag_us = max(lag_us, beat.sent_unix_us - oldest_us)
-    silence_us = max(0, now_unix_us - last.received_unix_us)
-    unheard = [
-        one
-        for one in heard
-        if open_recs(one.heartbeat) and now_unix_us - one.received_unix_us >= silent_after_us
-    ]
-    state: State = "good"
-    if is_revoked:
-        state = "revoked"
-    elif unheard:
-        state = "silent"
-    elif all(one.heartbeat.is_leaving for one in heard) and not opened:
-        state = "left"
-    elif silence_us >= silent_after_us:
-        state = "away"
+        agent = one.heartbeat.agent
+        sessions |= {session.rec: session for session in agent.sessions} if agent else {}
+        opened |= open_recs(one.heartbeat)
+    state: State = "revoked" if is_revoked else _state(heard, opened, now_unix_us, rules)
+    lag_us = max(_lag_us(one) for one in heard)
     return Health(
         state=state,
         sessions=tuple(sorted(sessions.values(), key=lambda one: (one.started_unix_us, one.rec))),
         open=len(opened),
         heard_unix_us=last.received_unix_us,
-        silence_us=silence_us,
+        silence_us=max(0, now_unix_us - last.received_unix_us),
         lag_us=lag_us,
         clock_offset_us=last.clock_offset_us,
+        warnings=tuple(_warnings(state, heard, last, lag_us, rules)),
     )
+
+
+def _state(
+    heard: Sequence[Heard], opened: set[str], now_unix_us: int, rules: Rules
+) -> Literal["good", "silent", "left", "away"]:
+    late = [
+        one
+        for one in heard
+        if now_unix_us - max(one.received_unix_us, rules.since_unix_us) >= rules.silent_after_us
+    ]
+    if any(open_recs(one.heartbeat) for one in late):
+        return "silent"
+    if all(one.heartbeat.is_leaving for one in heard) and not opened:
+        return "left"
+    return "away" if len(late) == len(heard) else "good"
+
+
+def _lag_us(one: Heard) -> int:
+    oldest_us = one.heartbeat.spool.oldest_undelivered_unix_us
+    return 0 if oldest_us is None else max(0, one.heartbeat.sent_unix_us - oldest_us)
+
+
+def _warnings(
+    state: State, heard: Iterable[Heard], last: Heard, lag_us: int, rules: Rules
+) -> Iterator[str]:
+    if state == "silent":
+        yield "silent"
+    if lag_us >= rules.lag_us:
+        yield "lag"
+    if abs(last.clock_offset_us) >= rules.clock_offset_us:
+        yield "clock"
+    if any(_is_nearly_full(one.heartbeat.spool) for one in heard):
+        yield "full"
+    if any(_failures(one.heartbeat) for one in heard):
+        yield "failures"
+    if any(_has_number_gone_back(one) for one in heard):
+        yield "number"
+
+
+def _is_nearly_full(spool: SpoolFacts) -> bool:
+    """Tell whether less than a tenth of what the spool may take is left."""
+    left_bytes = min(
+        spool.limit_bytes - spool.used_bytes, spool.free_bytes - spool.least_free_bytes
+    )
+    return spool.limit_bytes > 0 and left_bytes * 10 < spool.limit_bytes
+
+
+def _failures(heartbeat: Heartbeat) -> tuple[str, ...]:
+    return heartbeat.failures + (heartbeat.agent.failures if heartbeat.agent is not None else ())
+
+
+def _has_number_gone_back(one: Heard) -> bool:
+    number = number_of(one.heartbeat)
+    return number is not None and one.highest_number is not None and number < one.highest_number
 
 
 def missing_ranges(

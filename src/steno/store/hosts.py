@@ -27,8 +27,10 @@ SEEN_EVERY_US = 15 * 1_000_000
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 _COLUMNS = (
-    "name, enrolled_unix_us, last_seen_unix_us, revoked_unix_us, certificate_serial,"
-    " lower(hex(certificate_digest))"
+    "name, enrolled_unix_us, last_seen_unix_us, revoked_unix_us,"
+    " coalesce(next_certificate_serial, certificate_serial),"
+    " lower(hex(coalesce(next_certificate_digest, certificate_digest))),"
+    " next_certificate_digest IS NOT NULL AND NOT is_next_certificate_used"
 )
 
 
@@ -40,8 +42,9 @@ class Host(msgspec.Struct, frozen=True):
         enrolled_unix_us: When it enrolled, last.
         last_seen_unix_us: When it last delivered or asked, to about 15 s; None: never.
         revoked_unix_us: Since when it is refused; None: it is not.
-        certificate_serial: Its client certificate's serial number, hex; None without one.
+        certificate_serial: Its newest client certificate's serial number, hex; None without one.
         certificate_sha256: The SHA-256 of that certificate's DER, hex; "" without one.
+        is_renewing: Whether it was given a new certificate that it has not shown yet.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Host(msgspec.Struct, frozen=True):
     revoked_unix_us: int | None = None
     certificate_serial: str | None = None
     certificate_sha256: str = ""
+    is_renewing: bool = False
 
 
 class HostCode(msgspec.Struct, frozen=True):
@@ -77,6 +81,10 @@ def _digest(secret: str) -> bytes:
 def _plain(code: str) -> str:
     """Return a code's secret as it is digested: what follows a dot names the CA, not the code."""
     return code.partition(".")[0].replace("-", "").replace(" ", "").upper()
+
+
+def _host(row: tuple[Any, ...]) -> Host:
+    return msgspec.structs.replace(Host(*row), is_renewing=bool(row[-1]))
 
 
 def check_host_name(name: str) -> str:
@@ -187,17 +195,24 @@ class HostRegistry:
         return token
 
     def renew(self, name: str, certificate: IssuedCertificate) -> None:
-        """Let the host show this certificate too; from its first use on it replaces the old one.
+        """Let the host show this certificate too.
 
-        So nothing is lost when the host does not get it. Renewing again replaces what was not used.
+        The one that it shows now stays good, so that nothing is lost when the answer is; it is
+        forgotten at the first renewal after this certificate's first use.
 
         Raises:
             NotFoundError: There is no host of this name.
         """
         with self._file.writing() as connection:
             connection.execute(
-                "UPDATE hosts SET next_certificate_digest = ?, next_certificate_serial = ?"
-                " WHERE name = ?",
+                "UPDATE hosts SET certificate_digest = next_certificate_digest,"
+                " certificate_serial = next_certificate_serial"
+                " WHERE name = ? AND is_next_certificate_used",
+                (name,),
+            )
+            connection.execute(
+                "UPDATE hosts SET next_certificate_digest = ?, next_certificate_serial = ?,"
+                " is_next_certificate_used = 0 WHERE name = ?",
                 (hashlib.sha256(certificate.der).digest(), certificate.serial, name),
             )
             if not connection.changes():
@@ -210,19 +225,16 @@ class HostRegistry:
     def by_certificate(self, der: bytes) -> Host | None:
         """Return the host, revoked or not, that was given this certificate."""
         digest = hashlib.sha256(der).digest()
-        if found := self._one("certificate_digest = ?", digest):
-            return found
-        if self._one("next_certificate_digest = ?", digest) is None:
-            return None
-        with self._file.writing() as connection:
-            connection.execute(
-                "UPDATE hosts SET certificate_digest = next_certificate_digest,"
-                " certificate_serial = next_certificate_serial,"
-                " next_certificate_digest = NULL, next_certificate_serial = NULL"
-                " WHERE next_certificate_digest = ?",
-                (digest,),
-            )
-        return self._one("certificate_digest = ?", digest)
+        host = self._one("certificate_digest = ?1 OR next_certificate_digest = ?1", digest)
+        is_new = host is not None and digest.hex() == host.certificate_sha256
+        if host is not None and host.is_renewing and is_new:
+            with self._file.writing() as connection:
+                connection.execute(
+                    "UPDATE hosts SET is_next_certificate_used = 1"
+                    " WHERE next_certificate_digest = ?",
+                    (digest,),
+                )
+        return host
 
     def find(self, name: str) -> Host:
         """Return the host of this name.
@@ -239,7 +251,7 @@ class HostRegistry:
         """Return all hosts, revoked ones included, by name."""
         with self._file.reading() as connection:
             rows: Any = connection.execute(f"SELECT {_COLUMNS} FROM hosts ORDER BY name").fetchall()  # noqa: S608  # our own columns
-        return [Host(*row) for row in rows]
+        return [_host(row) for row in rows]
 
     def revoke(self, name: str) -> Host:
         """Refuse this host from now on; its recordings stay.
@@ -274,4 +286,4 @@ class HostRegistry:
                 f"SELECT {_COLUMNS} FROM hosts WHERE {condition}",  # noqa: S608  # our own texts
                 (value,),
             ).fetchone()
-        return Host(*row) if row else None
+        return _host(row) if row else None

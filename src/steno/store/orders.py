@@ -21,7 +21,7 @@ _COLUMNS = (
     "id, host, rec, do, user, text, reason, address, through, made_unix_us, expires_unix_us,"
     " told_unix_us, finished_unix_us, state, failure"
 )
-_MOST_WAITING = 100
+_MOST_WAITING = 5
 """So many orders a host is told at a time."""
 
 

@@ -21,7 +21,9 @@ from steno.errors import StenoError
 from steno.metrics import CONTENT_TYPE, Metrics
 from steno.store.accounts import Accounts, SessionLimits
 from steno.store.accounts_file import AccountsFile
+from steno.store.fleet import Rules
 from steno.store.hosts import HostRegistry
+from steno.store.orders import Orders
 from steno.store.protocol import Store
 from steno.store.viewings import Attempts, Viewings
 from steno.web.callers import find_caller, read_address
@@ -49,6 +51,8 @@ def make_services(
     metrics: Metrics,
     *,
     hosts: HostRegistry | None = None,
+    orders: Orders | None = None,
+    rules: Rules | None = None,
     static: Path | None = None,
 ) -> Services:
     """Put together what the web application needs; the caller closes store and file."""
@@ -64,6 +68,8 @@ def make_services(
         store=store,
         accounts=Accounts(accounts_file, limits=limits),
         hosts=hosts or HostRegistry(accounts_file),
+        orders=orders or Orders(accounts_file),
+        rules=rules or Rules(),
         viewings=Viewings(accounts_file),
         attempts=Attempts(accounts_file, window_us=config.login.window_minutes * MINUTE_US),
         passwords=PasswordChecker(config.login.parallel_checks),

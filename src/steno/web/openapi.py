@@ -23,6 +23,7 @@ _PATH_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
         "The segment's number, from 0",
     ),
     "name": ({"type": "string", "minLength": 1}, "The user's name"),
+    "host": ({"type": "string", "minLength": 1}, "The host's name"),
     "id": ({"type": "string", "minLength": 1}, "The token's id"),
 }
 

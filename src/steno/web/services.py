@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import anyio
 from steno.config import ServerConfig
 from steno.metrics import Metrics
 from steno.store.accounts import Accounts
+from steno.store.fleet import Rules
 from steno.store.hosts import HostRegistry
+from steno.store.orders import Orders
 from steno.store.protocol import Store
 from steno.store.viewings import Attempts, Viewings
 from steno.web.changes import ChangeHub
@@ -27,6 +30,8 @@ class Services:
         store: Where the recordings are.
         accounts: Who may sign in.
         hosts: Which hosts deliver.
+        orders: What was asked of sessions that are being recorded.
+        rules: When a host is warned of.
         viewings: Who looked at what.
         attempts: Who tried to sign in.
         passwords: Checks passwords.
@@ -41,6 +46,8 @@ class Services:
     store: Store
     accounts: Accounts
     hosts: HostRegistry
+    orders: Orders
+    rules: Rules
     viewings: Viewings
     attempts: Attempts
     passwords: PasswordChecker
@@ -49,3 +56,7 @@ class Services:
     metrics: Metrics
     static: Path
     heavy_limiter: anyio.CapacityLimiter
+
+    def now_unix_us(self) -> int:
+        """Read the calendar."""
+        return time.time_ns() // 1000

@@ -5,8 +5,20 @@ from __future__ import annotations
 from steno.model import Verification
 from steno.store.accounts import User
 from steno.store.hosts import HostCode
+from steno.store.orders import Order
 from steno.store.protocol import Page, Summary
-from steno.web import exports, finding, hosts, live, openapi, people, recordings, segments, signing
+from steno.web import (
+    exports,
+    finding,
+    hosts,
+    live,
+    openapi,
+    orders,
+    people,
+    recordings,
+    segments,
+    signing,
+)
 from steno.web.endpoint import Answer, Endpoint
 
 PREFIX = "/api/v1"
@@ -158,6 +170,32 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         viewing_detail="format",
     ),
     Endpoint(
+        "POST",
+        f"{_REC}/kill",
+        orders.kill,
+        "End a session that is being recorded; by role, see `orders.kill` of the configuration.",
+        least="auditor",
+        body=orders.Killing,
+        answers=(Answer(status=201, type=Order, purpose="Its host will be told"),),
+    ),
+    Endpoint(
+        "POST",
+        f"{_REC}/message",
+        orders.send_message,
+        "Show a message on a session's terminal; by role, see `orders.message`.",
+        least="auditor",
+        body=orders.NewMessage,
+        answers=(Answer(status=201, type=Order, purpose="Its host will be told"),),
+    ),
+    Endpoint(
+        "GET",
+        f"{_REC}/orders",
+        orders.list_orders,
+        "What was asked of a session, and what came of it.",
+        least="auditor",
+        answers=(Answer(type=orders.OrderList),),
+    ),
+    Endpoint(
         "GET",
         "/changes",
         live.follow_changes,
@@ -262,6 +300,23 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "The enrolled hosts.",
         least="auditor",
         answers=(Answer(type=hosts.Hosts),),
+    ),
+    Endpoint(
+        "GET",
+        "/hosts/{host}",
+        hosts.show_host,
+        "One host, with what it said of itself last.",
+        least="auditor",
+        answers=(Answer(type=hosts.HostDetail),),
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        "/warnings",
+        hosts.list_warnings,
+        "Hosts with open sessions that have fallen silent.",
+        least="auditor",
+        answers=(Answer(type=hosts.Warnings),),
     ),
     Endpoint(
         "POST",
