@@ -182,7 +182,7 @@ class Agent:
         """Be the next agent, with nothing but what was kept."""
         with fused(fuse):
             descriptors = {word: os.dup(fd) for word, fd in self.kept.items()}
-            survivor = take_up(self.spool, REC, descriptors)
+            survivor = take_up(self.spool, descriptors)
             self.session, self.ring = survivor.session, survivor.ring
             self.clock, self.file = survivor.clock, survivor.file
             fuse_ring(self.ring, fuse)

@@ -9,9 +9,11 @@ Source: sd_notify(3) (FDSTORE, FDSTOREREMOVE, FDNAME, FDPOLL) and sd_listen_fds(
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import socket
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Protocol
 
 from steno.errors import UnreachableError
@@ -19,6 +21,24 @@ from steno.errors import UnreachableError
 FIRST_FD = 3
 _TIMEOUT_S = 5.0
 """How long a service manager may be too busy to take a datagram."""
+
+_LETTERS = {
+    "ring": "R",
+    "ring-input": "I",
+    "spool": "S",
+    "outer": "O",
+    "master": "M",
+    "leader": "L",
+    "connection": "C",
+    "error": "E",
+    "output": "P",
+    "input": "N",
+}
+_WORDS = {letter: word for word, letter in _LETTERS.items()}
+_NAME = re.compile(r"([0-9]+)([A-Z])")
+_MAX_NAMES_BYTES = 120_000
+"""All names together come back in one variable of the environment: 128 KiB at the most (Linux,
+MAX_ARG_STRLEN). An agent that stored more could never be started again."""
 
 Descriptors = dict[str, int]
 """Open descriptors of one session, by what they are for: `ring`, `outer`, `master` ..."""
@@ -31,29 +51,34 @@ class Keep(Protocol):
     def is_lasting(self) -> bool:
         """Whether anything outlives this process at all."""
 
-    def store(self, name: str, descriptors: Mapping[str, int]) -> None:
-        """Keep copies of a session's descriptors; its others, stored before, stay.
+    def store(self, rec: str, descriptors: Mapping[str, int]) -> None:
+        """Keep copies of a session's descriptors, by what they are for.
 
-        Args:
-            name: The recording's id.
-            descriptors: By what they are for, a word of lower-case letters and `-`.
+        Those that were stored before, and are the same, stay; others take their place.
 
         Raises:
-            UnreachableError: They may not be kept, some or all.
+            UnreachableError: Some may not be kept.
         """
 
-    def remove(self, name: str) -> None:
+    def remove(self, rec: str) -> None:
         """Let go of all of a session's descriptors; harmless when there are none.
 
         Raises:
             UnreachableError: They may still be kept.
         """
 
-    def recover(self) -> dict[str, Descriptors]:
-        """Return what an agent before this one stored; they are this process's to close.
+    def recover(self) -> dict[int, Descriptors]:
+        """Return what an agent before this one stored, session by session, under numbers.
 
-        They stay stored. The second call returns nothing.
+        The descriptors are this process's to close, and stay stored. Once it is known which
+        recording one is, say so to `adopt`. The second call returns nothing.
         """
+
+    def adopt(self, number: int, rec: str) -> None:
+        """Take note that the session recovered under this number is this recording's."""
+
+    def discard(self, number: int) -> None:
+        """Let go of a session that was recovered and not adopted; see `remove`."""
 
 
 class NoKeep:
@@ -61,60 +86,89 @@ class NoKeep:
 
     is_lasting = False
 
-    def store(self, name: str, descriptors: Mapping[str, int]) -> None:
+    def store(self, rec: str, descriptors: Mapping[str, int]) -> None:
         """Do nothing."""
 
-    def remove(self, name: str) -> None:
+    def remove(self, rec: str) -> None:
         """Do nothing."""
 
-    def recover(self) -> dict[str, Descriptors]:
+    def recover(self) -> dict[int, Descriptors]:
         """Return nothing."""
         return {}
+
+    def adopt(self, number: int, rec: str) -> None:
+        """Do nothing."""
+
+    def discard(self, number: int) -> None:
+        """Do nothing."""
 
 
 class StoreKeep:
     """Keeps descriptors with who started this process: systemd, or the keeper.
 
-    A descriptor's name there is `REC.WORD`. Descriptors that other things are named for (the
-    sockets that the service manager listens on) are left to `others`.
+    There, a session's descriptors are named with its number, and a letter for what each is
+    for: short names, so that there may be thousands of sessions. Descriptors of other names
+    (the sockets that the service manager listens on) are left to `others`.
 
     Attributes:
-        others: Descriptors handed over at the start that no session stored, by name.
+        others: Descriptors handed over at the start that are no session's, by name.
     """
 
     is_lasting = True
 
-    def __init__(self, address: str, inherited: Mapping[int, str]) -> None:
+    def __init__(self, address: str, inherited: Iterable[tuple[int, str]]) -> None:
         """Take over the `inherited` descriptors, each with its name."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
         self._socket: socket.socket | None = None
         self.others: Descriptors = {}
-        self._sessions: dict[str, Descriptors] = {}
-        for fd, name in inherited.items():
-            rec, dot, word = name.rpartition(".")
-            os.set_inheritable(fd, False)
-            if dot and word in WORDS:
-                self._sessions.setdefault(rec, {})[word] = fd
-            else:
-                self.others[name] = fd
+        self._recovered: dict[int, Descriptors] = {}
+        self._numbers: dict[str, int] = {}
+        self._stored: dict[int, dict[str, tuple[int, int, int]]] = {}
+        self._names_bytes = 0
+        for fd, name in inherited:
+            self._take(fd, name)
 
-    def store(self, name: str, descriptors: Mapping[str, int]) -> None:
-        """Send the descriptors; see Keep."""
+    def store(self, rec: str, descriptors: Mapping[str, int]) -> None:
+        """Send what is new; see Keep."""
+        number = self._numbers.get(rec)
+        if number is None:
+            number = self._numbers[rec] = self._free_number()
+        stored = self._stored.setdefault(number, {})
         for word, fd in descriptors.items():
-            # FDPOLL=0: a hang-up must not make the store forget a terminal, whose session the next
-            # agent has to end properly.
-            text = f"FDSTORE=1\nFDNAME={name}.{word}\nFDPOLL=0"
-            self._send(text, [fd])
+            name = f"{number}{_LETTERS[word]}"
+            identity = _identify(fd)
+            if stored.get(word) == identity:
+                continue
+            if word in stored:
+                self._remove(number, word)
+            if self._names_bytes + len(name) + 1 > _MAX_NAMES_BYTES:
+                raise UnreachableError("too many sessions to be kept beyond the agent's end")
+            # FDPOLL=0: a hang-up must not make the store forget a terminal, whose session the
+            # next agent has to end properly.
+            self._send(f"FDSTORE=1\nFDNAME={name}\nFDPOLL=0", [fd])
+            stored[word] = identity
+            self._names_bytes += len(name) + 1
 
-    def remove(self, name: str) -> None:
+    def remove(self, rec: str) -> None:
         """Have them all closed; see Keep."""
-        for word in WORDS:
-            self._send(f"FDSTOREREMOVE=1\nFDNAME={name}.{word}", [])
+        number = self._numbers.pop(rec, None)
+        if number is not None:
+            self.discard(number)
 
-    def recover(self) -> dict[str, Descriptors]:
-        """Return what was handed over at the start."""
-        sessions, self._sessions = self._sessions, {}
-        return sessions
+    def recover(self) -> dict[int, Descriptors]:
+        """Return what was handed over at the start; see Keep."""
+        recovered, self._recovered = self._recovered, {}
+        return recovered
+
+    def adopt(self, number: int, rec: str) -> None:
+        """Take note of a session's recording; see Keep."""
+        self._numbers[rec] = number
+
+    def discard(self, number: int) -> None:
+        """Have them all closed; see Keep."""
+        for word in [*self._stored.get(number, {})]:
+            self._remove(number, word)
+        self._stored.pop(number, None)
 
     def notify(self, text: str) -> None:
         """Tell who started this process something else: READY=1, WATCHDOG=1 ...
@@ -123,6 +177,30 @@ class StoreKeep:
             UnreachableError: Nobody takes it.
         """
         self._send(text, [])
+
+    def _take(self, fd: int, name: str) -> None:
+        os.set_inheritable(fd, False)
+        match = _NAME.fullmatch(name)
+        word = _WORDS.get(match[2]) if match else None
+        if match is None or word is None:
+            self.others[name] = fd
+            return
+        number = int(match[1])
+        if word in self._stored.setdefault(number, {}):
+            os.close(fd)  # An agent died while it put another in its place.
+            return
+        self._recovered.setdefault(number, {})[word] = fd
+        self._stored[number][word] = _identify(fd)
+        self._names_bytes += len(name) + 1
+
+    def _free_number(self) -> int:
+        return next(number for number in itertools.count() if number not in self._stored)
+
+    def _remove(self, number: int, word: str) -> None:
+        name = f"{number}{_LETTERS[word]}"
+        self._send(f"FDSTOREREMOVE=1\nFDNAME={name}", [])
+        del self._stored[number][word]
+        self._names_bytes -= len(name) + 1
 
     def _send(self, text: str, fds: list[int]) -> None:
         try:
@@ -137,8 +215,9 @@ class StoreKeep:
             raise UnreachableError(f"notify socket {self._address!r}: {reason}") from error
 
 
-WORDS = ("ring", "ring-input", "spool", "outer", "master", "leader", "connection", "lock")
-"""What a session's descriptors may be for."""
+def _identify(fd: int) -> tuple[int, int, int]:
+    status = os.fstat(fd)
+    return fd, status.st_dev, status.st_ino
 
 
 def open_keep(environ: MutableMapping[str, str]) -> StoreKeep | NoKeep:
@@ -150,13 +229,13 @@ def open_keep(environ: MutableMapping[str, str]) -> StoreKeep | NoKeep:
     return StoreKeep(address, inherited)
 
 
-def _take_inherited(environ: MutableMapping[str, str]) -> dict[int, str]:
+def _take_inherited(environ: MutableMapping[str, str]) -> list[tuple[int, str]]:
     pid, count = environ.pop("LISTEN_PID", ""), environ.pop("LISTEN_FDS", "")
     names = environ.pop("LISTEN_FDNAMES", "").split(":")
     if pid != str(os.getpid()) or not count.isdigit():
-        return {}
+        return []
     names += ["unknown"] * (int(count) - len(names))
-    return {FIRST_FD + number: names[number] for number in range(int(count))}
+    return [(FIRST_FD + number, names[number]) for number in range(int(count))]
 
 
 def _connect(address: str) -> socket.socket:

@@ -158,7 +158,7 @@ class Ring:
         try:
             ring._take_up()
         except (ValueError, struct.error) as error:
-            ring._unmap()
+            ring.release()
             raise StoreError(f"the memory kept for it is damaged: {error}") from error
         return ring
 
@@ -350,12 +350,13 @@ class Ring:
 
     def close(self) -> None:
         """Let go of the memory; whoever keeps the descriptors still has it."""
-        self._unmap()
+        self.release()
         for fd in self.descriptors.values():
             os.close(fd)
         self.descriptors = {}
 
-    def _unmap(self) -> None:
+    def release(self) -> None:
+        """Unmap the memory; the descriptors stay open, for who handed them in."""
         self._records.release()
         self._words.release()
         self._bytes.release()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 import msgspec
 
 from steno.agent.keep import Descriptors
@@ -43,7 +41,7 @@ class Survivor(msgspec.Struct):
     lines: list[bytes]
 
 
-def take_up(spool: Spool, rec: str, descriptors: Descriptors) -> Survivor:
+def take_up(spool: Spool, descriptors: Descriptors) -> Survivor:
     """Return the session whose descriptors were kept; takes them over.
 
     Raises:
@@ -52,21 +50,17 @@ def take_up(spool: Spool, rec: str, descriptors: Descriptors) -> Survivor:
             In both cases the descriptors stay open and the recording is as it was.
     """
     if not {"ring", "spool"} <= descriptors.keys():
-        raise NotFoundError(f"session {rec}: not all of it was kept")
-    ring = Ring.open({name: os.dup(descriptors[name]) for name in _OURS[:2] if name in descriptors})
+        raise NotFoundError("not all of the session was kept")
+    ring = Ring.open({name: descriptors[name] for name in _OURS[:2] if name in descriptors})
     try:
         facts = msgspec.json.decode(ring.facts, type=SessionFacts)
-        survivor = _take_up(spool, facts, descriptors, ring)
+        return _take_up(spool, facts, descriptors, ring)
     except msgspec.DecodeError as error:
-        ring.close()
-        raise StoreError(f"session {rec}: its facts cannot be read: {error}") from error
+        ring.release()
+        raise StoreError(f"the session's facts cannot be read: {error}") from error
     except StenoError:
-        ring.close()
+        ring.release()
         raise
-    for name in _OURS[:2]:
-        if name in descriptors:
-            os.close(descriptors[name])
-    return survivor
 
 
 def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: Ring) -> Survivor:
