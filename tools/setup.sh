@@ -63,11 +63,19 @@ make_environment() {
     printf '%s' "$stamp" >".venv/steno-$1"
 }
 
-# A C compiler and libc's headers, for steno-shell.
+# A C compiler and the headers of libc and Python, for what is in native/.
 make_compiler() {
-    has_compiler && return 0
-    install_debian_packages gcc libc6-dev >/dev/null
+    has_compiler || install_debian_packages gcc libc6-dev >/dev/null
     has_compiler || fail "a C compiler is needed; as root: apt-get install gcc libc6-dev"
+    has_python_headers || install_debian_packages python3-dev >/dev/null
+    has_python_headers || fail "Python's headers are needed; as root: apt-get install python3-dev"
+}
+
+has_python_headers() {
+    local python=.venv/bin/python
+    "$python" -c '' 2>/dev/null || python=$(find_python) || return 0
+    "$python" -c 'import os, sysconfig, sys
+sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 }
 
 has_compiler() {

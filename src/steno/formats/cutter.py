@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from codecs import utf_8_decode
-
 import msgspec
 
 from steno.errors import UsageError
-from steno.formats.payload import Payload, Run, escape_text, split_runs
+from steno.formats._escape import escape
+from steno.formats.payload import Payload, Run, split_runs
 from steno.formats.tlog import make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
 
@@ -143,16 +142,15 @@ class Cutter:
         """Do what `add` does with an Output, on a shorter way: this decides a recorder's speed."""
         rest = self._unfinished["out"]
         whole = rest + data if rest else data
-        try:
-            text, used = utf_8_decode(whole, "strict", False)
-        except UnicodeDecodeError:
+        escaped = escape(whole)
+        if escaped is None:
             return self._add_data("out", at_us, data, is_final=False)
-        encoded = escape_text(text)
-        size_bytes = len(encoded) + _RUN_BYTES
+        text, characters, used = escaped
+        size_bytes = len(text) + _RUN_BYTES
         if size_bytes > self._limit_bytes - _RECORD_BYTES:
             return self._add_data("out", at_us, data, is_final=False)
         self._unfinished["out"] = whole[used:]
-        if not text:
+        if not used:
             return []
         lines = []
         payload = self._payload
@@ -161,7 +159,7 @@ class Cutter:
             payload = self._payload
         if payload.first_ms is None and self._window is not None:
             payload.add_window(Window(at_us, self._window.columns, self._window.rows))
-        payload.add_text(payload.output, at_us, len(text), encoded, used)
+        payload.add_text(payload.output, at_us, characters, text, used)
         return lines
 
     def begin(self, at_us: int) -> bytes:

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import msgspec
-import orjson
 
 from steno.errors import FormatError
+from steno.formats._escape import escape
 from steno.model import Input, Note, Output, Piece, Window
 
 _RECORD = re.compile(
@@ -57,9 +57,14 @@ class Run(msgspec.Struct, frozen=True, gc=False):
 
 
 def escape_text(text: str) -> bytes:
-    """Return the inside of a JSON string for `text`, escaped as tlog does (DEL too)."""
-    encoded = orjson.dumps(text)[1:-1]
-    return encoded.replace(b"\x7f", b"\\u007f") if b"\x7f" in encoded else encoded
+    """Return the inside of a JSON string for `text`, escaped as tlog does (DEL too).
+
+    `text` holds no surrogates.
+    """
+    escaped = escape(text.encode())
+    if escaped is None:
+        raise FormatError("text that UTF-8 cannot hold")
+    return escaped[0]
 
 
 def split_runs(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
@@ -67,11 +72,13 @@ def split_runs(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
 
     With `is_final`, an unfinished character counts as invalid, and nothing is left.
     """
-    try:
-        text, used = utf_8_decode(data, "strict", is_final)
-    except UnicodeDecodeError:
+    escaped = escape(data)
+    if escaped is None:
         return _split_invalid(data, is_final=is_final)
-    return ([Run(len(text), escape_text(text), b"", used)] if text else []), data[used:]
+    text, characters, used = escaped
+    if is_final and used < len(data):
+        return _split_invalid(data, is_final=True)
+    return ([Run(characters, text, b"", used)] if used else []), data[used:]
 
 
 def _split_invalid(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
