@@ -245,12 +245,11 @@ static _Noreturn void follow_answer(struct session *session)
 int main(int argc, char **argv)
 {
     static struct session session = {.socket = -1, .outer = -1};
-    static char *nameless[] = {(char *)(uintptr_t)"steno-shell", NULL};
     char reason[256];
     sigset_t background;
 
-    session.argv = argc > 0 ? argv : nameless;
-    if (!fill_standard())
+    session.argv = argv;
+    if (argc < 1 || !fill_standard())
         return CANNOT_RUN;
     (void)sigaction(SIGHUP, NULL, &session.hangup);
     (void)sigaction(SIGCHLD, NULL, &session.child_death);

@@ -86,6 +86,8 @@ class ShellServer:
 
     def close(self) -> None:
         """Stop listening and wait for what runs; a behaviour's failure is raised here."""
+        if self._listener.fileno() < 0:
+            return
         self._listener.shutdown(socket.SHUT_RDWR)
         self._accepting.join()
         self._listener.close()
