@@ -35,6 +35,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "cat": ("cat", "Write out a recording's output."),
     "show": ("show", "Show all that is known of one recording."),
     "tlog": ("tlog.command", "Stand in for tlog's programs."),
+    "hosts": ("hosts", "Show how the hosts are."),
+    "kill": ("kill", "End a session that is being recorded."),
+    "message": ("message", "Show a message on a recorded session's terminal."),
     "verify": ("verify", "Verify that recordings are what was written."),
 }
 """See `LazyGroup`; one line per command."""

@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import click
 import msgspec
@@ -16,6 +16,9 @@ from steno.errors import NotFoundError, StoreError, UsageError
 from steno.model import Command, Damage, TextLine, Verification
 from steno.settings import convert_settings, expand_home, home_directory, read_toml
 from steno.store.protocol import Hit, Page, Summary
+
+if TYPE_CHECKING:
+    from steno.cli.remote import RemoteLibrary
 
 Item = TypeVar("Item")
 _PAGE_ITEMS = 100
@@ -94,9 +97,31 @@ def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ) -> object:
         return command(location=Location(server, token_file, ca, store), **rest)
 
+    store = click.Path(path_type=Path)
+    gather = click.option("--store", type=store, help="Read a store or server directory here.")(
+        gather
+    )
+    return _add_server_options(gather)
+
+
+def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --server, --token-file and --ca, handed over as one `location`."""
+
+    @functools.wraps(command)
+    def gather(
+        server: str | None,
+        token_file: Path | None,
+        ca: Path | None,
+        **rest: Any,  # noqa: ANN401  # the command's own options
+    ) -> object:
+        return command(location=Location(server, token_file, ca), **rest)
+
+    return _add_server_options(gather)
+
+
+def _add_server_options(gather: Callable[..., Any]) -> Callable[..., Any]:
     path = click.Path(path_type=Path)
     for option in (
-        click.option("--store", type=path, help="Read a store or server directory here."),
         click.option("--ca", type=path, help="Certificate of the CA that the server's is from."),
         click.option("--token-file", type=path, help="File that holds an API token."),
         click.option("--server", metavar="URL", help="Read from this server."),
@@ -144,6 +169,22 @@ def open_library(location: Location) -> Library:
         return RemoteLibrary(location.server, location.token_file, location.ca)
     directory = location.store or default_directory()
     return open_store_library(directory)
+
+
+def open_server(location: Location) -> RemoteLibrary:
+    """Return the server that the options, or else client.toml, name.
+
+    Raises:
+        ConfigError: client.toml is wrong.
+        UsageError: Neither names a server.
+    """
+    if not location.server:
+        location = _merge(location, load_client_config())
+    if not location.server:
+        raise UsageError("this needs a server: --server URL, or `server` in client.toml")
+    from steno.cli.remote import RemoteLibrary
+
+    return RemoteLibrary(location.server, location.token_file, location.ca)
 
 
 def open_store_library(directory: Path) -> Library:

@@ -183,18 +183,48 @@ class RemoteLibrary:
         known = self.find(rec).chain
         return verify_stream(self.read(rec), known)
 
+    def hosts(self) -> list[dict[str, Any]]:
+        """Return the enrolled hosts and how they are, as the API says it."""
+        return self._get("/hosts", _Items, {}).items
+
+    def host(self, name: str) -> dict[str, Any]:
+        """Return all that is known of one host."""
+        return self._get(f"/hosts/{quote(name, safe='')}", dict[str, Any], {})
+
+    def order(self, rec: str, do: str, asked: dict[str, str]) -> dict[str, Any]:
+        """Ask that something be done to a session (`kill`, `message`); return the order."""
+        path = f"/recordings/{quote(rec, safe='')}/{do}"
+        return self._ask("POST", path, dict[str, Any], {}, msgspec.json.encode(asked))
+
+    def orders(self, rec: str) -> list[dict[str, Any]]:
+        """Return what was asked of a session, newest first, and what came of it."""
+        return self._get(f"/recordings/{quote(rec, safe='')}/orders", _Items, {}).items
+
     def close(self) -> None:
         """End all connections."""
         self._client.close()
 
     def _get(self, path: str, kind: type[Value], parameters: dict[str, Any]) -> Value:
+        return self._ask("GET", path, kind, parameters)
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: type[Value],
+        parameters: dict[str, Any],
+        content: bytes | None = None,
+    ) -> Value:
         given = {name: value for name, value in parameters.items() if value is not None}
+        headers = {} if content is None else {"Content-Type": "application/json"}
         try:
-            with self._client.stream("GET", "/api/v1" + path, params=given) as response:
+            with self._client.stream(
+                method, "/api/v1" + path, params=given, content=content, headers=headers
+            ) as response:
                 body = self._read_body(response)
         except httpx2.HTTPError as error:
             raise explain(self._url, error) from error
-        if response.status_code != httpx2.codes.OK:
+        if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
             raise self._explain_status(response.status_code, body)
         try:
             return msgspec.json.decode(body, type=kind)
