@@ -21,16 +21,28 @@ from steno.model import Input, Note, Output
 @click.option("--input", "is_input", is_flag=True, help="What was typed instead of the output.")
 @click.option("--stderr", "is_stderr", is_flag=True, help="Only what came from standard error.")
 @click.option("--raw", is_flag=True, help="Also on a terminal, every byte as it was recorded.")
+@click.option(
+    "--original",
+    "is_original",
+    is_flag=True,
+    help="What a terminal with another charset had, instead of UTF-8.",
+)
 @library_options
 def command(
-    target: str, rec: str | None, is_input: bool, is_stderr: bool, raw: bool, location: Location
+    target: str,
+    rec: str | None,
+    is_input: bool,
+    is_stderr: bool,
+    raw: bool,
+    is_original: bool,
+    location: Location,
 ) -> int:
     """Write out the recording's raw output, and end.
 
     On a terminal, codes that reach beyond the screen (titles, clipboard, queries) are left out.
     What cannot be read is left out too and named; the exit status is then 4.
     """
-    feed = open_feed(target, location, rec)
+    feed = open_feed(target, location, rec, is_original=is_original)
     try:
         return write_all(feed, is_input=is_input, is_stderr=is_stderr, raw=raw)
     finally:

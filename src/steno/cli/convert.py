@@ -15,7 +15,9 @@ from steno.cli import messages
 from steno.cli.output_files import OutputFiles
 from steno.cli.recording_files import READABLE, RecordingFile
 from steno.errors import FormatError, NotFoundError, UsageError
+from steno.formats.charset import find_charset
 from steno.formats.export import KINDS, Exporter, Part
+from steno.formats.recoding import Marker, Recoder
 from steno.formats.tlog_track import describe_gap
 from steno.formats.track import Finish, Item
 from steno.model import Damage, Note
@@ -102,6 +104,13 @@ class _Rendered:
 @click.option("--to", "to_format", help="The format to write; OUT's name may tell it too.")
 @click.option("--rec", help="Which recording, when IN holds several; a beginning of its id.")
 @click.option("--timing", help="A typescript's timing file, if it is not IN.timing.")
+@click.option("--charset", metavar="NAME", help="What IN's bytes are in, if not in UTF-8.")
+@click.option(
+    "--original",
+    "is_original",
+    is_flag=True,
+    help="What a terminal with another charset had, instead of UTF-8.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what the format cannot hold.")
 def command(
@@ -111,6 +120,8 @@ def command(
     to_format: str | None,
     rec: str | None,
     timing: str | None,
+    charset: str | None,
+    is_original: bool,
     as_json: bool,  # click hands options over so
     quiet: bool,
 ) -> int:
@@ -130,7 +141,8 @@ def command(
         OutputFiles(target) as output,
     ):
         report = Report(file.source, file.format, to_name)
-        for part in _convert(file, to_name, report):
+        recoder = _choose_recoder(charset, file.format, to_name)
+        for part in _convert(file, to_name, report, recoder, is_original=is_original):
             output.write(part.suffix, part.data)
         output.commit()
     if as_json:
@@ -140,12 +152,35 @@ def command(
     return FormatError.exit_code if report.damages else 0
 
 
-def _convert(file: RecordingFile, to_name: str, report: Report) -> Iterator[Part]:
+def _convert(
+    file: RecordingFile,
+    to_name: str,
+    report: Report,
+    recoder: Marker | Recoder | None,
+    *,
+    is_original: bool,
+) -> Iterator[Part]:
     writer = _make_writer(file, to_name)
-    for item in file.items():
+    # From tlog to tlog the charset stays, and with it the way back to the original.
+    for item in file.items(is_original=is_original or to_name == "tlog"):
         report.count(item)
-        yield from writer.write(item)
+        for recoded in [item] if recoder is None else recoder.feed(item):
+            yield from writer.write(recoded)
     report.losses = writer.losses()
+
+
+def _choose_recoder(name: str | None, from_name: str, to_name: str) -> Marker | Recoder | None:
+    """Return what brings IN's bytes from the charset `name` to UTF-8; None when they are in that.
+
+    Raises:
+        UsageError: There is no such charset, or the format says itself what its bytes are in.
+    """
+    charset = None if name is None else find_charset(name)
+    if name is not None and from_name in ("tlog", "asciicast"):
+        raise UsageError(f"--charset goes with bytes; {from_name} holds characters")
+    if charset is None:
+        return None
+    return Marker(charset) if to_name == "tlog" else Recoder(charset)
 
 
 def _make_writer(file: RecordingFile, to_name: str) -> _Writer:

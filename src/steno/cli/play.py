@@ -51,6 +51,12 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
 @click.option(
     "-f", "--follow", is_flag=True, help="Begin at the end; show what comes, as it comes."
 )
+@click.option(
+    "--original",
+    "is_original",
+    is_flag=True,
+    help="What a terminal with another charset had, instead of UTF-8.",
+)
 @library_options
 def command(
     target: str,
@@ -60,6 +66,7 @@ def command(
     start_us: int,
     paused: bool,
     follow: bool,
+    is_original: bool,
     location: Location,
 ) -> int:
     """Replay a recording; ? shows the keys.
@@ -70,7 +77,7 @@ def command(
     """
     if follow and (paused or start_us):
         raise UsageError("--follow begins at the end: it goes with neither --goto nor --paused")
-    feed = open_feed(target, location, rec)
+    feed = open_feed(target, location, rec, is_original=is_original)
     try:
         if not sys.stdout.isatty():
             return write_all(feed)

@@ -26,6 +26,7 @@ from steno.delivery.writers.syslog import DEFAULT_PATH as SYSLOG_SOCKET
 from steno.delivery.writers.syslog import FACILITIES, PRIORITIES, SyslogWriter
 from steno.delivery.writers.syslog import PAYLOAD_BYTES as SYSLOG_PAYLOAD_BYTES
 from steno.errors import StenoError, UsageError
+from steno.formats.charset import name_charset
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, MIN_LIMIT_BYTES, Identity
 from steno.recorder.facts import choose_command
 from steno.recorder.foreground import Request, has_terminal, record
@@ -52,6 +53,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     keeps_window: bool
     latency_s: float
     payload_bytes: int | None
+    charset: str | None
     rate_bytes: int
     burst_bytes: int
     action: Action
@@ -111,6 +113,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     type=click.IntRange(MIN_LIMIT_BYTES, 1 << 20),
     metavar="BYTES",
     help="How large a message may become. Default: 16384; with syslog 2048.",
+)
+@click.option(
+    "--charset",
+    callback=lambda _context, _parameter, name: name_charset(name),
+    metavar="NAME",
+    help="What the terminal speaks, as `locale charmap` says. Default: UTF-8.",
 )
 @click.option(
     "--limit-rate",
@@ -290,6 +298,7 @@ def make_settings(options: Options, destinations: Sequence[str]) -> Settings:
         window=options.keeps_window,
         input=mode,
         limit=Limit(options.rate_bytes, options.burst_bytes, options.action),
+        charset=options.charset,
     )
 
 

@@ -93,8 +93,10 @@ class RecordingFile:
             file.seek(0)
         return digest.hexdigest()
 
-    def items(self) -> Iterator[Item]:
+    def items(self, *, is_original: bool = False) -> Iterator[Item]:
         """Yield the recording's items, once.
+
+        With `is_original` the pieces of a terminal with another charset hold what that had.
 
         Raises:
             FormatError: It is no recording in this format.
@@ -107,7 +109,7 @@ class RecordingFile:
             elif self.format == "sudo":
                 yield from self._read_sudo()
             else:
-                yield from self._read_single()
+                yield from self._read_single(is_original)
         except FormatError as error:
             if error.source:
                 raise
@@ -189,10 +191,10 @@ class RecordingFile:
             raise FormatError("there is no message", source=self.source)
         return tlog_track.resolve_rec(list(recs), rec)
 
-    def _read_single(self) -> Iterator[Item]:
+    def _read_single(self, is_original: bool) -> Iterator[Item]:
         decoder: _Decoder
         if self.format == "tlog":
-            decoder = tlog_track.Reader(self._rec)
+            decoder = tlog_track.Reader(self._rec, is_original=is_original)
         elif self.format == "ttyrec":
             decoder = ttyrec.Decoder()
         else:

@@ -134,6 +134,8 @@ def _closing_lines(scan: _Scan, first: Message, last: Message, prev: str, cut_by
         started_unix_us=((first.time_ms or 0) - first.pos_ms) * 1000,
         recorder="unknown",
     )
+    # Of a later version's charset nothing may be known here, and nothing needs to be.
+    start = msgspec.structs.replace(start, charset=None)
     identity = Identity(last.host, last.rec, last.user, last.term, last.session, start)
     cutter = Cutter(identity, first_id=last.id + 1, prev=prev)
     at_us = max((piece.at_us for piece in last.pieces), default=last.pos_ms * 1000)

@@ -6,6 +6,7 @@ import msgspec
 
 from steno.errors import UsageError
 from steno.formats._escape import escape
+from steno.formats.charset import find_charset
 from steno.formats.payload import Payload, Run, split_runs
 from steno.formats.tlog import make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
@@ -52,7 +53,8 @@ class Cutter:
 
     Does no I/O and reads no clock. A message is cut when it would exceed `limit_bytes` of
     payload, and whenever `cut` is called: the caller does so some time after `pending_since_us`.
-    A character whose bytes come in several pieces is kept whole, in one message.
+    A character whose bytes come in several pieces is kept whole, in one message. Pieces hold what
+    the terminal had, in the start's charset (UTF-8 without one).
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Cutter:
         """Begin at message `first_id`, which follows the line whose digest is `prev`.
 
         Raises:
-            UsageError: `limit_bytes` is below MIN_LIMIT_BYTES.
+            UsageError: `limit_bytes` is below MIN_LIMIT_BYTES, or the start's charset not known.
         """
         if limit_bytes < MIN_LIMIT_BYTES:
             raise UsageError(f"messages cannot be limited to less than {MIN_LIMIT_BYTES} bytes")
@@ -74,6 +76,8 @@ class Cutter:
             identity.host, identity.rec, identity.user, identity.term, identity.session
         )
         self._start = identity.start
+        self._charset = find_charset(identity.start.charset or "UTF-8")
+        self._split = split_runs if self._charset is None else self._charset.split_runs
         self._limit_bytes = limit_bytes
         self._id = first_id
         self._prev = prev
@@ -140,6 +144,8 @@ class Cutter:
 
     def add_output(self, at_us: int, data: bytes) -> list[bytes]:
         """Do what `add` does with an Output, on a shorter way: this decides a recorder's speed."""
+        if self._charset is not None:
+            return self._add_data("out", at_us, data, is_final=False)
         rest = self._unfinished["out"]
         whole = rest + data if rest else data
         escaped = escape(whole)
@@ -189,7 +195,7 @@ class Cutter:
 
     def _add_data(self, name: str, at_us: int, data: bytes, *, is_final: bool) -> list[bytes]:
         data = self._unfinished[name] + data
-        runs, rest = split_runs(data, is_final=is_final)
+        runs, rest = self._split(data, is_final=is_final)
         self._unfinished[name] = rest
         if not runs:
             return []
@@ -208,7 +214,7 @@ class Cutter:
         for start in range(0, len(data), step):
             is_last = start + step >= len(data)
             slice_ = carried + data[start : start + step]
-            runs, carried = split_runs(slice_, is_final=is_last)
+            runs, carried = self._split(slice_, is_final=is_last)
             lines += self._make_room(sum(run.size_bytes() for run in runs))
             self._write(name, at_us, runs)
         return lines

@@ -90,10 +90,14 @@ def _split_invalid(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
         if match.lastgroup == "valid":
             runs.append(Run(len(part), escape_text(part), b"", len(part.encode())))
         else:
-            bad = part.encode("utf-8", "surrogateescape")
-            characters = len(bad.decode("utf-8", "replace"))
-            runs.append(Run(characters, _REPLACEMENT * characters, bad, len(bad)))
+            runs.append(binary_run(part.encode("utf-8", "surrogateescape")))
     return runs, data[used:]
+
+
+def binary_run(data: bytes) -> Run:
+    """Return the run of bytes that are no text: replacement characters stand for them."""
+    characters = len(data.decode("utf-8", "replace"))
+    return Run(characters, _REPLACEMENT * characters, data, len(data))
 
 
 class Stream:
@@ -241,10 +245,15 @@ class _Source:
         self._binary = binary
         self._text_at = 0
         self._binary_at = 0
+        self._taken_bytes = 0
+        self.raw: list[tuple[int, int]] = []
+        """Which of the bytes that were taken are not text: offset and length."""
 
     def take_text(self, characters: int) -> bytes:
         """Return the next characters as bytes."""
-        return self._take_characters(characters).encode()
+        data = self._take_characters(characters).encode()
+        self._taken_bytes += len(data)
+        return data
 
     def take_binary(self, characters: int, length_bytes: int) -> bytes:
         """Skip replacement characters and return the bytes they stand for."""
@@ -254,6 +263,8 @@ class _Source:
             raise FormatError(f"timing asks for more bytes than {self._name}_bin holds")
         data = self._binary[self._binary_at : end]
         self._binary_at = end
+        self.raw.append((self._taken_bytes, length_bytes))
+        self._taken_bytes += length_bytes
         return data
 
     def _take_characters(self, characters: int) -> str:
@@ -266,7 +277,11 @@ class _Source:
 
 
 def read_pieces(
-    pos_ms: int, timing: str, input_: tuple[str, bytes], output: tuple[str, bytes]
+    pos_ms: int,
+    timing: str,
+    input_: tuple[str, bytes],
+    output: tuple[str, bytes],
+    raw: dict[str, list[tuple[int, int]]] | None = None,
 ) -> list[Piece]:
     """Return the pieces that a message's payload members say, in order.
 
@@ -275,12 +290,16 @@ def read_pieces(
         timing: The timing string.
         input_: in_txt and in_bin.
         output: out_txt and out_bin.
+        raw: Is told, for `in` and `out`, which of the pieces' bytes are not text: offset and
+            length.
 
     Raises:
         FormatError: The timing string is malformed, or asks for more than there is.
     """
     sources = {"<": _Source("in", *input_), ">": _Source("out", *output)}
     sources["["], sources["]"] = sources["<"], sources[">"]
+    if raw is not None:
+        raw["in"], raw["out"] = sources["<"].raw, sources[">"].raw
     pieces: list[Piece] = []
     at_us = pos_ms * 1000
     is_input = False

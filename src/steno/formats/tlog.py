@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from steno.errors import FormatError
+from steno.formats.charset import Charset, find_charset
 from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
 from steno.formats.payload import MAX_AT_MS, Payload, escape_text, read_pieces, split_stderr
 from steno.model import Damage, End, Message, Note, Piece, Start
@@ -117,11 +118,14 @@ def make_member(payload: Payload, prev: str | None, start: Start | None, end: En
     return Member(MEMBER_VERSION, prev, start, end, notes, payload.stderr)
 
 
-def decode_message(line: bytes) -> Message:
+def decode_message(line: bytes, charset: Charset | None = None) -> Message:
     """Return the message that `line` holds, with or without its newline.
 
+    Its pieces hold UTF-8, and other bytes as they were; with the recording's `charset` they hold
+    what the terminal had.
+
     Raises:
-        FormatError: It is no message, or one of an unknown version.
+        FormatError: It is no message, or one of an unknown version, or not of this charset.
     """
     try:
         raw = _decode_line(line)
@@ -133,11 +137,14 @@ def decode_message(line: bytes) -> Message:
         output = raw.out_txt, bytes(raw.out_bin)
     except (ValueError, OverflowError) as error:
         raise FormatError("in_bin and out_bin must hold bytes, 0 to 255") from error
-    pieces = read_pieces(raw.pos, raw.timing, input_, output)
+    unconverted: dict[str, list[tuple[int, int]]] = {}
+    pieces = read_pieces(raw.pos, raw.timing, input_, output, unconverted)
     member = raw.steno
+    if member is not None and member.stderr:
+        pieces = split_stderr(pieces, member.stderr)
+    if charset is not None:
+        pieces = charset.restore(pieces, unconverted)
     if member is not None:
-        if member.stderr:
-            pieces = split_stderr(pieces, member.stderr)
         pieces = _insert_notes(pieces, member.notes)
     return Message(
         version=str(raw.ver),
@@ -209,26 +216,48 @@ class Decoder:
     Does no I/O. Lines of several recordings may be mixed; each message names its own.
     """
 
-    def __init__(self, *, first_line: int = 1, offset_bytes: int = 0) -> None:
+    def __init__(
+        self, *, first_line: int = 1, offset_bytes: int = 0, is_original: bool = False
+    ) -> None:
+        """Begin at a line's beginning.
+
+        Args:
+            first_line: Its number.
+            offset_bytes: Where it is in the input.
+            is_original: Return what terminals with other charsets had, instead of UTF-8. Only for
+                inputs that hold recordings from their first line on.
+        """
         self._lines = LineSplitter(first_line=first_line, offset_bytes=offset_bytes)
+        self._is_original = is_original
+        self._charsets: dict[str, Charset] = {}
 
     def feed(self, data: bytes) -> list[Placed | Damage]:
         """Return what `data` completes."""
-        return [item for line in self._lines.feed(data) for item in _read_line(line)]
+        return [item for line in self._lines.feed(data) for item in self._read_line(line)]
 
     def finish(self) -> list[Placed | Damage]:
         """Return what the input's end completes: a last line without its newline."""
-        return [item for line in self._lines.finish() for item in _read_line(line)]
+        return [item for line in self._lines.finish() for item in self._read_line(line)]
 
+    def _read_line(self, line: Line) -> list[Placed | Damage]:
+        place = line.number, line.offset_bytes, line.length_bytes
+        if line.data is None:
+            return [Damage(*place, f"line is longer than {MAX_LINE_BYTES} bytes")]
+        if not line.data.strip():
+            return []
+        try:
+            return [Placed(*place, self._decode(line.data))]
+        except FormatError as error:
+            torn = "" if line.is_whole else "torn line: "
+            return [Damage(*place, torn + error.reason)]
 
-def _read_line(line: Line) -> list[Placed | Damage]:
-    place = line.number, line.offset_bytes, line.length_bytes
-    if line.data is None:
-        return [Damage(*place, f"line is longer than {MAX_LINE_BYTES} bytes")]
-    if not line.data.strip():
-        return []
-    try:
-        return [Placed(*place, decode_message(line.data))]
-    except FormatError as error:
-        torn = "" if line.is_whole else "torn line: "
-        return [Damage(*place, torn + error.reason)]
+    def _decode(self, line: bytes) -> Message:
+        message = decode_message(line)
+        if not self._is_original:
+            return message
+        if message.start is not None and message.start.charset is not None:
+            charset = find_charset(message.start.charset)
+            if charset is not None:
+                self._charsets[message.rec] = charset
+        charset = self._charsets.get(message.rec)
+        return message if charset is None else decode_message(line, charset)

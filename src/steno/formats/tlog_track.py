@@ -28,17 +28,25 @@ _NAMED_RECS = 5
 class Reader:
     """Turn lines, however they were cut, into the items of one recording. Does no I/O."""
 
-    def __init__(self, rec: str | None = None, *, takes_unnamed: bool = False) -> None:
+    def __init__(
+        self,
+        rec: str | None = None,
+        *,
+        takes_unnamed: bool = False,
+        is_original: bool = False,
+    ) -> None:
         """Read recording `rec` of those in the input, or the only one there is.
 
         With `takes_unnamed`, messages that name no recording, as old versions of tlog wrote them,
-        count as this one's.
+        count as this one's. With `is_original`, the pieces of a terminal with another charset hold
+        what that had, and the header names the charset; else they hold UTF-8, and it does not.
         """
+        self._is_original = is_original
         self._wanted = rec
         self._takes_unnamed = takes_unnamed
         self._rec = rec
         self._recs: dict[str, None] = {}
-        self._decoder = Decoder()
+        self._decoder = Decoder(is_original=is_original)
         self._sequencer = Sequencer()
         self._tally = Tally()
         self._is_begun = False
@@ -90,7 +98,7 @@ class Reader:
         items: list[Item] = []
         if not self._is_begun:
             self._is_begun = True
-            items += [make_header(message), *self._early]
+            items += [self._make_header(message), *self._early]
         for piece in self._sequencer.feed(message):
             self._tally.add(piece)
             items.append(piece)
@@ -102,6 +110,13 @@ class Reader:
         if message.end is not None:
             self._finish = Finish(self._tally.at_us, message.end)
         return items
+
+    def _make_header(self, message: Message) -> Header:
+        header = make_header(message)
+        if self._is_original:
+            return header
+        start = msgspec.structs.replace(header.start, charset=None)
+        return msgspec.structs.replace(header, start=start)
 
 
 class Writer:

@@ -91,6 +91,7 @@ def gather(
         labels=[to_text(label) for label in labels],
         coarse_unix_us=clock.coarse_unix_us,
         number=number,
+        charset=settings.charset,
     )
     return Identity(
         host=host,

@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True):
         window: Whether window sizes are recorded.
         input: Whether input is recorded.
         limit: The limit on what is recorded.
+        charset: What the terminal speaks, in formats.charset's words; None for UTF-8.
     """
 
     latency_us: int = 1_000_000
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True):
     window: bool = True
     input: InputMode = InputMode.NONE
     limit: Limit = Limit()
+    charset: str | None = None
 
     def records(self) -> list[str]:
         """Return what is recorded, in the words of model.Start."""

@@ -36,7 +36,12 @@ class Feed:
     """
 
     def __init__(
-        self, source: LineSource, rec: str | None = None, library: Library | None = None
+        self,
+        source: LineSource,
+        rec: str | None = None,
+        library: Library | None = None,
+        *,
+        is_original: bool = False,
     ) -> None:
         self.library = library
         self.is_live = False
@@ -46,7 +51,7 @@ class Feed:
         self.messages: list[Message] = []
         self._wanted = rec
         self._source = source
-        self._decoder = Decoder()
+        self._decoder = Decoder(is_original=is_original)
         self._sequencer = Sequencer()
         self._other_recs: set[str] = set()
         self.has_messages = False
@@ -134,38 +139,43 @@ class Feed:
         return False
 
 
-def open_feed(target: str, location: Location, rec: str | None) -> Feed:
+def open_feed(
+    target: str, location: Location, rec: str | None, *, is_original: bool = False
+) -> Feed:
     """Open what `target` names.
 
     That is a file, `journal:ID`, `es+http://HOST/INDEX?q=rec:ID`, the address of a recording's page
-    on a server, or the id of a recording (or its beginning) in the library of `location`.
+    on a server, or the id of a recording (or its beginning) in the library of `location`. With
+    `is_original` its pieces hold what the terminal had, where that spoke another charset.
 
     Raises:
         NotFoundError: There is nothing by that name.
     """
     if target.startswith("journal:"):
-        return Feed(open_journal(target), rec)
+        return Feed(open_journal(target), rec, is_original=is_original)
     if target.startswith(("es+http://", "es+https://")):
-        return Feed(open_elastic(target, location.ca, location.token_file), rec)
+        source = open_elastic(target, location.ca, location.token_file)
+        return Feed(source, rec, is_original=is_original)
     if target.startswith(("http://", "https://")):
-        return _open_page(target, location)
+        return _open_page(target, location, is_original)
     if names_file(target):
-        return Feed(FileSource(Path(target)), rec)
-    return _open_recording(open_library(location), target)
+        return Feed(FileSource(Path(target)), rec, is_original=is_original)
+    return _open_recording(open_library(location), target, is_original)
 
 
-def _open_page(url: str, location: Location) -> Feed:
+def _open_page(url: str, location: Location, is_original: bool) -> Feed:
     parts = urlsplit(url)
     server = f"{parts.scheme}://{parts.netloc}"
     names = [name for name in parts.path.split("/") if name]
     if len(names) < 2 or names[-2] != "recordings":
         raise NotFoundError(f"{url}: not the address of a recording (…/recordings/ID)")
     there = Location(server, location.token_file, location.ca, None)
-    return _open_recording(open_library(there), unquote(names[-1]))
+    return _open_recording(open_library(there), unquote(names[-1]), is_original)
 
 
-def _open_recording(library: Library, rec: str) -> Feed:
+def _open_recording(library: Library, rec: str, is_original: bool) -> Feed:
     summary = library.find(rec)
-    feed = Feed(LibrarySource(library, summary.rec), summary.rec, library)
+    source = LibrarySource(library, summary.rec)
+    feed = Feed(source, summary.rec, library, is_original=is_original)
     feed.is_live = summary.is_live
     return feed
