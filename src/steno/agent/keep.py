@@ -13,6 +13,7 @@ import itertools
 import os
 import re
 import socket
+import threading
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Protocol
 
@@ -108,7 +109,8 @@ class StoreKeep:
 
     There, a session's descriptors are named with its number, and a letter for what each is
     for: short names, so that there may be thousands of sessions. Descriptors of other names
-    (the sockets that the service manager listens on) are left to `others`.
+    (the sockets that the service manager listens on) are left to `others`. May be used by several
+    threads at a time.
 
     Attributes:
         others: Descriptors handed over at the start that are no session's, by name.
@@ -119,6 +121,7 @@ class StoreKeep:
     def __init__(self, address: str, inherited: Iterable[tuple[int, str]]) -> None:
         """Take over the `inherited` descriptors, each with its name."""
         self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._lock = threading.Lock()
         self._socket: socket.socket | None = None
         self.others: Descriptors = {}
         self._recovered: dict[int, Descriptors] = {}
@@ -130,9 +133,59 @@ class StoreKeep:
 
     def store(self, rec: str, descriptors: Mapping[str, int]) -> None:
         """Send what is new; see Keep."""
-        number = self._numbers.get(rec)
-        if number is None:
-            number = self._numbers[rec] = self._free_number()
+        with self._lock:
+            number = self._numbers.get(rec)
+            if number is None:
+                number = self._numbers[rec] = self._free_number()
+            self._store(number, descriptors)
+
+    def remove(self, rec: str) -> None:
+        """Have them all closed; see Keep."""
+        with self._lock:
+            number = self._numbers.pop(rec, None)
+            if number is not None:
+                self._discard(number)
+
+    def recover(self) -> dict[int, Descriptors]:
+        """Return what was handed over at the start; see Keep."""
+        recovered, self._recovered = self._recovered, {}
+        return recovered
+
+    def adopt(self, number: int, rec: str) -> None:
+        """Take note of a session's recording; see Keep."""
+        with self._lock:
+            self._numbers[rec] = number
+
+    def discard(self, number: int) -> None:
+        """Have them all closed; see Keep."""
+        with self._lock:
+            self._discard(number)
+
+    def notify(self, text: str) -> None:
+        """Tell who started this process something else: READY=1, WATCHDOG=1 ...
+
+        Raises:
+            UnreachableError: Nobody takes it.
+        """
+        with self._lock:
+            self._send(text, [])
+
+    def _take(self, fd: int, name: str) -> None:
+        os.set_inheritable(fd, False)
+        match = _NAME.fullmatch(name)
+        word = _WORDS.get(match[2]) if match else None
+        if match is None or word is None:
+            self.others[name] = fd
+            return
+        number = int(match[1])
+        if word in self._stored.setdefault(number, {}):
+            os.close(fd)  # An agent died while it put another in its place.
+            return
+        self._recovered.setdefault(number, {})[word] = fd
+        self._stored[number][word] = _identify(fd)
+        self._names_bytes += len(name) + 1
+
+    def _store(self, number: int, descriptors: Mapping[str, int]) -> None:
         stored = self._stored.setdefault(number, {})
         for word, fd in descriptors.items():
             name = f"{number}{_LETTERS[word]}"
@@ -149,49 +202,10 @@ class StoreKeep:
             stored[word] = identity
             self._names_bytes += len(name) + 1
 
-    def remove(self, rec: str) -> None:
-        """Have them all closed; see Keep."""
-        number = self._numbers.pop(rec, None)
-        if number is not None:
-            self.discard(number)
-
-    def recover(self) -> dict[int, Descriptors]:
-        """Return what was handed over at the start; see Keep."""
-        recovered, self._recovered = self._recovered, {}
-        return recovered
-
-    def adopt(self, number: int, rec: str) -> None:
-        """Take note of a session's recording; see Keep."""
-        self._numbers[rec] = number
-
-    def discard(self, number: int) -> None:
-        """Have them all closed; see Keep."""
+    def _discard(self, number: int) -> None:
         for word in [*self._stored.get(number, {})]:
             self._remove(number, word)
         self._stored.pop(number, None)
-
-    def notify(self, text: str) -> None:
-        """Tell who started this process something else: READY=1, WATCHDOG=1 ...
-
-        Raises:
-            UnreachableError: Nobody takes it.
-        """
-        self._send(text, [])
-
-    def _take(self, fd: int, name: str) -> None:
-        os.set_inheritable(fd, False)
-        match = _NAME.fullmatch(name)
-        word = _WORDS.get(match[2]) if match else None
-        if match is None or word is None:
-            self.others[name] = fd
-            return
-        number = int(match[1])
-        if word in self._stored.setdefault(number, {}):
-            os.close(fd)  # An agent died while it put another in its place.
-            return
-        self._recovered.setdefault(number, {})[word] = fd
-        self._stored[number][word] = _identify(fd)
-        self._names_bytes += len(name) + 1
 
     def _free_number(self) -> int:
         return next(number for number in itertools.count() if number not in self._stored)
