@@ -58,15 +58,17 @@ def command(
     status = 0
     with _serve(base, listen) as url:
         _enrol_here(base, url)
+        page = "/"
         if command_line or sys.stdin.isatty():
             began_unix_us = time.time_ns() // 1000
             counted = _read_counter(base)
             status = _record(base, command_line)
             if _read_counter(base) == counted:
                 return status  # nothing could be recorded; steno rec has said why
-            _show_recorded(base, began_unix_us)
+            recorded = _show_recorded(base, began_unix_us, counted)
+            page = f"/recordings/{recorded[-1].rec}"
         if not once:
-            _tell_address(base, url)
+            _tell_address(base, url, page)
             _wait_for_interrupt()
     return status if once else 0
 
@@ -155,43 +157,45 @@ def _record(base: Path, command_line: tuple[str, ...]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _read_counter(base: Path) -> bytes:
-    """Return what `steno rec` counts its recordings with."""
+def _read_counter(base: Path) -> int:
+    """Return the number of the newest recording that `steno rec` made here, 0 for none."""
     path = base / "local" / "number"
-    return path.read_bytes() if path.exists() else b""
+    return int(path.read_text()) if path.exists() else 0
 
 
-def _show_recorded(base: Path, began_unix_us: int) -> None:
-    """Wait until what was recorded since is indexed, and list it."""
+def _show_recorded(base: Path, began_unix_us: int, counted: int) -> list[Summary]:
+    """Wait until what was recorded here since is indexed; list it, and return it, newest first."""
     console = make_console()
     library = open_store_library(base)
     try:
         deadline_s = time.monotonic() + _INDEX_TIMEOUT_S
-        recorded = _list_since(library, began_unix_us)
+        recorded = _list_since(library, began_unix_us, counted)
         while not (recorded and all(summary.end for summary in recorded)):
             if time.monotonic() > deadline_s:
                 break
             time.sleep(0.1)
-            recorded = _list_since(library, began_unix_us)
+            recorded = _list_since(library, began_unix_us, counted)
     finally:
         library.close()
     if not recorded:
         raise StenoError("the recording did not reach the server; see steno deliver")
     console.print()
     console.print(make_recordings_table(recorded, console.width))
+    return recorded
 
 
-def _list_since(library: Library, began_unix_us: int) -> list[Summary]:
+def _list_since(library: Library, began_unix_us: int, counted: int) -> list[Summary]:
     page = library.recordings(None, sort="-started", cursor=None, limit=20)
-    return [summary for summary in page.items if summary.started_unix_us >= began_unix_us]
+    return [
+        summary
+        for summary in page.items
+        if summary.started_unix_us >= began_unix_us and (summary.number or 0) > counted
+    ]
 
 
-def _tell_address(base: Path, url: str) -> None:
-    """Print a link that signs in once, and leads to the newest recording."""
+def _tell_address(base: Path, url: str, page: str) -> None:
+    """Print a link that signs in once, and leads to `page`."""
     config = load_config(directory=base)
-    library = open_store_library(base)
-    newest = library.recordings(None, sort="-started", cursor=None, limit=1).items
-    library.close()
     file = AccountsFile(config.accounts_path)
     try:
         accounts = Accounts(file)
@@ -201,8 +205,7 @@ def _tell_address(base: Path, url: str) -> None:
         secret = accounts.add_link(name, config.sessions.link_minutes * _MINUTE_US)
     finally:
         file.close()
-    next_path = f"/recordings/{newest[0].rec}" if newest else "/"
-    print(f"\nplays at   {once_url(url, secret, next_path)}")
+    print(f"\nplays at   {once_url(url, secret, page)}")
     print(f"           (works once; signs in {name}; a new one: steno user link {name})")
     print("terminal   steno ls, steno search WORD, steno play, steno verify")
     print(f"serving    {url} until Ctrl-C", flush=True)
