@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,20 @@ def test_a_file_that_was_named_must_exist(tmp_path: Path) -> None:
 def test_https_is_the_default_beyond_loopback(tmp_path: Path, listen: str, is_https: bool) -> None:
     """`auto` means HTTPS wherever another machine could listen in."""
     assert load_config(directory=tmp_path, flags={"listen": listen}).is_https == is_https
+
+
+def test_root_goes_by_the_packaged_configuration(tmp_path: Path) -> None:
+    """For root the system's file counts, unless a directory is named; for others it does not."""
+    system_file = tmp_path / "server.toml"
+    system_file.write_text(f'directory = "{tmp_path}/kept"\nlisten = "127.0.0.1:9"\n')
+    config = load_config(system_file=system_file)
+    is_root = os.geteuid() == 0
+    assert (config.directory == f"{tmp_path}/kept") == is_root
+    assert (config.listen == "127.0.0.1:9") == is_root
+    assert (default_directory(system_file) == tmp_path / "kept") == is_root
+    assert (
+        load_config(directory=tmp_path / "named", system_file=system_file).listen != "127.0.0.1:9"
+    )
 
 
 def test_the_default_directory_is_the_users_own(monkeypatch: pytest.MonkeyPatch) -> None:

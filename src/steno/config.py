@@ -190,9 +190,22 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return self.base / "ca"
 
 
-def default_directory() -> Path:
-    """Return /var/lib/steno for root, $XDG_DATA_HOME/steno or ~/.local/share/steno for others."""
+SYSTEM_FILE = Path("/etc/steno/server.toml")
+"""Where the packaged server has its configuration; counts for root only."""
+
+
+def default_directory(system_file: Path = SYSTEM_FILE) -> Path:
+    """Return the server's directory where nobody names one.
+
+    For root, what `system_file` says, else /var/lib/steno; for others, $XDG_DATA_HOME/steno or
+    ~/.local/share/steno.
+
+    Raises:
+        ConfigError: `system_file` is there, and wrong.
+    """
     if os.geteuid() == 0:
+        if system_file.exists():
+            return load_config(system_file).base
         return Path("/var/lib/steno")
     base = os.environ.get("XDG_DATA_HOME")
     return (Path(base) if base else home_directory() / ".local/share") / "steno"
@@ -203,18 +216,23 @@ def load_config(
     *,
     directory: Path | None = None,
     flags: dict[str, Any] | None = None,
+    system_file: Path = SYSTEM_FILE,
 ) -> ServerConfig:
     """Read the configuration.
 
     Args:
-        file: The TOML file; None: `server.toml` in the directory, if there is one.
+        file: The TOML file; None: for root without `directory`, `system_file`; else
+            `server.toml` in the directory; if there is one.
         directory: The server's directory; it wins over the file's.
         flags: Options from the command line, dotted (`tls.mode`); None values count as not given.
+        system_file: The packaged server's configuration.
 
     Raises:
         ConfigError: The file is unreadable or no TOML, or holds an unknown key or a wrong value;
             the text names file and key.
     """
+    if file is None and directory is None and os.geteuid() == 0 and system_file.exists():
+        file = system_file
     if file is None:
         beside = (directory or default_directory()) / "server.toml"
         try:
@@ -230,7 +248,9 @@ def load_config(
         name = str(file)
     if directory is not None:
         values["directory"] = str(directory)
-    values.setdefault("directory", str(default_directory()))
+    if "directory" not in values:
+        # For root: of a file that names no directory, not of that file again.
+        values["directory"] = "/var/lib/steno" if os.geteuid() == 0 else str(default_directory())
     config = convert_settings(values, ServerConfig, name)
     _check(config, name)
     given = {key: value for key, value in (flags or {}).items() if value is not None}

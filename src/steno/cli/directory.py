@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from steno.cli.ownership import become_owner
 from steno.config import ServerConfig, load_config
 from steno.errors import NotFoundError
 from steno.store.accounts_file import AccountsFile
@@ -19,7 +20,8 @@ _CONFIG = click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The server's configuration [default: server.toml in the directory].",
+    help="The server's configuration [default: for root, without --directory,"
+    " /etc/steno/server.toml; else server.toml in the directory].",
 )
 _DIRECTORY = click.option(
     "--directory",
@@ -45,6 +47,7 @@ def open_accounts(
         StoreError: The file is unusable.
     """
     config = load_config(config_file, directory=directory)
+    become_owner(config.base)
     if not creates and not config.accounts_path.exists():
         raise NotFoundError(f"no accounts in {config.directory}; begin with: steno user add NAME")
     file = AccountsFile(config.accounts_path)

@@ -12,6 +12,7 @@ import click
 import msgspec
 from cryptography import x509
 
+from steno.cli.ownership import become_owner
 from steno.delivery.credentials import Credentials, is_certificate_valid, load, prepare, save
 from steno.delivery.enrolment import enrol
 from steno.delivery.places import default_places
@@ -70,6 +71,7 @@ def enrol_command(
     servers = [checked_url(other) for other in others]
     directory = chosen_directory(host_directory)
     ca = _read_ca(ca_file) if ca_file else None
+    become_owner(directory)
     prepare(directory)
     given = enrol(url, code, name or socket.gethostname(), ca=ca)
     credentials = msgspec.structs.replace(given, servers=(*given.servers, *servers))

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from steno.cli.directory import directory_options
+from steno.cli.ownership import become_owner
 from steno.cli.serving import Server, run_server
 from steno.config import load_config
 from steno.logs import configure_logs
@@ -63,6 +64,7 @@ def command(
             "log.style": log_style,
         },
     )
+    become_owner(config.base)
     configure_logs(config.log.level, config.log.style)
 
     if config.log.level != "debug":

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from steno.cli.directory import directory_options
+from steno.cli.ownership import become_owner
 from steno.config import load_config
 from steno.delivery.fingerprint import fingerprint
 from steno.server.certificates import SERVER_DAYS, CertificateFiles, init_certificates
@@ -23,6 +24,7 @@ def command(names: tuple[str, ...], config_file: Path | None, directory: Path | 
     loopback addresses. Run it again to renew the certificate; hosts need not enrol again.
     """
     config = load_config(config_file, directory=directory)
+    become_owner(config.base)
     chosen = list(names) or config.names
     if not chosen:
         chosen = list(dict.fromkeys([socket.getfqdn(), socket.gethostname(), "localhost"]))

@@ -15,6 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from steno.cli.ownership import become_owner
 from steno.cli.tables import make_console
 from steno.config import default_directory
 from steno.errors import AmbiguousError, NotFoundError, StoreError
@@ -43,6 +44,7 @@ def command(recs: tuple[str, ...], directory: Path | None) -> None:
     directory = directory or default_directory()
     if (directory / "store").is_dir():
         directory = directory / "store"
+    become_owner(directory)
     store = open_store(directory, must_exist=True)
     try:
         chosen = [_choose(store, rec) for rec in recs] if recs else list(store.recs())
