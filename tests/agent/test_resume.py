@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from steno.agent.resume import (
     Resumed,
+    charset_of,
     decode_kept,
     encode_kept,
     first_unsure_id,
@@ -202,6 +203,29 @@ def test_a_spool_that_lacks_lines_is_told_of() -> None:
     assert verify_lines(spool + resumed.lines).state == "so_far"
     [note] = [piece for piece in _pieces(resumed.lines) if isinstance(piece, Note)]
     assert note.facts["missing_messages"] == 1
+
+
+def test_other_charsets_go_on_in_the_middle_of_a_character() -> None:
+    """What the terminal had comes out as it was, though a character was cut by the restart."""
+    start = msgspec.structs.replace(_START, charset="EUC-JP")
+    identity = msgspec.structs.replace(_IDENTITY, start=start)
+    text = "日本語のテキスト".encode("euc-jp")
+    session = Session(identity, _SETTINGS)
+    spool = session.begin(0, None)
+    spool += session.take_output(1, text[:3]) + session.cut(2)
+    kept = decode_kept(encode_kept(session.state()))
+    entries = [Entry(Kind.OUTPUT, 3, text[3:7]), Entry(Kind.OUTPUT, 3_000_000, text[7:11])]
+    made = session.take_output(3, text[3:7]) + session.cut(4)
+    charset = charset_of(identity)
+    spooled = [decode_message(line, charset) for line in made]
+    last = spooled[-1].id, digest_of_line(made[-1])
+    resumed = resume(identity, _SETTINGS, kept, entries, spooled, last, 4_000_000)
+    lines = resumed.lines + resumed.session.take_output(5_000_000, text[11:])
+    whole = spool + made + lines + resumed.session.end(6_000_000, "exit")
+    assert verify_lines(whole).state == "complete"
+    pieces = [piece for line in whole for piece in decode_message(line, charset).pieces]
+    assert _output(pieces) == text
+    assert "日本語のテキスト".encode() == _output(_pieces(whole))
 
 
 def test_a_newer_state_is_refused() -> None:

@@ -15,6 +15,7 @@ from steno import __version__
 from steno.agent.ring import Entry
 from steno.agent.ring_layout import Kind
 from steno.errors import StoreError
+from steno.formats.charset import Charset, find_charset
 from steno.formats.cutter import CutterState, Identity
 from steno.formats.tlog import decode_message
 from steno.model import Input, Message, Note, Output, Piece, Window
@@ -60,6 +61,11 @@ def first_unsure_id(kept: KeptState) -> int:
     return read_state(kept.session).cutter.next_id - len(kept.held)
 
 
+def charset_of(identity: Identity) -> Charset | None:
+    """Return the charset that a recording's messages are to be decoded with; None for UTF-8."""
+    return find_charset(identity.start.charset or "UTF-8")
+
+
 class Resumed(msgspec.Struct, frozen=True):
     """A session that can go on.
 
@@ -88,7 +94,7 @@ def resume(
         settings: How it is recorded.
         kept: What the ring kept as the state.
         entries: What happened since.
-        spooled: The spool's messages from `first_unsure_id` on.
+        spooled: The spool's messages from `first_unsure_id` on, decoded with `charset_of`.
         last: The number and the digest of the spool's last message.
         at_us: The present instant, in the recording.
 
@@ -100,7 +106,8 @@ def resume(
     made_lines = [*kept.held, *_replay(before, entries)]
     after = read_state(before.state())
     missing = state.cutter.next_id - len(kept.held) - 1 - last[0]
-    made = _pieces([decode_message(line) for line in made_lines])
+    charset = charset_of(identity)
+    made = _pieces([decode_message(line, charset) for line in made_lines])
     window = _last_window(spooled) if spooled else state.cutter.window
     cutter = CutterState(last[0] + 1, last[1], window)
     session = Session.resume(identity, settings, msgspec.structs.replace(after, cutter=cutter))

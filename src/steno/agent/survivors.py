@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steno.agent.keep import Descriptors
-from steno.agent.resume import decode_kept, first_unsure_id, resume
+from steno.agent.resume import charset_of, decode_kept, first_unsure_id, resume
 from steno.agent.ring import Ring
 from steno.agent.session import SessionFacts
 from steno.delivery.resuming import read_tail, resume_file
@@ -73,7 +73,7 @@ def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: 
     )
     at_us = clock.at_us()
     kept = decode_kept(ring.state)
-    tail = read_tail(spool, rec, first_unsure_id(kept))
+    tail = read_tail(spool, rec, first_unsure_id(kept), charset_of(facts.identity))
     if tail.last.end is not None:
         raise NotFoundError(f"session {rec}: its recording has ended")
     ring.salvage(at_us)

@@ -14,6 +14,7 @@ import msgspec
 from steno.delivery.spool import Spool
 from steno.delivery.spool_file import DONE, OPEN, SpoolFile, end_of_lines
 from steno.errors import FormatError, NotFoundError, StoreError
+from steno.formats.charset import Charset
 from steno.formats.tlog import decode_message
 from steno.model import Message, digest_of_line
 
@@ -36,8 +37,8 @@ class Tail(msgspec.Struct, frozen=True):
     cut_bytes: int
 
 
-def read_tail(spool: Spool, rec: str, from_id: int) -> Tail:
-    """Return what the spool holds of `rec` from message `from_id` on.
+def read_tail(spool: Spool, rec: str, from_id: int, charset: Charset | None = None) -> Tail:
+    """Return what the spool holds of `rec` from message `from_id` on, in its charset.
 
     Raises:
         NotFoundError: It holds nothing of it, or not one whole message.
@@ -53,21 +54,23 @@ def read_tail(spool: Spool, rec: str, from_id: int) -> Tail:
     except OSError as error:
         raise spool.explained(error) from error
     try:
-        return _read_tail(spool, rec, descriptor, from_id)
+        return _read_tail(spool, rec, descriptor, from_id, charset)
     except OSError as error:
         raise spool.explained(error) from error
     finally:
         os.close(descriptor)
 
 
-def _read_tail(spool: Spool, rec: str, descriptor: int, from_id: int) -> Tail:
+def _read_tail(
+    spool: Spool, rec: str, descriptor: int, from_id: int, charset: Charset | None
+) -> Tail:
     size_bytes = os.fstat(descriptor).st_size
     messages: list[Message] = []
     last: Message | None = None
     head, end_bytes = "", 0
     for offset_bytes, line in _lines_backwards(descriptor, size_bytes):
         try:
-            message = decode_message(line)
+            message = decode_message(line, charset)
         except FormatError:
             if last is not None:
                 break  # What is damaged further back is for readers to tell.
