@@ -87,7 +87,8 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         kind: What the session is for, as its command looks: shell, command, scp, sftp, rsync, git,
             ansible, ... (recorder.kinds).
         charset: What the terminal speaks where that is not UTF-8, in the words of
-            recorder.charset; the messages hold UTF-8.
+            formats.charset; the messages hold UTF-8.
+        mail_to: Who gets the recording by mail when it has ended; docs/mail.md.
     """
 
     user: str
@@ -112,6 +113,7 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     number: int | None = None
     kind: str | None = None
     charset: str | None = None
+    mail_to: list[str] = []
 
 
 class StreamTotal(msgspec.Struct, frozen=True):
