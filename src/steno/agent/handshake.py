@@ -32,6 +32,9 @@ PATH_LIMIT_BYTES = 4095
 
 MESSAGE_LIMIT_BYTES = 8192
 
+_MOST_ID = (1 << 32) - 2
+"""The largest audit id; the next number means "unset"."""
+
 Action = Literal["terminal", "pipes", "exec", "deny"]
 
 DESCRIPTORS: dict[Action, int] = {"terminal": 1, "pipes": 3, "exec": 0, "deny": 0}
@@ -121,6 +124,32 @@ class Report:
     exit_status: int | None = None
     signal: int | None = None
 
+
+@dataclass(frozen=True, slots=True)
+class LoginNote:
+    """What `steno-note-login` tells, the program that PAM runs; to be believed from root only.
+
+    Attributes:
+        is_open: Whether the login begins; else it ends.
+        user: Whose account it is.
+        service: PAM's name of the service.
+        remote: Where the person came from, None where PAM does not know.
+        terminal: PAM's name of the terminal; sshd says `ssh`.
+        audit_session: The login's audit session; None when unset.
+        login_uid: Who logged in; None when unset.
+    """
+
+    is_open: bool
+    user: str
+    service: str | None = None
+    remote: str | None = None
+    terminal: str | None = None
+    audit_session: int | None = None
+    login_uid: int | None = None
+
+
+LOGIN = MAGIC + b"login="
+"""So a packet begins that is a login's note, and no request."""
 
 RESTORED = MAGIC + b"restored=\0"
 """To a parent: all output is passed on, and the outer terminal is as it was before."""
@@ -268,6 +297,34 @@ def decode_report(packet: bytes) -> Report:
     if kind == b"continued":
         return Report("continued")
     raise ProtocolError(f"report: {_shown(kind)} is unknown or wrong")
+
+
+def decode_login(packet: bytes) -> LoginNote:
+    """Return what a packet that begins with LOGIN tells.
+
+    Raises:
+        ProtocolError: It is no note.
+    """
+    fields = _once(packet, ANSWER_LIMIT_BYTES, "login")
+    texts = {name: _shown_whole(value) for name, value in fields.items()}
+    word = fields.get(b"login")
+    if word not in (b"open", b"close") or not texts.get(b"user"):
+        raise ProtocolError("login: neither open nor close, or of nobody")
+    return LoginNote(
+        is_open=word == b"open",
+        user=texts[b"user"],
+        service=texts.get(b"service"),
+        remote=texts.get(b"remote"),
+        terminal=texts.get(b"terminal"),
+        audit_session=_number(fields, b"audit_session", _MOST_ID)
+        if b"audit_session" in fields
+        else None,
+        login_uid=_number(fields, b"login_uid", _MOST_ID) if b"login_uid" in fields else None,
+    )
+
+
+def _shown_whole(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")
 
 
 def _join(fields: list[tuple[bytes, bytes]]) -> bytes:

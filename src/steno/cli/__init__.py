@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("convert", "Convert recordings from one format to another."),
     "deliver": ("deliver", "Deliver the recordings that wait in the spool."),
     "host": ("host", "Enrol hosts with a server; list and revoke them."),
+    "config": ("config", "Turn other programs' configuration into Steno's."),
     "policy": ("policy", "Ask the policy who is recorded and how."),
     "server": ("server", "Look after a server and its store."),
     "user": ("user", "Say who may sign in to a server."),
