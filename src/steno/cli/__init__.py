@@ -21,6 +21,7 @@ from steno.errors import DISK_FULL, NoSpaceError, QueryError, StenoError, UsageE
 COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "All of it on this machine: a server, a recorded shell."),
     "rec": ("rec", "Record a shell or a command."),
+    "ssh": ("ssh", "Record a hop to another host."),
     "serve": ("serve", "Run the server: API, pages, taking recordings in."),
     "convert": ("convert", "Convert recordings from one format to another."),
     "deliver": ("deliver", "Deliver the recordings that wait in the spool."),

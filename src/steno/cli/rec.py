@@ -226,13 +226,26 @@ def command(**given: object) -> int:
 
     The exit status is the command's; a signal that ended it ends this too.
     """
-    options = msgspec.convert(given, Options, strict=False)
+    return record_as_told(msgspec.convert(given, Options, strict=False))
+
+
+def record_as_told(options: Options, service: str = "rec") -> int:
+    """Record as the command line says; return the exit status, or end as the command did.
+
+    Args:
+        options: The command line.
+        service: What model.Start calls it.
+
+    Raises:
+        StenoError: Nothing could be recorded.
+    """
     gc.freeze()  # what was imported stays; looking at it again and again would delay keys
     places = choose_places(options)
     destinations = choose_destinations(options, places)
     is_talkative = has_terminal() and os.isatty(2) and not options.quiet
     request = Request(
         command=choose_command(options.command, os.environ),
+        service=service,
         settings=make_settings(options, destinations),
         labels=list(options.labels),
         # What never goes to a server is counted apart: there it would be missed.
