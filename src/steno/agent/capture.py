@@ -181,9 +181,9 @@ class CaptureSession:
             way.start()
         self._update()
 
-    def send_message(self, text: str) -> None:
+    def send_message(self, text: str, by: str) -> None:
         """Note a message in the recording; there is no terminal to show it on."""
-        self._note("message", {"text": text, "shown": False})
+        self._note("message", {"text": text, "by": by, "shown": False})
 
     def kill(self, by: str) -> None:
         """Hang the command up; a little later kill it, and close what others of it hold."""

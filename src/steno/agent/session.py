@@ -13,7 +13,6 @@ from typing import Protocol
 import msgspec
 
 from steno.formats.cutter import Identity
-from steno.recorder.echo import Echo
 from steno.recorder.session import Settings
 
 
@@ -29,6 +28,7 @@ class SessionFacts(msgspec.Struct, frozen=True):
         peer_pid: The process that asked for the session; usually it has become the shell.
         attributes: The outer terminal's settings as they were found; None without a terminal.
         on_failure: What the policy wants when the recording cannot go on: `deny` or `allow`.
+        has_parent: Whether `steno-shell` stays as the parent of what leads the session.
     """
 
     kind: str
@@ -39,6 +39,7 @@ class SessionFacts(msgspec.Struct, frozen=True):
     peer_pid: int
     attributes: bytes | None = None
     on_failure: str = "deny"
+    has_parent: bool = False
 
     @property
     def rec(self) -> str:
@@ -70,25 +71,6 @@ class Descriptors(msgspec.Struct):
         }
 
 
-class Ring(Protocol):
-    """Where pieces are kept before they are passed on, until a line that holds them is written."""
-
-    def put_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> None:
-        """Keep what is about to be shown."""
-
-    def put_input(self, at_us: int, data: bytes, echo: Echo) -> None:
-        """Keep what is about to be handed to the program."""
-
-    def put_window(self, at_us: int, columns: int, rows: int) -> None:
-        """Keep a window's size."""
-
-    def forget(self) -> None:
-        """All that was put is in lines that were handed to the destinations, or was dropped."""
-
-    def close(self) -> None:
-        """Let go of the memory."""
-
-
 class LiveSession(Protocol):
     """A session that the agent has."""
 
@@ -100,8 +82,11 @@ class LiveSession(Protocol):
     def passed_bytes(self) -> int:
         """How many bytes went through, both ways."""
 
-    def send_message(self, text: str) -> None:
+    def send_message(self, text: str, by: str) -> None:
         """Show a line to the person, where there is a terminal, and note it in the recording."""
+
+    def start(self) -> None:
+        """Begin."""
 
     def kill(self, by: str) -> None:
         """Hang the session up; a little later, kill what leads it."""
@@ -130,6 +115,10 @@ class Sessions:
     def find(self, rec: str) -> LiveSession | None:
         """Return the session of this recording, or None."""
         return self._by_rec.get(rec)
+
+    def count_of(self, uid: int) -> int:
+        """Return how many sessions of this user are being recorded."""
+        return sum(session.facts.identity.start.uid == uid for session in self)
 
     def has_audit_session(self, audit_session: int | None) -> bool:
         """Return whether a session of this audit session is being recorded."""

@@ -99,6 +99,8 @@ class Spool:
         limits: How much it may take; None: what its `limits.toml` says.
         clock: Decides when a sync is due, in microseconds.
         sync_every_us: How long a line may be unsynced.
+        counts_itself: Whether appending looks at the disk now and then; else the owner calls
+            `recount`, from another thread, so that appending never waits for that.
 
     Raises:
         StoreError: The directory cannot be made or used.
@@ -112,10 +114,12 @@ class Spool:
         *,
         clock: Callable[[], int] = monotonic_us,
         sync_every_us: int = SYNC_EVERY_US,
+        counts_itself: bool = True,
     ) -> None:
         self.directory = directory
         self.clock = clock
         self.sync_every_us = sync_every_us
+        self._counts_itself = counts_itself
         self._lock = threading.Lock()
         self._counted_us: int | None = None
         self._uncounted_bytes = 0
@@ -251,11 +255,13 @@ class Spool:
         """
         with self._lock:
             now_us = self.clock()
-            if (
-                self._counted_us is None
-                or now_us - self._counted_us >= _RECOUNT_US
-                or self._uncounted_bytes >= _RECOUNT_BYTES
-                or self._lacking(length_bytes)
+            if self._counted_us is None or (
+                self._counts_itself
+                and (
+                    now_us - self._counted_us >= _RECOUNT_US
+                    or self._uncounted_bytes >= _RECOUNT_BYTES
+                    or self._lacking(length_bytes)
+                )
             ):
                 self._recount(now_us)
             if self._lacking(length_bytes) and self.limits.policy == "drop-oldest-delivered":
@@ -285,7 +291,29 @@ class Spool:
             return f"its disk has {free_bytes} bytes free, and {limits.free_bytes} must stay so"
         return None
 
+    def recount(self) -> tuple[int, int]:
+        """Look at the disk; return how much the spool uses and how much is free.
+
+        May be called from any thread: who appends meanwhile does not wait.
+        """
+        with self._lock:
+            uncounted_bytes = self._uncounted_bytes
+        used_bytes, free_bytes = self._look_at_disk()
+        with self._lock:
+            # What was reserved meanwhile may have been seen or not: rather twice than not at all.
+            since_bytes = max(0, self._uncounted_bytes - uncounted_bytes)
+            self._used_bytes = used_bytes + since_bytes
+            self._free_bytes = free_bytes - since_bytes
+            self._counted_us = self.clock()
+            self._uncounted_bytes = since_bytes
+        return used_bytes, free_bytes
+
     def _recount(self, now_us: int) -> None:
+        self._used_bytes, self._free_bytes = self._look_at_disk()
+        self._counted_us = now_us
+        self._uncounted_bytes = 0
+
+    def _look_at_disk(self) -> tuple[int, int]:
         used_bytes = 0
         for item in self._items():
             try:
@@ -293,10 +321,7 @@ class Spool:
             except FileNotFoundError:
                 continue
         disk = os.statvfs(self.directory)
-        self._used_bytes = used_bytes
-        self._free_bytes = disk.f_bavail * disk.f_frsize
-        self._counted_us = now_us
-        self._uncounted_bytes = 0
+        return used_bytes, disk.f_bavail * disk.f_frsize
 
     def _drop_delivered(self, length_bytes: int) -> None:
         for entry in self.entries():

@@ -1,0 +1,213 @@
+"""A session's recording as the agent makes it: its logic, clock, destinations and ring together.
+
+What happened in the session comes in, after it was kept in the ring; lines go to the destinations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from steno.agent.exits import Exit
+from steno.agent.hosting import Hosting
+from steno.agent.loop import Timer
+from steno.agent.ring import Ring
+from steno.agent.session import LiveSession
+from steno.agent.spooling import HostSpoolWriter
+from steno.delivery.writers.protocol import Writer
+from steno.model import Note
+from steno.recorder.clock import RecordingClock
+from steno.recorder.destinations import RETRY_US, Destinations, Failure
+from steno.recorder.echo import Echo
+from steno.recorder.session import Session
+
+_FULL_RETRY_US = 1_000_000
+"""How often a spool that is full is tried again."""
+
+
+class Recording:
+    """Owns the destinations; the ring is closed with it.
+
+    Attributes:
+        clock: Tells the recording's instants.
+        session: The recording's logic; its counts may be read.
+    """
+
+    def __init__(
+        self,
+        hosting: Hosting,
+        owner: LiveSession,
+        session: Session,
+        clock: RecordingClock,
+        writers: Sequence[Writer],
+        ring: Ring,
+        *,
+        on_change: Callable[[], None],
+        on_loss: Callable[[Failure, bool], None],
+    ) -> None:
+        """Take over `writers` and `ring`.
+
+        Args:
+            hosting: The agent.
+            owner: Whose recording this is.
+            session: Its logic, which has begun.
+            clock: Its clock.
+            writers: Where lines go.
+            ring: Where pieces are kept until they are in lines.
+            on_change: Called when what `may_read` says may have changed.
+            on_loss: Called with a destination that was given up, and whether it was the last.
+        """
+        self.clock = clock
+        self.session = session
+        self._host = hosting
+        self._owner = owner
+        self._on_change = on_change
+        self._on_loss = on_loss
+        self._destinations = Destinations(writers, self._lose)
+        self._spools = [writer for writer in writers if isinstance(writer, HostSpoolWriter)]
+        self._ring = ring
+        self._timer: Timer | None = None
+        self._held_until_us = 0
+        self._is_over = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for what is recorded: it is dropped, and counted."""
+        return any(writer.is_full for writer in self._spools)
+
+    def may_read(self) -> bool:
+        """Return whether something that will be recorded should be read now."""
+        if self._destinations.is_backlogged:
+            return False
+        held_us = max(self.session.held_until_us, self._held_until_us)
+        return not held_us or held_us <= self.clock.at_us()
+
+    # What happens.
+
+    def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> None:
+        """Record what was shown."""
+        if self._admit(at_us, len(data), 0):
+            self._write(self.session.take_output(at_us, data, is_stderr=is_stderr))
+
+    def take_input(self, at_us: int, data: bytes, echo: Echo) -> None:
+        """Record what was typed."""
+        if self.is_full:
+            self._drop(at_us, 0, len(data))
+        else:
+            self._write(self.session.take_input(at_us, data, echo))
+
+    def take_window(self, at_us: int, columns: int, rows: int) -> None:
+        """Record the terminal's size."""
+        self._write(self.session.take_window(at_us, columns, rows))
+
+    def note(self, kind: str, facts: dict[str, object]) -> None:
+        """Record something else, at once."""
+        self._write(self.session.take_note(Note(self.clock.at_us(), kind, facts)))
+        self.checkpoint()
+
+    def checkpoint(self) -> None:
+        """Put all that is pending into lines, and tell the ring that it is there."""
+        at_us = self.clock.at_us()
+        self._hand_over(self.session.cut(at_us), at_us)
+        self._ring.checkpoint(self.session.state())
+        self._set_timer()
+
+    def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
+        if self.is_full:
+            self._drop(at_us, output_bytes, input_bytes)
+            return False
+        held_us = self._host.admit(output_bytes + input_bytes)
+        if held_us is None:
+            self._drop(at_us, output_bytes, input_bytes)
+            return False
+        if held_us:
+            self._held_until_us = at_us + held_us
+        return True
+
+    def _drop(self, at_us: int, output_bytes: int, input_bytes: int) -> None:
+        self.session.take_dropped(at_us, output_bytes, input_bytes)
+        self._host.count_dropped(output_bytes + input_bytes)
+        if self._ring.is_pressed:
+            self._ring.checkpoint(self.session.state())
+        self._set_timer()
+
+    def _write(self, lines: list[bytes]) -> None:
+        if lines:
+            self._hand_over(lines, self.clock.at_us())
+        if self._ring.is_pressed:
+            self.checkpoint()
+        elif self._timer is None:
+            self._set_timer()
+
+    def _hand_over(self, lines: list[bytes], at_us: int) -> None:
+        if lines:
+            self._destinations.write(lines, at_us)
+
+    # What is due.
+
+    def _set_timer(self) -> None:
+        if self._timer is not None or self._is_over:
+            return
+        at_us = self.clock.at_us()
+        due = []
+        if self.is_full:
+            due.append(at_us + _FULL_RETRY_US)
+        elif self.session.due_us is not None:
+            due.append(self.session.due_us)
+        held_us = max(self.session.held_until_us, self._held_until_us)
+        if held_us > at_us:
+            due.append(held_us)
+        if self._destinations.is_pending:
+            due.append(at_us + RETRY_US)
+        if due:
+            self._timer = self._host.loop.call_in(max(0, min(due) - at_us), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        at_us = self.clock.at_us()
+        for writer in self._spools:
+            if writer.is_full:
+                self._destinations.write([], at_us)
+                break
+        due_us = self.session.due_us
+        if due_us is not None and due_us <= at_us and not self.is_full:
+            self._ring.put_tick(at_us)
+            self._hand_over(self.session.tick(at_us), at_us)
+            self._ring.checkpoint(self.session.state())
+        if self._destinations.is_pending:
+            self._destinations.flush(at_us)
+        self._set_timer()
+        self._on_change()
+
+    def _lose(self, failure: Failure) -> None:
+        self._spools = [writer for writer in self._spools if writer.name != failure.name]
+        self._host.report_failure(self._owner, f"{failure.name}: {failure.error}")
+        self._on_loss(failure, self._destinations.is_empty)
+
+    # The end.
+
+    def end(self, reason: str, exit_: Exit | None) -> None:
+        """Write the last lines and make the recording safe, in a thread; harmless when repeated."""
+        if self._is_over:
+            return
+        at_us = self.clock.at_us()
+        status = exit_.status if exit_ is not None else None
+        number = exit_.signal if exit_ is not None else None
+        self._hand_over(self.session.end(at_us, reason, exit_status=status, signal=number), at_us)
+        self._stop()
+        self._host.finish(self._owner, lambda: self._destinations.finish(self.clock))
+
+    def leave(self) -> None:
+        """Let go of the recording without ending it: the next agent goes on with it."""
+        if self._is_over:
+            return
+        self.checkpoint()
+        self._stop()
+        for writer in self._spools:
+            writer.leave()
+        self._destinations.finish(self.clock)
+
+    def _stop(self) -> None:
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        self._ring.close()

@@ -1,0 +1,110 @@
+"""What let a person in, as the parents of their session show it. Does no I/O.
+
+Names of processes can be chosen by whoever starts them, also of programs that run as root (a link
+to sudo may be called cron). So the daemons that let people in count only where no user had a hand
+in: in processes with all of root's ids whose parents have them too. Next come programs that
+change the user; programs that any user may run count last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from steno.agent.peers import Process
+
+_DAEMONS = {
+    "sshd": "sshd", "sshd-session": "sshd", "sshd-auth": "sshd", "dropbear": "sshd",
+    "login": "login", "in.telnetd": "telnet", "telnetd": "telnet", "in.rlogind": "rlogin",
+    "cron": "cron", "crond": "cron", "anacron": "cron", "fcron": "cron",
+    "atd": "at", "cockpit-session": "cockpit", "cockpit-bridge": "cockpit",
+    "gdm-session-wor": "gdm", "gdm3": "gdm", "gdm": "gdm", "lightdm": "lightdm", "sddm": "sddm",
+    "sddm-helper": "sddm", "xdm": "xdm", "lxdm": "lxdm", "greetd": "greetd",
+    "agetty": "login", "getty": "login",
+}  # fmt: skip
+"""Daemons that start sessions, by the kernel's name (15 bytes of it), and what we call them."""
+_GRAPHICAL = frozenset({"gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd"})
+_CHANGERS = {
+    "su": "su", "sudo": "sudo", "sudo-rs": "sudo", "su-rs": "su", "doas": "doas", "runuser": "su",
+    "pkexec": "pkexec", "ksu": "su", "run0": "run0", "newgrp": "newgrp", "sg": "newgrp",
+}  # fmt: skip
+"""Programs with root's rights that start a shell for somebody."""
+_TERMINALS = {
+    "tmux": "tmux", "tmux: server": "tmux", "screen": "screen", "SCREEN": "screen",
+    "zellij": "zellij", "xterm": "terminal", "gnome-terminal-": "terminal", "konsole": "terminal",
+    "kgx": "terminal", "gnome-console": "terminal", "ptyxis-agent": "terminal",
+    "ptyxis": "terminal", "alacritty": "terminal", "kitty": "terminal", "foot": "terminal",
+    "xfce4-terminal": "terminal", "mate-terminal": "terminal", "lxterminal": "terminal",
+    "qterminal": "terminal", "urxvt": "terminal", "urxvtd": "terminal", "rxvt": "terminal",
+    "st": "terminal", "terminator": "terminal", "tilix": "terminal", "wezterm-gui": "terminal",
+    "wezterm-mux-ser": "terminal", "terminology": "terminal", "mlterm": "terminal",
+    "guake": "terminal", "yakuake": "terminal", "ghostty": "terminal", "mosh-server": "mosh",
+    "code": "terminal", "emacs": "terminal",
+}  # fmt: skip
+"""What any user may run to have more terminals."""
+_DESKTOPS = frozenset(
+    {
+        "Xorg", "Xwayland", "gnome-shell", "gnome-session-b", "gnome-session", "plasmashell",
+        "kwin_wayland", "kwin_x11", "startplasma-way", "startplasma-x11", "xfce4-session",
+        "mate-session", "lxsession", "lxqt-session", "cinnamon-sessio", "sway", "weston",
+        "gdm-x-session", "gdm-wayland-ses", "i3", "openbox", "labwc", "hyprland",
+    }
+)  # fmt: skip
+SYSTEMD_USER = "systemd-user"
+
+
+class Service(msgspec.Struct, frozen=True):
+    """What let a person in.
+
+    Attributes:
+        name: sshd, su, sudo, login, cron, at, tmux, screen, terminal, systemd-user ...; "" when
+            nothing is recognised.
+        is_graphical: Whether the session is within a graphical login.
+    """
+
+    name: str
+    is_graphical: bool = False
+
+
+def find_service(chain: Sequence[Process]) -> Service:
+    """Return what let the person in who runs `chain[0]`; the rest are its parents, in order."""
+    parents = chain[1:]
+    is_graphical = any(process.name in _DESKTOPS for process in parents)
+    trusted = next(
+        (name for number in range(len(parents)) if (name := _find_trusted(parents[number:]))), ""
+    )
+    if trusted in _GRAPHICAL:
+        is_graphical = True
+    if trusted and trusted not in _GRAPHICAL:
+        return Service(trusted, is_graphical)
+    for process in parents:
+        name = _TERMINALS.get(process.name, "")
+        if name:
+            return Service(name, is_graphical)
+    if trusted:
+        return Service(trusted, is_graphical)
+    if any(_is_user_manager(process) for process in parents):
+        return Service(SYSTEMD_USER, is_graphical)
+    return Service("", is_graphical)
+
+
+def _find_trusted(parents: Sequence[Process]) -> str:
+    """Return what the first of `parents` is, if its name can be believed."""
+    process = parents[0]
+    name = _name(process)
+    if all(parent.is_root for parent in parents) and name in _DAEMONS:
+        return _DAEMONS[name]
+    # A program that root's bit on its file makes root's: its effective id shows it.
+    return _CHANGERS.get(name, "") if process.uids[1] == 0 else ""
+
+
+def _name(process: Process) -> str:
+    """Return what a process runs: its program's own name where that may be seen."""
+    program = process.program.rpartition("/")[2]
+    # What the program is beats what it calls itself; but sshd and others split into many.
+    return program[:15] if program[:15] in _DAEMONS or program in _CHANGERS else process.name
+
+
+def _is_user_manager(process: Process) -> bool:
+    return process.name == "systemd" and process.pid != 1
