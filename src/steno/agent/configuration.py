@@ -142,7 +142,7 @@ def load_agent_config(file: Path | None = None, flags: dict[str, Any] | None = N
 
     Args:
         file: The TOML file; None: /etc/steno/agent.toml, if there is one.
-        flags: Options from the command line; None values count as not given.
+        flags: Options from the command line, dotted (`log.level`); None: not given.
 
     Raises:
         ConfigError: The file is unreadable or no TOML, or holds an unknown key or a wrong value;
@@ -159,7 +159,11 @@ def load_agent_config(file: Path | None = None, flags: dict[str, Any] | None = N
     _check(config, str(path))
     given = {key: value for key, value in (flags or {}).items() if value is not None}
     if given:
-        config = convert_settings(values | given, AgentConfig, "command line")
+        for key, value in given.items():
+            section, _, option = key.rpartition(".")
+            target = values.setdefault(section, {}) if section else values
+            target[option] = value
+        config = convert_settings(values, AgentConfig, "command line")
         _check(config, "command line")
     return config
 

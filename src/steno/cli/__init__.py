@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rec": ("rec", "Record a shell or a command."),
     "ssh": ("ssh", "Record a hop to another host."),
     "serve": ("serve", "Run the server: API, pages, taking recordings in."),
+    "agent": ("agent", "On a host: record all sessions; look after that."),
     "convert": ("convert", "Convert recordings from one format to another."),
     "deliver": ("deliver", "Deliver the recordings that wait in the spool."),
     "host": ("host", "Enrol hosts with a server; list and revoke them."),

@@ -111,6 +111,21 @@ class AgentControl:
                 raise UnreachableError("no agent runs on this host")
             self._ask(connection, request, _Answer)
 
+    def ask(self, do: str) -> dict[str, Any]:
+        """Return all that the agent answers to an order without members.
+
+        Raises:
+            UnreachableError: There is no agent, or it does not answer.
+            RefusedError: It says no, and why, or does not speak with this user.
+            ProtocolError: It answers nonsense.
+        """
+        with self._connected() as connection:
+            if connection is None:
+                raise UnreachableError(f"{self._path}: no agent runs here")
+            line = self._exchange(connection, {"do": do}, _Answer)[1]
+        answer: dict[str, Any] = msgspec.json.decode(line)
+        return answer
+
     @contextlib.contextmanager
     def _connected(self) -> Iterator[socket.socket | None]:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -127,6 +142,12 @@ class AgentControl:
             yield connection
 
     def _ask(self, connection: socket.socket, request: dict[str, str], kind: type[T]) -> T:
+        return self._exchange(connection, request, kind)[0]
+
+    def _exchange(
+        self, connection: socket.socket, request: dict[str, str], kind: type[T]
+    ) -> tuple[T, bytes]:
+        """Return an answer that is not a refusal, decoded and as it came."""
         try:
             connection.sendall(msgspec.json.encode(request) + b"\n")
             line = self._read_line(connection)
@@ -139,7 +160,7 @@ class AgentControl:
             raise ProtocolError(f"agent at {self._path} answers nonsense: {error}") from error
         if not answer.ok:
             raise RefusedError(answer.error or f"the agent at {self._path} refuses it")
-        return answer
+        return answer, line
 
     def _read_line(self, connection: socket.socket) -> bytes:
         line = bytearray()

@@ -71,10 +71,6 @@ class SpoolFile:
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
 
-    def fileno(self) -> int:
-        """Return the file's descriptor, which stays this object's; -1 when it is closed."""
-        return -1 if self._descriptor is None else self._descriptor
-
     @property
     def sync_due_us(self) -> int | None:
         """By when to call `sync`, on the spool's clock; None when all is on disk."""

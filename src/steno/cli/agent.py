@@ -1,0 +1,89 @@
+"""`steno agent`: record all sessions of a host; and look after that."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from steno.agent.configuration import AgentConfig, load_agent_config
+from steno.cli.lazy import LazyGroup
+from steno.logs import configure_logs
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "status": ("agent_control:status_command", "Show how the agent is."),
+    "sessions": ("agent_control:sessions_command", "List the sessions that are being recorded."),
+    "reload": ("agent_control:reload_command", "Read configuration and policy again."),
+}
+
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The configuration. Default: /etc/steno/agent.toml, if there is one.",
+)
+control_option = click.option(
+    "--control",
+    metavar="PATH",
+    help="The control socket. Default: /run/steno/control.sock.",
+)
+
+
+@click.group(
+    "agent",
+    cls=LazyGroup,
+    table=_COMMANDS,
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND]",
+)
+@config_option
+@click.option(
+    "--socket",
+    metavar="PATH",
+    help="Where steno-shell asks. Default: /run/steno/agent.sock.",
+)
+@control_option
+@click.option(
+    "--policy",
+    metavar="FILE",
+    help="The policy. Default: /etc/steno/policy.toml.",
+)
+@click.option(
+    "--spool",
+    metavar="DIRECTORY",
+    help="Where recordings wait for the server. Default: /var/lib/steno/spool.",
+)
+@click.option(
+    "--user",
+    metavar="NAME",
+    help="Whom the agent runs as when root starts it. Default: steno.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="What is logged. Default: info.",
+)
+@click.pass_context
+def command(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401  # click's values
+    """Record the sessions that steno-shell hands over, until SIGTERM.
+
+    With COMMAND, look after the agent that runs.
+    """
+    if context.invoked_subcommand is not None:
+        context.obj = given
+        return
+    # Imported only when needed, so that asking for the status stays quick.
+    from steno.agent.running import run_agent
+
+    read_config = partial(_read_config, given)
+    config = read_config()
+    configure_logs(config.log.level, config.log.style)
+    run_agent(config, read_config)
+
+
+def _read_config(given: dict[str, Any]) -> AgentConfig:
+    flags = {key: given[key] for key in ("socket", "control", "policy", "spool", "user")}
+    return load_agent_config(given["config_file"], {**flags, "log.level": given["log_level"]})
