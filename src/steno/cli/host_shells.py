@@ -11,6 +11,8 @@ import click
 
 from steno.cli.messages import escape_controls, say
 from steno.errors import RefusedError, UsageError
+from steno.policy.checks.accounts import check_chsh
+from steno.policy.checks.finding import HostFiles
 from steno.policy.enabling import Change, disable, enable
 from steno.policy.places import HostPlaces
 
@@ -74,6 +76,8 @@ def enable_command(
     _tell(changes, "recorded from the next login on; the real shell is", "recorded already:")
     if not changes:
         say("nobody in these groups may log in")
+    for finding in check_chsh(HostFiles(root)):
+        say(f"{finding.text}; {finding.remedy}")
 
 
 @click.command("disable")

@@ -75,7 +75,7 @@ def check_accounts(files: HostFiles) -> Iterator[Finding]:
     for name in recorded.values():
         yield from _check_keys(files, entries[name])
     if recorded:
-        yield from _check_chsh(files)
+        yield from check_chsh(files)
 
 
 def _is_ours(entry: Entry) -> bool:
@@ -155,8 +155,8 @@ def _check_keys(files: HostFiles, entry: Entry) -> Iterator[Finding]:
                 )
 
 
-def _check_chsh(files: HostFiles) -> Iterator[Finding]:
-    """`chsh` lets people whose shell is listed choose another one."""
+def check_chsh(files: HostFiles) -> Iterator[Finding]:
+    """Yield that `chsh` lets people whose shell is listed choose another one, if so."""
     found = files.stat("/usr/bin/chsh")
     if found is None or not found.st_mode & 0o4000:
         return

@@ -127,9 +127,9 @@ def check_sshd(blocks: list[Block], *, notes_logins: bool) -> Iterator[Finding]:
 
 
 def _check_general(general: Block, notes_logins: bool) -> Iterator[Finding]:
-    for value in general.values.get("subsystem", []):
-        name, _, command = value.text.partition(" ")
-        if command.split()[:1] == ["internal-sftp"]:
+    for value in filter(_has_words, general.values.get("subsystem", [])):
+        name, *command = value.text.split()
+        if command[:1] == ["internal-sftp"]:
             yield Finding(
                 "sshd-sftp",
                 "gap" if notes_logins else "escape",
@@ -225,6 +225,10 @@ def _check_environment(block: Block) -> Iterator[Finding]:
 def _fits_variable(pattern: str) -> bool:
     parts = ("." if char == "?" else ".*" if char == "*" else re.escape(char) for char in pattern)
     return re.fullmatch("".join(parts), "TLOG_REC_SESSION_SHELL") is not None
+
+
+def _has_words(value: Value) -> bool:
+    return bool(value.text.split())
 
 
 def _is_yes(value: Value | None) -> bool:
