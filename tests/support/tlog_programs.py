@@ -29,6 +29,12 @@ mount --bind "$0" /etc/tlog
 exec "$@"
 """
 
+OWN_DEV = """
+mkdir /run/dev && mount --rbind /dev /run/dev && mount -t tmpfs tmpfs /dev
+for name in null zero full random urandom tty ptmx pts fd; do ln -s /run/dev/$name /dev/$name; done
+"""
+"""Lines for the shell that leave /dev without a log socket."""
+
 
 class Programs:
     """Both kinds of programs; each run has /run to itself, and `etc` as /etc/tlog."""

@@ -121,7 +121,6 @@ def test_both_record_the_same_pieces(
         ("tlog-rec", ["-o", "LOG", "/etc/passwd"], 127),
         ("tlog-rec", ["true"], 1),
         ("tlog-rec", ["-o", "/nonexistent/x", "true"], 1),
-        ("tlog-rec", ["-w", "journal", "echo", "x"], 1),
         ("tlog-rec", ["--bogus"], 1),
         ("tlog-rec-session", ["-c", "exit 4"], 4),
         ("tlog-rec-session", ["-c"], 1),
