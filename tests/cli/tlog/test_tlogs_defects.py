@@ -87,7 +87,7 @@ def test_closed_streams_do_not_hang_it(programs: Programs, tmp_path: Path, close
         assert Recorded(path).output() == b"said\n"
         command = programs.wrap(["sh", "-c", script, "x", "/usr/bin/tlog-rec", *words])
         with pytest.raises(subprocess.TimeoutExpired):
-            subprocess.run(command, check=False, timeout=3, capture_output=True)
+            subprocess.run(command, check=False, timeout=1, capture_output=True)
 
 
 @pytest.mark.parametrize("is_gone", [False, True])
@@ -290,6 +290,6 @@ def test_playing_goes_on_where_standard_input_is_at_its_end(
     programs.run(STAND_IN, "tlog-rec", "-o", str(path), "echo", "played")
     assert programs.run(STAND_IN, "tlog-play", "-i", str(path)).stdout == b"played\n"
     with pytest.raises(subprocess.TimeoutExpired):
-        programs.run(TLOG, "tlog-play", "-i", str(path), timeout_s=3)
+        programs.run(TLOG, "tlog-play", "-i", str(path), timeout_s=1)
     assert json.loads(programs.run(STAND_IN, "tlog-play", "--configuration").stdout)["args"] == []
     assert b"\x1b" in programs.run(TLOG, "tlog-play", "--configuration").stdout
