@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from encodings.aliases import aliases
 
 from steno.errors import FormatError, UsageError
-from steno.formats.payload import Run, binary_run, escape_text
+from steno.formats.payload import Stretch, binary_stretch, text_stretch
 from steno.model import Input, Output, Piece
 
 _ISO = {f"ISO-8859-{part}": f"iso8859_{part}" for part in range(1, 17) if part != 12}
@@ -83,15 +83,17 @@ class Charset:
         self._codec = codec
         self._make_decoder = codecs.getincrementaldecoder(codec)
 
-    def split_runs(self, data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
-        """Encode `data` for a message; return its runs and the unfinished character at its end.
+    def split_stretches(
+        self, data: bytes, _marks: str, *, is_final: bool
+    ) -> tuple[list[Stretch], bytes]:
+        """Encode `data` for a message; return it and the unfinished character at its end.
 
         With `is_final`, an unfinished character stands as bytes, and nothing is left.
         """
         text, rest = self._decode(data, is_final=is_final)
         known = data[: len(data) - len(rest)]
         if self._is_exact(text, known):
-            return ([_text_run(text)] if text else []), rest
+            return ([text_stretch(text)] if text else []), rest
         return _join(self._pick(text, known)), rest
 
     def to_utf8(self, data: bytes, *, is_final: bool) -> tuple[bytes, bytes]:
@@ -219,27 +221,23 @@ def name_charset(name: str | None) -> str | None:
     return None if charset is None else charset.name
 
 
-def _text_run(text: str) -> Run:
-    return Run(len(text), escape_text(text), b"", len(text.encode()))
-
-
-def _join(picked: Iterable[tuple[str, bytes]]) -> list[Run]:
-    """Return runs, neighbours of one kind joined."""
-    runs: list[Run] = []
+def _join(picked: Iterable[tuple[str, bytes]]) -> list[Stretch]:
+    """Return stretches, neighbours of one kind joined."""
+    stretches: list[Stretch] = []
     text, raw = "", b""
     for part, data in picked:
         if part:
             if raw:
-                runs.append(binary_run(raw))
+                stretches.append(binary_stretch(raw))
                 raw = b""
             text += part
         else:
             if text:
-                runs.append(_text_run(text))
+                stretches.append(text_stretch(text))
                 text = ""
             raw += data
     if text:
-        runs.append(_text_run(text))
+        stretches.append(text_stretch(text))
     if raw:
-        runs.append(binary_run(raw))
-    return runs
+        stretches.append(binary_stretch(raw))
+    return stretches

@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from steno.errors import UsageError
-from steno.formats._escape import escape
 from steno.formats.charset import find_charset
-from steno.formats.payload import Payload, Run, split_runs
+from steno.formats.payload import Payload, Stretch, split_stretches
 from steno.formats.tlog import make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
 
@@ -15,8 +14,8 @@ MIN_LIMIT_BYTES = 256
 DEFAULT_LIMIT_BYTES = 16384
 _RECORD_BYTES = 100
 """Room for a window's or a note's record, and what is kept free for one beside data."""
-_RUN_BYTES = 16
-"""Room for a run's timing record, see payload.Run.size_bytes."""
+_MARKS = {"in": "<[", "out": ">]", "err": ">]"}
+"""See payload.Stream."""
 _MAX_EXPANSION = 7
 """A byte takes at most this much payload: `255,` and its share of a U+FFFD, or `\\u001b`."""
 
@@ -76,8 +75,8 @@ class Cutter:
             identity.host, identity.rec, identity.user, identity.term, identity.session
         )
         self._start = identity.start
-        self._charset = find_charset(identity.start.charset or "UTF-8")
-        self._split = split_runs if self._charset is None else self._charset.split_runs
+        charset = find_charset(identity.start.charset or "UTF-8")
+        self._split = split_stretches if charset is None else charset.split_stretches
         self._limit_bytes = limit_bytes
         self._id = first_id
         self._prev = prev
@@ -142,32 +141,6 @@ class Cutter:
             self._payload.add_note(piece)
         return lines
 
-    def add_output(self, at_us: int, data: bytes) -> list[bytes]:
-        """Do what `add` does with an Output, on a shorter way: this decides a recorder's speed."""
-        if self._charset is not None:
-            return self._add_data("out", at_us, data, is_final=False)
-        rest = self._unfinished["out"]
-        whole = rest + data if rest else data
-        escaped = escape(whole)
-        if escaped is None:
-            return self._add_data("out", at_us, data, is_final=False)
-        text, characters, used = escaped
-        size_bytes = len(text) + _RUN_BYTES
-        if size_bytes > self._limit_bytes - _RECORD_BYTES:
-            return self._add_data("out", at_us, data, is_final=False)
-        self._unfinished["out"] = whole[used:]
-        if not used:
-            return []
-        lines = []
-        payload = self._payload
-        if payload.size_bytes + size_bytes > self._limit_bytes and payload.first_ms is not None:
-            lines.append(self._render(None))
-            payload = self._payload
-        if payload.first_ms is None and self._window is not None:
-            payload.add_window(Window(at_us, self._window.columns, self._window.rows))
-        payload.add_text(payload.output, at_us, characters, text, used)
-        return lines
-
     def begin(self, at_us: int) -> bytes:
         """Return the first line now, with the start's facts, whether anything has passed or not."""
         if self._payload.is_empty:
@@ -194,16 +167,19 @@ class Cutter:
         return last is not None and (last.columns, last.rows) == (window.columns, window.rows)
 
     def _add_data(self, name: str, at_us: int, data: bytes, *, is_final: bool) -> list[bytes]:
-        data = self._unfinished[name] + data
-        runs, rest = self._split(data, is_final=is_final)
+        rest = self._unfinished[name]
+        if rest:
+            data = rest + data
+        marks = _MARKS[name]
+        stretches, rest = self._split(data, marks, is_final=is_final)
         self._unfinished[name] = rest
-        if not runs:
+        if not stretches:
             return []
-        size_bytes = sum(run.size_bytes() for run in runs)
+        size_bytes = sum([stretch.size_bytes() for stretch in stretches])
         if size_bytes > self._limit_bytes - _RECORD_BYTES:
             return self._add_large(name, at_us, data.removesuffix(rest))
         lines = self._make_room(size_bytes)
-        self._write(name, at_us, runs)
+        self._write(name, at_us, stretches)
         return lines
 
     def _add_large(self, name: str, at_us: int, data: bytes) -> list[bytes]:
@@ -214,17 +190,17 @@ class Cutter:
         for start in range(0, len(data), step):
             is_last = start + step >= len(data)
             slice_ = carried + data[start : start + step]
-            runs, carried = self._split(slice_, is_final=is_last)
-            lines += self._make_room(sum(run.size_bytes() for run in runs))
-            self._write(name, at_us, runs)
+            stretches, carried = self._split(slice_, _MARKS[name], is_final=is_last)
+            lines += self._make_room(sum(stretch.size_bytes() for stretch in stretches))
+            self._write(name, at_us, stretches)
         return lines
 
-    def _write(self, name: str, at_us: int, runs: list[Run]) -> None:
+    def _write(self, name: str, at_us: int, stretches: list[Stretch]) -> None:
         payload = self._payload
-        if payload.is_empty and self._window is not None:
+        if payload.first_ms is None and self._window is not None:
             payload.add_window(Window(at_us, self._window.columns, self._window.rows))
         stream = payload.input if name == "in" else payload.output
-        payload.add_runs(stream, at_us, runs, is_stderr=name == "err")
+        payload.add_stretches(stream, at_us, stretches, is_stderr=name == "err")
 
     def _make_room(self, size_bytes: int) -> list[bytes]:
         if self._payload.is_empty or self._payload.size_bytes + size_bytes <= self._limit_bytes:

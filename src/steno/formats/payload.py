@@ -16,14 +16,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from codecs import utf_8_decode
 from collections.abc import Iterator
 from itertools import pairwise
 
 import msgspec
 
 from steno.errors import FormatError
-from steno.formats._escape import escape
+from steno.formats._encoding import encode
 from steno.model import Input, Note, Output, Piece, Window
 
 _RECORD = re.compile(
@@ -36,24 +35,29 @@ _REPLACEMENT = "\ufffd".encode()
 _VALID_OR_NOT = re.compile("(?P<valid>[^\udc80-\udcff]+)|[\udc80-\udcff]+")
 
 
-class Run(msgspec.Struct, frozen=True, gc=False):
-    """Bytes of one kind, encoded.
+class Stretch(msgspec.Struct, frozen=True, gc=False):
+    """Bytes of one direction, encoded: runs of text and runs of bytes that are no text, in turns.
 
     Attributes:
-        characters: How many code points stand in the text member.
-        text: Those, as the inside of a JSON string.
-        binary: The bytes that the text stands for, when they are not UTF-8; else empty.
+        text: What stands in the text member, as the inside of a JSON string.
+        binary: What stands in the binary member, as the inside of a JSON array.
         length_bytes: How many bytes of the stream this is.
+        first: The first run's characters, and how many bytes of the binary member they stand for:
+            0 for text.
+        middle: The timing records of the runs between the first and the last.
+        last: The same as `first` of the last run; no characters when there is only one run.
     """
 
-    characters: int
     text: bytes
     binary: bytes
     length_bytes: int
+    first: tuple[int, int]
+    middle: str = ""
+    last: tuple[int, int] = (0, 0)
 
     def size_bytes(self) -> int:
-        """Return how much the run adds to a message, its timing record included (at most)."""
-        return len(self.text) + 4 * len(self.binary) + 16
+        """Return how much this adds to a message, its timing records included (at most)."""
+        return len(self.text) + len(self.binary) + len(self.middle) + 32
 
 
 def escape_text(text: str) -> bytes:
@@ -61,60 +65,46 @@ def escape_text(text: str) -> bytes:
 
     `text` holds no surrogates.
     """
-    escaped = escape(text.encode())
-    if escaped is None:
-        raise FormatError("text that UTF-8 cannot hold")
-    return escaped[0]
+    return encode(text.encode(), "  ", True)[0]
 
 
-def split_runs(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
-    """Encode `data`; return its runs and the unfinished character at its end, if any.
+def split_stretches(data: bytes, marks: str, *, is_final: bool) -> tuple[list[Stretch], bytes]:
+    """Encode `data`; return it, and the unfinished character at its end, if any.
 
-    With `is_final`, an unfinished character counts as invalid, and nothing is left.
+    With `is_final`, an unfinished character counts as invalid, and nothing is left. `marks` are
+    those of the direction's runs of text and of bytes, as in Stream.
     """
-    escaped = escape(data)
-    if escaped is None:
-        return _split_invalid(data, is_final=is_final)
-    text, characters, used = escaped
-    if is_final and used < len(data):
-        return _split_invalid(data, is_final=True)
-    return ([Run(characters, text, b"", used)] if used else []), data[used:]
+    text, binary, used, first, middle, last = encode(data, marks, is_final)
+    if not used:
+        return [], data
+    return [Stretch(text, binary, used, first, middle, last)], data[used:]
 
 
-def _split_invalid(data: bytes, *, is_final: bool) -> tuple[list[Run], bytes]:
-    # Every invalid byte becomes a lone surrogate, which no valid text holds.
-    text, used = utf_8_decode(data, "surrogateescape", is_final)
-    runs: list[Run] = []
-    for match in _VALID_OR_NOT.finditer(text):
-        part = match[0]
-        if match.lastgroup == "valid":
-            runs.append(Run(len(part), escape_text(part), b"", len(part.encode())))
-        else:
-            runs.append(binary_run(part.encode("utf-8", "surrogateescape")))
-    return runs, data[used:]
+def text_stretch(text: str) -> Stretch:
+    """Return `text` as a stretch of one run."""
+    return Stretch(escape_text(text), b"", len(text.encode()), (len(text), 0))
 
 
-def binary_run(data: bytes) -> Run:
-    """Return the run of bytes that are no text: replacement characters stand for them."""
+def binary_stretch(data: bytes) -> Stretch:
+    """Return `data` as a stretch of one run that is no text."""
     characters = len(data.decode("utf-8", "replace"))
-    return Run(characters, _REPLACEMENT * characters, data, len(data))
+    numbers = ",".join(map(str, data)).encode()
+    return Stretch(_REPLACEMENT * characters, numbers, len(data), (characters, len(data)))
 
 
 class Stream:
     """What one message holds of one direction: its text and its binary member."""
 
-    def __init__(self, text_mark: str, binary_mark: str) -> None:
-        self.text_mark = text_mark
-        self.binary_mark = binary_mark
+    def __init__(self, marks: str) -> None:
+        """Begin; `marks` begin the timing records of runs of text and of runs of bytes."""
+        self.marks = marks
         self.text: list[bytes] = []
         self.binary: list[bytes] = []
         self.length_bytes = 0
 
     def render_binary(self) -> bytes:
         """Return the binary member's JSON array."""
-        if not self.binary:
-            return b"[]"
-        return b"[%s]" % ",".join(map(str, b"".join(self.binary))).encode()
+        return b"[%s]" % b",".join(self.binary)
 
 
 class Payload:
@@ -125,8 +115,8 @@ class Payload:
         self.size_bytes = 0
         self.notes: list[Note] = []
         self.stderr: list[tuple[int, int]] = []
-        self.input = Stream("<", "[")
-        self.output = Stream(">", "]")
+        self.input = Stream("<[")
+        self.output = Stream(">]")
         self._timing: list[str] = []
         self._last_ms = 0
         self._open: Stream | None = None
@@ -145,11 +135,9 @@ class Payload:
     def add(self, piece: Piece) -> None:
         """Add a whole piece; an unfinished character at its end counts as invalid."""
         if isinstance(piece, Output):
-            runs, _ = split_runs(piece.data, is_final=True)
-            self.add_runs(self.output, piece.at_us, runs, is_stderr=piece.is_stderr)
+            self._add_data(self.output, piece.at_us, piece.data, is_stderr=piece.is_stderr)
         elif isinstance(piece, Input):
-            runs, _ = split_runs(piece.data, is_final=True)
-            self.add_runs(self.input, piece.at_us, runs)
+            self._add_data(self.input, piece.at_us, piece.data)
         elif isinstance(piece, Window):
             self.add_window(piece)
         else:
@@ -168,38 +156,39 @@ class Payload:
         self.notes.append(note)
         self.size_bytes += 100
 
-    def add_runs(
-        self, stream: Stream, at_us: int, runs: list[Run], *, is_stderr: bool = False
+    def _add_data(
+        self, stream: Stream, at_us: int, data: bytes, *, is_stderr: bool = False
+    ) -> None:
+        stretches, _ = split_stretches(data, stream.marks, is_final=True)
+        self.add_stretches(stream, at_us, stretches, is_stderr=is_stderr)
+
+    def add_stretches(
+        self, stream: Stream, at_us: int, stretches: list[Stretch], *, is_stderr: bool = False
     ) -> None:
         """Add encoded bytes of one direction (`self.input` or `self.output`)."""
-        self._advance(at_us)
-        for run in runs:
-            if stream is not self._open or bool(run.binary) != bool(self._open_binary):
-                self._write_run()
-                self._open = stream
-            self._open_characters += run.characters
-            self._open_binary += len(run.binary)
-            stream.text.append(run.text)
-            if run.binary:
-                stream.binary.append(run.binary)
-            self.size_bytes += len(run.text) + 4 * len(run.binary)
-            if is_stderr:
-                self._mark_stderr(stream.length_bytes, run.length_bytes)
-            stream.length_bytes += run.length_bytes
-
-    def add_text(
-        self, stream: Stream, at_us: int, characters: int, text: bytes, length_bytes: int
-    ) -> None:
-        """Add encoded text of one direction: what `add_runs` does with one run, but quicker."""
         if self.first_ms is None or at_us // 1000 > self._last_ms:
             self._advance(at_us)
-        if stream is not self._open or self._open_binary:
+        for stretch in stretches:
+            self._extend(stream, *stretch.first)
+            if stretch.last[0]:
+                self._write_run()
+                if stretch.middle:
+                    self._write(stretch.middle)
+                self._extend(stream, *stretch.last)
+            stream.text.append(stretch.text)
+            if stretch.binary:
+                stream.binary.append(stretch.binary)
+            self.size_bytes += len(stretch.text) + len(stretch.binary) + 1
+            if is_stderr:
+                self._mark_stderr(stream.length_bytes, stretch.length_bytes)
+            stream.length_bytes += stretch.length_bytes
+
+    def _extend(self, stream: Stream, characters: int, binary_bytes: int) -> None:
+        if stream is not self._open or bool(binary_bytes) != bool(self._open_binary):
             self._write_run()
             self._open = stream
         self._open_characters += characters
-        self.size_bytes += len(text)
-        stream.text.append(text)
-        stream.length_bytes += length_bytes
+        self._open_binary += binary_bytes
 
     def render_timing(self) -> bytes:
         """Return the timing member's inside."""
@@ -225,9 +214,9 @@ class Payload:
         stream = self._open
         if stream is not None and self._open_characters:
             if self._open_binary:
-                self._write(f"{stream.binary_mark}{self._open_characters}/{self._open_binary}")
+                self._write(f"{stream.marks[1]}{self._open_characters}/{self._open_binary}")
             else:
-                self._write(f"{stream.text_mark}{self._open_characters}")
+                self._write(f"{stream.marks[0]}{self._open_characters}")
         self._open = None
         self._open_characters = self._open_binary = 0
 

@@ -210,9 +210,7 @@ class Session:
         if not self._records_output:
             return []
         if not self._is_limited:
-            if is_stderr:
-                return self._cutter.add(Output(at_us, data, is_stderr=True))
-            return self._cutter.add_output(at_us, data)
+            return self._cutter.add(Output(at_us, data, is_stderr))
         if not self._admit(at_us, len(data), 0):
             return []
         return self._flush("drop", at_us) + self._cutter.add(Output(at_us, data, is_stderr))

@@ -1,0 +1,3 @@
+def encode(
+    data: bytes, marks: str, is_final: bool, /
+) -> tuple[bytes, bytes, int, tuple[int, int], str, tuple[int, int]]: ...
