@@ -10,6 +10,8 @@ import { loginPath, navigate, type Route, routeOf, watchNavigation } from "./rou
 import { sharedStyles } from "./styles.ts";
 import { chooseTheme, chosenTheme, nextTheme } from "./theme.ts";
 import "./views/account-page.ts";
+import "./parts/warnings.ts";
+import "./views/host-page.ts";
 import "./views/hosts-page.ts";
 import "./views/login-page.ts";
 import "./views/recording-page.ts";
@@ -23,6 +25,7 @@ const TITLES: Record<Route["page"], string> = {
   recording: "Recording",
   login: "Sign in",
   hosts: "Hosts",
+  host: "Host",
   users: "Users",
   account: "Your account",
   unknown: "Not here",
@@ -30,7 +33,8 @@ const TITLES: Record<Route["page"], string> = {
 
 /** Two addresses with the same identity are the same page with other contents. */
 function identityOf(route: Route): string {
-  return route.page === "recording" ? `recording ${route.rec}` : route.page;
+  if (route.page === "recording") return `recording ${route.rec}`;
+  return route.page === "host" ? `host ${route.name}` : route.page;
 }
 
 @customElement("steno-app")
@@ -219,7 +223,13 @@ export class App extends LitElement {
           <div class="me">${this.#themeSwitch()}${this.session ? this.#account(this.session) : nothing}</div>
         </div>
       </header>
+      ${this.#warnings()}
       <main id="main" tabindex="-1">${this.#page()}</main>`;
+  }
+
+  #warnings() {
+    if (!this.#context || this.session?.user.role === "user") return nothing;
+    return html`<steno-warnings .context=${this.#context}></steno-warnings>`;
   }
 
   /** Its room is kept while it is not known who is here, so that nothing moves afterwards. */
@@ -233,7 +243,7 @@ export class App extends LitElement {
       ["/search", "Search", ["search"]],
     ];
     const { role } = this.session.user;
-    if (role !== "user") links.push(["/hosts", "Hosts", ["hosts"]]);
+    if (role !== "user") links.push(["/hosts", "Hosts", ["hosts", "host"]]);
     if (role === "admin") links.push(["/users", "Users", ["users"]]);
     return html`<nav aria-label="Main">
       ${links.map(
@@ -300,6 +310,8 @@ export class App extends LitElement {
         return html`<steno-recording-page .context=${context} .route=${route}></steno-recording-page>`;
       case "hosts":
         return html`<steno-hosts-page .context=${context}></steno-hosts-page>`;
+      case "host":
+        return html`<steno-host-page .context=${context} .route=${route}></steno-host-page>`;
       case "users":
         return html`<steno-users-page .context=${context}></steno-users-page>`;
       case "account":

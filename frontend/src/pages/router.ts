@@ -6,6 +6,7 @@ export type Route =
   | { page: "recording"; rec: string; atSeconds: number | null; find: string }
   | { page: "login"; next: string }
   | { page: "hosts" }
+  | { page: "host"; name: string }
   | { page: "users" }
   | { page: "account" }
   | { page: "unknown"; path: string };
@@ -53,6 +54,8 @@ export function routeOf(url: URL): Route {
     case "/account":
       return { page: pathname.slice(1) as "hosts" | "users" | "account" };
   }
+  const host = /^\/hosts\/([^/]+)$/.exec(pathname)?.[1];
+  if (host !== undefined) return { page: "host", name: decoded(host) };
   const rec = /^\/recordings\/([^/]+)$/.exec(pathname)?.[1];
   if (rec === undefined) return { page: "unknown", path: pathname };
   return {
@@ -94,6 +97,11 @@ export function searchPath(query: string): string {
 export function recordingPath(rec: string, atUs: number | null = null, find = ""): string {
   const t = atUs === null ? null : String(Math.max(0, atUs) / 1e6);
   return withParameters(`/recordings/${encodeURIComponent(rec)}`, { t, q: find });
+}
+
+/** The address of a host's page. */
+export function hostPath(name: string): string {
+  return `/hosts/${encodeURIComponent(name)}`;
 }
 
 /** The address of the sign-in page that leads back to `path`. */

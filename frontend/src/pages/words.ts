@@ -249,6 +249,8 @@ const HOW: Record<string, string> = {
   commands: "read its commands",
   export: "downloaded it",
   search: "searched",
+  kill: "ended the session",
+  message: "sent a message",
 };
 
 /** How somebody viewed a recording, "downloaded it (html)". */

@@ -14,7 +14,16 @@ from starlette.responses import PlainTextResponse, Response
 
 from steno.web.problems import Problem
 
-PAGE_PATHS = ("/", "/search", "/login", "/hosts", "/users", "/account", "/recordings/{rec}")
+PAGE_PATHS = (
+    "/",
+    "/search",
+    "/login",
+    "/hosts",
+    "/hosts/{host}",
+    "/users",
+    "/account",
+    "/recordings/{rec}",
+)
 MISSING = (
     "The front end has not been built: run `npm ci && npm run build` in frontend/.\n"
     "The API under /api/v1 works without it.\n"

@@ -6,9 +6,13 @@ import type {
   EnrolmentCode,
   Hit,
   Host,
+  HostDetail,
+  HostWarning,
   LinesPage,
   MadeToken,
   Notes,
+  Order,
+  Orders,
   Page,
   Recording,
   RecordingDetail,
@@ -165,6 +169,26 @@ export class Api {
 
   async hosts(signal?: AbortSignal): Promise<Host[]> {
     return (await this.#call<{ items: Host[] }>("GET", ["hosts"], { signal })).items;
+  }
+
+  host(name: string, signal?: AbortSignal): Promise<HostDetail> {
+    return this.#call("GET", ["hosts", name], { signal });
+  }
+
+  async warnings(): Promise<HostWarning[]> {
+    return (await this.#call<{ items: HostWarning[] }>("GET", ["warnings"])).items;
+  }
+
+  orders(rec: string, signal?: AbortSignal): Promise<Orders> {
+    return this.#call("GET", ["recordings", rec, "orders"], { signal });
+  }
+
+  kill(rec: string, reason: string): Promise<Order> {
+    return this.#call("POST", ["recordings", rec, "kill"], { body: { reason } });
+  }
+
+  sendMessage(rec: string, text: string, reason: string): Promise<Order> {
+    return this.#call("POST", ["recordings", rec, "message"], { body: { text, reason } });
   }
 
   makeEnrolmentCode(): Promise<EnrolmentCode> {

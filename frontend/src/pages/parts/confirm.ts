@@ -1,44 +1,66 @@
 /** Asks before something that cannot be undone, or for what it needs. */
 import { html, nothing, render } from "lit";
 
+/** Something to be typed into the dialog. */
+export interface Field {
+  name: string;
+  label: string;
+  isRequired?: boolean;
+  isPassword?: boolean;
+}
+
 export interface Question {
   title: string;
   text: string;
   /** The button that does it. */
   action: string;
-  /** Whether a new password is asked for. */
-  wantsPassword?: boolean;
+  /** What is asked for. */
+  fields?: Field[];
+  /** Whether what it does cannot be undone; so it is without fields. */
+  isDangerous?: boolean;
 }
 
-function passwordField() {
+const PASSWORD: Field = {
+  name: "new-password",
+  label: "New password, at least 8 characters",
+  isRequired: true,
+  isPassword: true,
+};
+
+function field({ name, label, isRequired, isPassword }: Field, isFirst: boolean) {
   return html`<div>
-    <label for="new-password">New password, at least 8 characters</label>
+    <label for=${name}>${label}</label>
     <input
-      id="new-password"
-      type="password"
-      minlength="8"
-      maxlength="1024"
-      required
-      autocomplete="new-password"
-      autofocus
+      id=${name}
+      type=${isPassword ? "password" : "text"}
+      minlength=${isPassword ? 8 : nothing}
+      maxlength=${isPassword ? 1024 : 1000}
+      ?required=${isRequired}
+      autocomplete=${isPassword ? "new-password" : "off"}
+      ?autofocus=${isFirst}
     />
   </div>`;
 }
 
 function ask(root: ParentNode, question: Question): Promise<HTMLDialogElement> {
-  const { title, text, action, wantsPassword = false } = question;
+  const { title, text, action, fields = [], isDangerous = fields.length === 0 } = question;
   const dialog = document.createElement("dialog");
   dialog.setAttribute("aria-labelledby", "question");
   render(
     html`<form method="dialog" class="stack">
       <h2 id="question">${title}</h2>
       <p>${text}</p>
-      ${wantsPassword ? passwordField() : nothing}
+      ${fields.map((one, number) => field(one, number === 0))}
       <div class="row">
-        <button type="button" class="push" ?autofocus=${!wantsPassword} @click=${() => dialog.close()}>
+        <button
+          type="button"
+          class="push"
+          ?autofocus=${fields.length === 0}
+          @click=${() => dialog.close()}
+        >
           Cancel
         </button>
-        <button class=${wantsPassword ? "primary" : "danger"} value="yes">${action}</button>
+        <button class=${isDangerous ? "danger" : "primary"} value="yes">${action}</button>
       </div>
     </form>`,
     dialog,
@@ -58,9 +80,20 @@ export async function confirmed(root: ParentNode, question: Question): Promise<b
   return (await ask(root, question)).returnValue === "yes";
 }
 
+/** Ask in a dialog for the question's fields, by name; null when the person cancelled. */
+export async function answered(
+  root: ParentNode,
+  question: Question,
+): Promise<Record<string, string> | null> {
+  const dialog = await ask(root, question);
+  if (dialog.returnValue !== "yes") return null;
+  const value = ({ name }: Field): string =>
+    dialog.querySelector<HTMLInputElement>(`#${name}`)?.value ?? "";
+  return Object.fromEntries((question.fields ?? []).map((one) => [one.name, value(one)]));
+}
+
 /** Ask for a new password in a dialog within `root`; null when the person cancelled. */
 export async function newPassword(root: ParentNode, question: Question): Promise<string | null> {
-  const dialog = await ask(root, { ...question, wantsPassword: true });
-  if (dialog.returnValue !== "yes") return null;
-  return dialog.querySelector<HTMLInputElement>("#new-password")?.value ?? null;
+  const found = await answered(root, { ...question, fields: [PASSWORD] });
+  return found?.[PASSWORD.name] ?? null;
 }

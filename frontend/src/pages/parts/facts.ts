@@ -12,9 +12,14 @@ import {
 } from "../words.ts";
 import { bytes, foreign, instant, span } from "./templates.ts";
 
-type Fact = [name: string, value: unknown];
+export type Fact = [name: string, value: unknown];
 
 export const factStyles = css`
+  .cards-grid {
+    display: grid;
+    grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
+    gap: 1rem;
+  }
   dl {
     display: grid;
     grid-template-columns: minmax(7rem, 38%) minmax(0, 1fr);
@@ -123,7 +128,8 @@ function amounts(recording: RecordingDetail): Fact[] {
   ];
 }
 
-function card(title: string, facts: Fact[]) {
+/** A card with what is known of something. */
+export function factCard(title: string, facts: Fact[]) {
   return html`<section class="card">
     <h2>${title}</h2>
     <dl>
@@ -134,6 +140,6 @@ function card(title: string, facts: Fact[]) {
 
 /** The facts as three cards. */
 export function factCards(recording: RecordingDetail) {
-  return html`${card("Who and where", who(recording))} ${card("What", what(recording))}
-  ${card("How much", amounts(recording))}`;
+  return html`${factCard("Who and where", who(recording))} ${factCard("What", what(recording))}
+  ${factCard("How much", amounts(recording))}`;
 }

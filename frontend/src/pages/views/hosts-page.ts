@@ -1,44 +1,104 @@
-/** The hosts that deliver recordings; administrators let new ones in. */
-import { html, nothing } from "lit";
+/** The hosts that deliver recordings, and how they are; administrators let new ones in. */
+import { css, html, nothing } from "lit";
 import { customElement, state } from "lit/decorators.js";
 import type { EnrolmentCode, Host } from "../api/types.ts";
-import { count, localInstantWithOffset } from "../format.ts";
+import { count, exactDuration, localInstantWithOffset } from "../format.ts";
+import { ago, hostSaying, hostWarnings, offset } from "../hostwords.ts";
 import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
 import "../parts/secret.ts";
-import { emptyState, foreign, instant, problemBox } from "../parts/templates.ts";
-import { withField } from "../query.ts";
-import { DEFAULT_SORT, listPath } from "../router.ts";
+import {
+  badge,
+  bytes,
+  emptyState,
+  foreign,
+  instant,
+  problemBox,
+  span,
+} from "../parts/templates.ts";
+import { hostPath } from "../router.ts";
+
+/** How hosts are is asked for so often, while somebody sees the page. */
+const REFRESH_MS = 5000;
+
+const NONE = html`<span class="muted">–</span>`;
+
+function heard({ silence_us: silence, last_seen_unix_us: seen }: Host) {
+  if (silence === null || silence === undefined) return instant(seen);
+  return html`<span class="number" title=${exactDuration(silence)}>${ago(silence)}</span>`;
+}
 
 const COLUMNS: PlainColumn<Host>[] = [
-  {
-    name: "Host",
-    cell: ({ name }) =>
-      html`<a href=${listPath(withField("", "host", name), DEFAULT_SORT)}>${foreign(name)}</a>`,
-  },
-  { name: "Recordings", isNumber: true, cell: ({ recordings }) => count(recordings) },
-  { name: "Last heard of", cell: ({ last_seen_unix_us }) => instant(last_seen_unix_us) },
-  { name: "Enrolled", cell: ({ enrolled_unix_us }) => instant(enrolled_unix_us) },
+  { name: "Host", cell: ({ name }) => html`<a href=${hostPath(name)}>${foreign(name)}</a>` },
   {
     name: "State",
-    cell: ({ revoked_unix_us }) =>
-      revoked_unix_us
-        ? html`<span class="badge bad">refused</span> ${instant(revoked_unix_us)}`
-        : html`<span class="badge ok">may deliver</span>`,
+    cell: (host) =>
+      html`<span class="states">${[hostSaying(host), ...hostWarnings(host)].map(badge)}</span>`,
   },
+  { name: "Sessions", isNumber: true, cell: ({ sessions }) => count(sessions) },
+  { name: "Heard of", cell: heard },
+  { name: "Behind", isNumber: true, cell: ({ lag_us: lag }) => (lag ? span(lag) : NONE) },
+  {
+    name: "Missing",
+    isNumber: true,
+    cell: ({ missing }) => (missing ? count(missing) : NONE),
+  },
+  {
+    name: "Clock",
+    isNumber: true,
+    cell: ({ clock_offset_us: us }) => html`<span class="number">${offset(us) || NONE}</span>`,
+  },
+  {
+    name: "Spool",
+    isNumber: true,
+    cell: ({ spool_bytes: used }) => (used === null || used === undefined ? NONE : bytes(used)),
+  },
+  {
+    name: "Agent",
+    cell: ({ agent_version: version }) => (version ? foreign(version) : NONE),
+  },
+  { name: "Recordings", isNumber: true, cell: ({ recordings }) => count(recordings) },
 ];
 
 @customElement("steno-hosts-page")
 export class HostsPage extends PageElement {
+  static override styles = [
+    PageElement.styles,
+    css`
+      .states {
+        display: inline-flex;
+        flex-wrap: wrap;
+        gap: 0.15rem 0.75rem;
+      }
+    `,
+  ];
+
   @state() private hosts: Host[] | null = null;
   @state() private code: EnrolmentCode | null = null;
+  #timer = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
+    document.addEventListener("visibilitychange", this.#refreshSoon);
     void this.load(async (signal) => {
       this.hosts = await this.context.api.hosts(signal);
-    });
+    }).then(this.#refreshSoon);
   }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    document.removeEventListener("visibilitychange", this.#refreshSoon);
+    clearTimeout(this.#timer);
+  }
+
+  #refreshSoon = (): void => {
+    clearTimeout(this.#timer);
+    if (!this.isConnected || document.visibilityState === "hidden") return;
+    this.#timer = window.setTimeout(async () => {
+      this.hosts = await this.context.api.hosts().catch(() => this.hosts);
+      this.#refreshSoon();
+    }, REFRESH_MS);
+  };
 
   override render() {
     const isAdmin = this.context.user.role === "admin";

@@ -5,6 +5,7 @@ import type { StenoPlayerElement, StenoPlayerEventDetails } from "../../player/p
 import { playerSource } from "../api/client.ts";
 import type { RecordingDetail, Verification } from "../api/types.ts";
 import { counted } from "../format.ts";
+import "../parts/actions.ts";
 import "../parts/evidence.ts";
 import { factCards, factStyles } from "../parts/facts.ts";
 import "../parts/moments.ts";
@@ -52,11 +53,6 @@ export class RecordingPage extends PageElement {
         display: block;
         min-width: 0;
         color-scheme: inherit;
-      }
-      .cards-grid {
-        display: grid;
-        grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr));
-        gap: 1rem;
       }
       .waits {
         visibility: hidden;
@@ -170,7 +166,7 @@ export class RecordingPage extends PageElement {
   #body(recording: RecordingDetail) {
     const { context } = this;
     const waits = this.hasPlayer ? "" : "waits";
-    return html`${this.#watch(recording)}
+    return html`${this.#actions(recording)} ${this.#watch(recording)}
       <div class="cards-grid ${waits}">
         ${factCards(recording)}
         <steno-chain
@@ -192,6 +188,11 @@ export class RecordingPage extends PageElement {
               ></steno-viewings>`
         }
       </div>`;
+  }
+
+  #actions(recording: RecordingDetail) {
+    if (this.context.user.role === "user") return nothing;
+    return html`<steno-actions .context=${this.context} .recording=${recording}></steno-actions>`;
   }
 
   #name({ user, host }: RecordingDetail) {
