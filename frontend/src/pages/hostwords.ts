@@ -4,7 +4,7 @@ import { count, counted, duration } from "./format.ts";
 import type { Saying } from "./words.ts";
 
 const STATES: Record<string, Saying> = {
-  good: { text: "heard of", tone: "ok", more: "Its heartbeats come." },
+  good: { text: "good", tone: "ok", more: "Its heartbeats come." },
   away: {
     text: "away",
     tone: "plain",
@@ -56,10 +56,11 @@ export function hostWarnings(host: Host): Saying[] {
   });
 }
 
-/** A clock's offset in seconds, "+0.0 s". */
+/** A clock's offset in seconds, "+7.5 s"; "0.0 s" when it is right. */
 export function offset(us: number | null | undefined): string {
   if (us === null || us === undefined) return "";
   const seconds = us / 1e6;
+  if (Math.abs(seconds) < 0.05) return "0.0 s";
   const sign = seconds < 0 ? "−" : "+";
   const size = Math.abs(seconds);
   return `${sign}${size < 100 ? size.toFixed(1) : count(Math.round(size))} s`;

@@ -27,6 +27,7 @@ test("every address shows its page", () => {
     find: "x",
   });
   assert.equal(route("/hosts").page, "hosts");
+  assert.deepEqual(route("/hosts/web%2F1"), { page: "host", name: "web/1" });
   assert.equal(route("/recordings/").page, "unknown");
   assert.equal(route("/recordings/a/b").page, "unknown");
   assert.equal(route("/recordings/%E0%A4%A").page, "recording");

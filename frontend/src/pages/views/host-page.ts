@@ -1,5 +1,5 @@
 /** One host: how it is, what it records now, what of it is missing. */
-import { html, nothing, type PropertyValues } from "lit";
+import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { HostDetail, OpenSession } from "../api/types.ts";
 import { count, duration, exactDuration } from "../format.ts";
@@ -107,7 +107,19 @@ function delivery(host: HostDetail): Fact[] {
 
 @customElement("steno-host-page")
 export class HostPage extends PageElement {
-  static override styles = [PageElement.styles, factStyles];
+  static override styles = [
+    PageElement.styles,
+    factStyles,
+    css`
+      ul {
+        margin: 0;
+        padding-inline-start: 1.25rem;
+      }
+      .card.table > h2 {
+        padding: 1rem 0.75rem 0.5rem;
+      }
+    `,
+  ];
 
   @property({ attribute: false }) route!: Extract<Route, { page: "host" }>;
   @state() private host: HostDetail | null = null;
@@ -171,7 +183,10 @@ export class HostPage extends PageElement {
   }
 
   #sessions({ open_sessions: sessions, open }: HostDetail) {
-    if (sessions.length) return plainTable("Open sessions", COLUMNS, sessions);
+    if (sessions.length) {
+      return html`<h2>Open sessions</h2>
+        ${plainTable("Open sessions", COLUMNS, sessions)}`;
+    }
     const advice = open
       ? "No agent names sessions, but recordings are being made: steno rec, in the foreground."
       : "Nothing is being recorded there, as last heard.";
