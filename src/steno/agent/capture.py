@@ -169,6 +169,11 @@ class CaptureSession:
         )
 
     @property
+    def descriptors(self) -> dict[str, int]:
+        """Nothing: pipes end with the process that passes on what is in them."""
+        return {}
+
+    @property
     def passed_bytes(self) -> int:
         """How many bytes went through, both ways."""
         return self._recording.output_bytes + self._recording.input_bytes

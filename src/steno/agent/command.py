@@ -62,6 +62,11 @@ class CommandSession:
         if self._leader.is_unknown:
             self._finish()
 
+    def take_up(self, lines: list[bytes]) -> None:
+        """Go on where an agent that has died was; `lines` are what it left undone."""
+        self._recording.go_on(lines)
+        self.start()
+
     def send_message(self, text: str, by: str) -> None:
         """Note a message in the recording; there is no terminal to show it on."""
         self._recording.note("message", {"text": text, "by": by, "shown": False})

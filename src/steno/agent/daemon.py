@@ -24,6 +24,7 @@ from steno.agent.opening import Opened, Opener
 from steno.agent.reception import Reception
 from steno.agent.session import LiveSession, Sessions
 from steno.agent.spoolwatch import SpoolWatch
+from steno.agent.succession import Succession
 from steno.agent.terminal import TerminalSession
 from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
@@ -163,10 +164,32 @@ class Agent:
         facts = {"rec": session.facts.rec, "user": start.user, "service": start.service}
         log.info("session begins", extra=facts)
         self._begun.add(kind=session.facts.kind)
+        self._host(session)
+        self.keep(session)
+        session.start()
+
+    def take_up(self) -> None:
+        """Go on with the sessions that an agent before this one has left."""
+        succession = Succession(self, self.config, self._keep, self._spool, self._sync_thread)
+        for session, lines in succession.recover():
+            self._host(session)
+            session.take_up(lines)
+
+    def _host(self, session: LiveSession) -> None:
         self.sessions.add(session)
         if isinstance(session, TerminalSession):
             self._idling.add(session.facts.rec, session)
-        session.start()
+
+    def keep(self, session: LiveSession) -> None:
+        """See hosting.Hosting."""
+        if not session.descriptors:
+            return
+        try:
+            self._keep.store(session.facts.rec, session.descriptors)
+        except StenoError as error:
+            # It ends with this agent; that is no reason to end it now.
+            extra = {"rec": session.facts.rec, "why": str(error)}
+            log.warning("a session cannot be kept", extra=extra)
 
     def finish(self, session: LiveSession, work: Callable[[], None]) -> None:
         """See hosting.Hosting."""

@@ -16,6 +16,9 @@ class Hosting(Protocol):
     def loop(self) -> Loop:
         """The loop that calls the session back."""
 
+    def keep(self, session: LiveSession) -> None:
+        """Keep the session's descriptors beyond this process: they have changed."""
+
     def finish(self, session: LiveSession, work: Callable[[], None]) -> None:
         """Do `work`, which makes the recording safe, in a thread; then forget the session."""
 

@@ -13,11 +13,14 @@ import itertools
 import os
 import re
 import socket
+import sys
 import threading
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Protocol
+from pathlib import Path
+from typing import NoReturn, Protocol
 
-from steno.errors import UnreachableError
+from steno.agent import keeper
+from steno.errors import RecorderError, UnreachableError
 
 FIRST_FD = 3
 _TIMEOUT_S = 5.0
@@ -241,6 +244,25 @@ def open_keep(environ: MutableMapping[str, str]) -> StoreKeep | NoKeep:
     if address is None:
         return NoKeep()
     return StoreKeep(address, inherited)
+
+
+def become_keeper(address: Path) -> NoReturn:
+    """Become the keeper, which listens on `address` and starts this program again as its agent.
+
+    The program's arguments stay but for `--keeper`.
+
+    Raises:
+        RecorderError: That cannot be done.
+    """
+    agent = [sys.executable, "-P", "-m", "steno.cli"]
+    agent += [argument for argument in sys.argv[1:] if argument != "--keeper"]
+    # Without site and environment it is smaller, and its own.
+    command = [sys.executable, "-I", "-S", keeper.__file__, str(address), *agent]
+    try:
+        address.parent.mkdir(parents=True, exist_ok=True)
+        os.execv(command[0], command)  # noqa: S606  # no shell is wanted
+    except OSError as error:
+        raise RecorderError(f"the keeper cannot be started: {error.strerror}") from error
 
 
 def _take_inherited(environ: MutableMapping[str, str]) -> list[tuple[int, str]]:

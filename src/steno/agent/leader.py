@@ -189,8 +189,8 @@ class Leader:
     def _obey(self, report: Report) -> None:
         if report.kind == "started":
             self._has_parent = True
-            self._on_parent()
             self._change_leader(report.pid)
+            self._on_parent()
         elif report.kind == "failed":
             facts = {"rec": self._facts.rec, "why": report.text.decode("utf-8", "replace")}
             log.warning("a session's shell could not be run", extra=facts)

@@ -23,6 +23,7 @@ from steno.agent.configuration import FILE, JOURNAL, SPOOL, AgentConfig
 from steno.agent.handshake import Action
 from steno.agent.keep import Keep
 from steno.agent.pty import open_pair
+from steno.agent.resume import encode_kept
 from steno.agent.ring import Ring
 from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.spooling import HostSpoolWriter
@@ -179,7 +180,9 @@ class Opener:
     ) -> Ring:
         """Make the session's memory, and have its descriptors kept beyond this process."""
         ring = Ring.create(
-            msgspec.json.encode(facts), session.state(), is_terminal=fds.master is not None
+            msgspec.json.encode(facts),
+            encode_kept(session.state()),
+            is_terminal=fds.master is not None,
         )
         kept = fds.named() | ring.descriptors
         for writer in writers:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from steno.agent.exits import Exit
 from steno.agent.hosting import Hosting
 from steno.agent.loop import Timer
+from steno.agent.resume import encode_kept
 from steno.agent.ring import Ring
 from steno.agent.session import LiveSession
 from steno.agent.spooling import HostSpoolWriter
@@ -108,8 +109,23 @@ class Recording:
         """Put all that is pending into lines, and tell the ring that it is there."""
         at_us = self.clock.at_us()
         self._hand_over(self.session.cut(at_us), at_us)
-        self._ring.checkpoint(self.session.state())
+        self._keep_state()
         self._set_timer()
+
+    def go_on(self, lines: list[bytes]) -> None:
+        """Begin with what an agent that has died left undone."""
+        self._hand_over(lines, self.clock.at_us())
+        self._keep_state()
+        self._set_timer()
+
+    def _keep_state(self) -> None:
+        """Tell the ring that all that happened is in lines, or in the session's state."""
+        held = [line for writer in self._spools for line in writer.held]
+        try:
+            self._ring.checkpoint(encode_kept(self.session.state(), held))
+        except ValueError:
+            # More lines wait for room than the ring can keep: they live in this process only.
+            self._ring.checkpoint(encode_kept(self.session.state()))
 
     def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
         if self.is_full:
@@ -127,7 +143,9 @@ class Recording:
         self.session.take_dropped(at_us, output_bytes, input_bytes)
         self._host.count_dropped(output_bytes + input_bytes)
         if self._ring.is_pressed:
-            self._ring.checkpoint(self.session.state())
+            if self.session.is_pending:
+                self._hand_over(self.session.cut(at_us), at_us)
+            self._keep_state()
         self._set_timer()
 
     def _write(self, lines: list[bytes]) -> None:
@@ -172,7 +190,8 @@ class Recording:
         if due_us is not None and due_us <= at_us and not self.is_full:
             self._ring.put_tick(at_us)
             self._hand_over(self.session.tick(at_us), at_us)
-            self._ring.checkpoint(self.session.state())
+            if not self.session.is_pending:
+                self._keep_state()
         if self._destinations.is_pending:
             self._destinations.flush(at_us)
         self._set_timer()

@@ -84,7 +84,7 @@ def resume(
     kept: KeptState,
     entries: Sequence[Entry],
     spooled: Sequence[Message],
-    last: tuple[int, str],
+    last: tuple[int, str] | None,
     at_us: int,
 ) -> Resumed:
     """Return the session as it was, and the lines that are to be appended now.
@@ -95,7 +95,8 @@ def resume(
         kept: What the ring kept as the state.
         entries: What happened since.
         spooled: The spool's messages from `first_unsure_id` on, decoded with `charset_of`.
-        last: The number and the digest of the spool's last message.
+        last: The number and the digest of the spool's last message; None where there is no
+            spool, and what other places got of `entries` is not known: they get it (again).
         at_us: The present instant, in the recording.
 
     Raises:
@@ -105,6 +106,8 @@ def resume(
     before = Session.resume(identity, settings, state)
     made_lines = [*kept.held, *_replay(before, entries)]
     after = read_state(before.state())
+    if last is None:
+        last = state.cutter.next_id - 1 - len(kept.held), state.cutter.prev or ""
     missing = state.cutter.next_id - len(kept.held) - 1 - last[0]
     charset = charset_of(identity)
     made = _pieces([decode_message(line, charset) for line in made_lines])

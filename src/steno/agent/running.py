@@ -79,6 +79,7 @@ def _serve(
         gc.freeze()
         gc.set_threshold(*_SPARE_GENERATIONS)
         sys.setswitchinterval(_SWITCH_S)
+        agent.take_up()
         service.tell_ready()
         agent.loop.run()
         service.tell("STOPPING=1")

@@ -29,6 +29,9 @@ class SessionFacts(msgspec.Struct, frozen=True):
         attributes: The outer terminal's settings as they were found; None without a terminal.
         on_failure: What the policy wants when the recording cannot go on: `deny` or `allow`.
         has_parent: Whether `steno-shell` stays as the parent of what leads the session.
+        is_suspended: Whether the outer terminal is lent to that parent's own parent.
+        ending: Why the session ends, "" when that is not known yet, once its terminals were given
+            back; None before.
     """
 
     kind: str
@@ -40,6 +43,8 @@ class SessionFacts(msgspec.Struct, frozen=True):
     attributes: bytes | None = None
     on_failure: str = "deny"
     has_parent: bool = False
+    is_suspended: bool = False
+    ending: str | None = None
 
     @property
     def rec(self) -> str:
@@ -77,6 +82,10 @@ class LiveSession(Protocol):
     @property
     def facts(self) -> SessionFacts:
         """What does not change."""
+
+    @property
+    def descriptors(self) -> dict[str, int]:
+        """What must be kept for the session to be taken up by another process."""
 
     @property
     def passed_bytes(self) -> int:

@@ -37,6 +37,11 @@ class HostSpoolWriter:
         return self._file.fileno()
 
     @property
+    def held(self) -> list[bytes]:
+        """The lines that there is no room for yet."""
+        return [*self._held]
+
+    @property
     def pending_bytes(self) -> int:
         """Nothing that its reader's slowness would explain: what is held waits for room."""
         return 0

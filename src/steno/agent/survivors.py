@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from steno.agent.configuration import SPOOL
 from steno.agent.keep import Descriptors
 from steno.agent.resume import charset_of, decode_kept, first_unsure_id, resume
 from steno.agent.ring import Ring
@@ -28,7 +29,7 @@ class Survivor(msgspec.Struct):
         ring: What it has read and not passed on, and what is in no line.
         session: Its recording's logic.
         clock: Its recording's clock.
-        file: Its file in the spool.
+        file: Its file in the spool; None where it has none.
         lines: What the file lacks. When it has them, the ring is to keep the session's state.
     """
 
@@ -37,7 +38,7 @@ class Survivor(msgspec.Struct):
     ring: Ring
     session: Session
     clock: RecordingClock
-    file: SpoolFile
+    file: SpoolFile | None
     lines: list[bytes]
 
 
@@ -49,7 +50,7 @@ def take_up(spool: Spool, descriptors: Descriptors) -> Survivor:
         StoreError: It cannot be taken up by this agent; another version perhaps can.
             In both cases the descriptors stay open and the recording is as it was.
     """
-    if not {"ring", "spool"} <= descriptors.keys():
+    if "ring" not in descriptors:
         raise NotFoundError("not all of the session was kept")
     ring = Ring.open({name: descriptors[name] for name in _OURS[:2] if name in descriptors})
     try:
@@ -66,6 +67,8 @@ def take_up(spool: Spool, descriptors: Descriptors) -> Survivor:
 def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: Ring) -> Survivor:
     rec, start = facts.rec, facts.identity.start
     boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
+    if SPOOL in facts.places and "spool" not in descriptors:
+        raise NotFoundError(f"session {rec}: not all of it was kept")
     if start.boot_id != boot_id:
         raise NotFoundError(f"session {rec}: it was of another boot of this host")
     clock = RecordingClock.resume(
@@ -73,14 +76,16 @@ def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: 
     )
     at_us = clock.at_us()
     kept = decode_kept(ring.state)
-    tail = read_tail(spool, rec, first_unsure_id(kept), charset_of(facts.identity))
-    if tail.last.end is not None:
-        raise NotFoundError(f"session {rec}: its recording has ended")
+    tail = None
+    if "spool" in descriptors:
+        tail = read_tail(spool, rec, first_unsure_id(kept), charset_of(facts.identity))
+        if tail.last.end is not None:
+            raise NotFoundError(f"session {rec}: its recording has ended")
     ring.salvage(at_us)
-    last = tail.last.id, tail.head
-    resumed = resume(
-        facts.identity, facts.settings, kept, ring.entries(), tail.messages, last, at_us
-    )
-    file = resume_file(spool, rec, descriptors["spool"], tail)
+    spooled = [] if tail is None else tail.messages
+    last = None if tail is None else (tail.last.id, tail.head)
+    entries = ring.entries()
+    resumed = resume(facts.identity, facts.settings, kept, entries, spooled, last, at_us)
+    file = None if tail is None else resume_file(spool, rec, descriptors["spool"], tail)
     others = {name: fd for name, fd in descriptors.items() if name not in _OURS}
     return Survivor(facts, others, ring, resumed.session, clock, file, resumed.lines)

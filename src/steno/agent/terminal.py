@@ -18,6 +18,7 @@ from steno.agent.handshake import RESTORED, TAKEN, Report
 from steno.agent.hosting import Hosting
 from steno.agent.leader import Leader
 from steno.agent.loop import GONE, READABLE, WRITABLE, Timer, now_us
+from steno.agent.pty import read_leader
 from steno.agent.recording import Recording
 from steno.agent.ring import Ring
 from steno.agent.ring_layout import Way
@@ -42,6 +43,10 @@ _DRAIN_US = 10_000_000
 """How long, after the end, a terminal may take nothing of what is left for it."""
 _REST_BYTES = 1 << 20
 """And what others go on writing after the end is not awaited beyond this."""
+_BEGIN_US = 2_000_000
+"""How long a session that was taken up may take to show that it had begun."""
+_LOOK_US = 50_000
+"""How often that is looked at."""
 _STATUS_US = 2_000_000
 """How long to wait for the exit status; and after a hang-up for the end, before killing."""
 
@@ -87,7 +92,7 @@ class TerminalSession:
         self._window = b""
         self._interest: dict[int, int] = {}
         self._timer: Timer | None = None
-        self._is_suspended = False
+        self._is_suspended = facts.is_suspended
         self._is_ending = False
         self._is_over = False
         self._reason: str | None = None
@@ -113,6 +118,33 @@ class TerminalSession:
         self._leader.start()
         self.look_at_window()
         self._update()
+
+    def take_up(self, lines: list[bytes]) -> None:
+        """Go on where an agent that has died was; `lines` are what it left undone."""
+        self._recording.go_on(lines)
+        self._leader.start()
+        if self.facts.ending is not None:
+            # The outer terminal has been somebody else's since.
+            self._reason = self.facts.ending or None
+            self._is_ending = True
+            self._close_terminals(is_returned=True)
+            self._await_status()
+        else:
+            self._await_begin(now_us() + _BEGIN_US)
+
+    def _await_begin(self, until_us: int) -> None:
+        """Relay once there is a session within: until then the person's keys may not be ours."""
+        if self._is_over or self._is_ending or self._master is None:
+            return
+        if read_leader(self._master) is not None or self._leader.is_gone():
+            self.look_at_window()
+            self._pass_output()
+            self._pass_input()
+            self._update()
+        elif now_us() < until_us:
+            self._loop.call_in(_LOOK_US, lambda: self._await_begin(until_us))
+        else:
+            self.end()
 
     # What to wait for.
 
@@ -301,19 +333,28 @@ class TerminalSession:
         if report.kind == "stopped":
             # The shell has stopped itself: the outer terminal is its parent's for a while.
             self._pass_output()
-            self._is_suspended = True
+            self._suspend(is_suspended=True)
             self._restore()
             self._leader.say(RESTORED)
         elif report.kind == "continued":
-            self._is_suspended = False
+            self._suspend(is_suspended=False)
             if self._outer is not None:
                 outer.enter_raw(self._outer)
             self._leader.say(TAKEN)
             self.look_at_window()
         self._update()
 
+    def _suspend(self, *, is_suspended: bool) -> None:
+        self._is_suspended = is_suspended
+        self._change_facts(is_suspended=is_suspended)
+
     def _note_parent(self) -> None:
-        self.facts = msgspec.structs.replace(self.facts, has_parent=True)
+        self._change_facts(has_parent=True)
+        self._host.keep(self)
+
+    def _change_facts(self, **changes: bool | str) -> None:
+        """Note what the next agent would have to know."""
+        self.facts = msgspec.structs.replace(self.facts, **changes)
         self._ring.set_facts(msgspec.json.encode(self.facts))
 
     def _restore(self) -> None:
@@ -371,11 +412,13 @@ class TerminalSession:
         self._close_terminals()
         self._await_status()
 
-    def _close_terminals(self) -> None:
+    def _close_terminals(self, *, is_returned: bool = False) -> None:
         """Close the inner terminal, which hangs up what is left there; give the outer one back."""
         self._close(self._master)
-        self._restore()
-        self._leader.say(RESTORED)
+        if not is_returned:
+            self._restore()
+            self._change_facts(ending=self._reason or "")
+            self._leader.say(RESTORED)
         self._close(self._outer)
         self._master = self._outer = None
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from steno.agent.configuration import AgentConfig, load_agent_config
+from steno.agent.keep import become_keeper
 from steno.cli.lazy import LazyGroup
 from steno.logs import configure_logs
 
@@ -66,6 +67,12 @@ control_option = click.option(
     type=click.Choice(["debug", "info", "warning", "error"]),
     help="What is logged. Default: info.",
 )
+@click.option(
+    "--keeper",
+    "is_kept",
+    is_flag=True,
+    help="Start a keeper, which starts the agent again when it dies: without systemd.",
+)
 @click.pass_context
 def command(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401  # click's values
     """Record the sessions that steno-shell hands over, until SIGTERM.
@@ -75,6 +82,8 @@ def command(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401  #
     if context.invoked_subcommand is not None:
         context.obj = given
         return
+    if given["is_kept"]:
+        become_keeper(Path(_read_config(given).socket).with_name("keeper.sock"))
     # Imported only when needed, so that asking for the status stays quick.
     from steno.agent.running import run_agent
 

@@ -1,0 +1,116 @@
+"""A host whose agent is kept alive by the keeper, with steno-shell sessions on it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from driven import STENO, Driven
+from shell_builds import Build
+
+from steno.formats.tlog import decode_message
+from steno.integrity.chain import verify_lines
+from steno.model import End, Note, Piece
+
+LONG_S = 90.0
+_POLICY = """
+[defaults]
+input = "all"
+"""
+
+
+def wait_for(is_so: Callable[[], object], what: str) -> None:
+    """Wait until it is so."""
+    until_s = time.monotonic() + LONG_S
+    while not is_so():
+        assert time.monotonic() < until_s, f"waited too long for {what}"
+        time.sleep(0.005)
+
+
+class KeptHost:
+    """Starts `steno agent --keeper`; use it as a context manager."""
+
+    def __init__(self, directory: Path, build: Build) -> None:
+        self.spool = directory / "spool"
+        self.log = directory / "agent.log"
+        self._build = build
+        self._config = directory / "agent.toml"
+        policy, shells = directory / "policy.toml", directory / "shells"
+        policy.write_text(_POLICY)
+        shells.write_text("")
+        settings = {
+            "socket": build.socket,
+            "control": directory / "control.sock",
+            "user": "root",
+            "policy": policy,
+            "shells": shells,
+            "spool": self.spool,
+            "numbers": directory,
+            "nested": "record",
+        }
+        self._config.write_text("".join(f'{key} = "{value}"\n' for key, value in settings.items()))
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> KeptHost:
+        with self.log.open("wb") as log:
+            command = [*STENO, "agent", "--keeper", "--config", str(self._config)]
+            self._keeper = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_for(lambda: self.starts() == 1, "the agent")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._keeper is not None
+        self._keeper.terminate()
+        try:
+            self._keeper.wait(LONG_S)
+        finally:
+            self._keeper.kill()
+
+    def starts(self) -> int:
+        """Return how often an agent has become ready."""
+        return self.log.read_bytes().count(b"the agent is ready")
+
+    def start(self, *arguments: str) -> Driven:
+        """Begin a session."""
+        return Driven([self._build.name, *arguments], environ={"TERM": "xterm"})
+
+    @property
+    def agent(self) -> int | None:
+        """The agent's process; None while there is none."""
+        assert self._keeper is not None
+        try:
+            path = Path(f"/proc/{self._keeper.pid}/task/{self._keeper.pid}/children")
+            children = path.read_text().split()
+        except FileNotFoundError:
+            return None
+        return int(children[0]) if children else None
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        """Kill the agent, and wait until the next one is there."""
+        agent, starts = self.agent, self.starts()
+        assert agent is not None
+        os.kill(agent, number)
+        wait_for(lambda: self.starts() > starts, "the next agent")
+
+    def recordings(self) -> list[Path]:
+        """Return the finished recordings' files."""
+        return sorted(self.spool.glob("*.done"))
+
+
+def read_recording(path: Path) -> tuple[list[Piece], End]:
+    """Return what a finished recording holds, its chain being whole."""
+    lines = path.read_bytes().splitlines(keepends=True)
+    assert verify_lines(lines).state == "complete"
+    messages = [decode_message(line) for line in lines]
+    end = messages[-1].end
+    assert end is not None
+    return [piece for message in messages for piece in message.pieces], end
+
+
+def count_notes(pieces: list[Piece], kind: str) -> int:
+    """Return how many notes of this kind there are."""
+    return sum(isinstance(piece, Note) and piece.kind == kind for piece in pieces)
