@@ -18,6 +18,7 @@ from typing import Protocol
 from steno.agent import outer
 from steno.agent.admission import Admission, Arrived, name_shell
 from steno.agent.handshake import (
+    LOGIN,
     REQUEST_LIMIT_BYTES,
     Answer,
     Request,
@@ -84,6 +85,9 @@ class Reception(Protocol):
     def begin(self, opened: Opened, admission: Admission) -> None:
         """Take the session over and relay it."""
 
+    def take_login(self, packet: bytes, caller_uid: int) -> None:
+        """Take what `steno-note-login` says, run by `caller_uid`."""
+
     def forget(self, arrival: Arrival) -> None:
         """Take note that the arrival is over."""
 
@@ -118,6 +122,10 @@ class Arrival:
             return
         self._loop.ignore(self._connection.fileno())
         self._timer.cancel()
+        if packet.startswith(LOGIN) and not descriptors:
+            self._reception.take_login(packet, read_credentials(self._connection)[1])
+            self.close()
+            return
         try:
             if len(descriptors) != _STREAMS:
                 raise ProtocolError(f"request: {len(descriptors)} descriptors, and not three")

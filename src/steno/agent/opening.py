@@ -10,7 +10,7 @@ import itertools
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -85,6 +85,7 @@ class Opener:
         self._tty_gid = tty_gid
         boot_id = host_facts.read_line("/proc/sys/kernel/random/boot_id") or ""
         self._boot_id = boot_id.replace("-", "")
+        self.boot_id = self._boot_id or None
         self.host = os.uname().nodename or "localhost"
         self.number = 0
 
@@ -140,18 +141,11 @@ class Opener:
     ) -> Opened:
         clock = RecordingClock()
         settings = admission.settings()
-        number = self._take_number()
-        for rec in self._propose_recs(admission.peer.pid):
-            identity = self._identify(admission, rec, clock, terminal, size, number)
-            try:
-                writers = self._open_writers(identity)
-            except StoreError:
-                if self.spool.entry(rec) is None:
-                    raise
-                continue  # an id that is taken: the next one
-            break
-        else:
-            raise StoreError("no id for the recording is free")
+        number = self.take_number()
+        identity, writers = self.open_recording(
+            lambda rec: self._identify(admission, rec, clock, terminal, size, number),
+            admission.peer.pid,
+        )
         facts = SessionFacts(
             kind=admission.way,
             identity=identity,
@@ -195,7 +189,29 @@ class Opener:
             log.warning("a session cannot be kept", extra={"rec": facts.rec, "why": str(error)})
         return ring
 
-    def _take_number(self) -> int | None:
+    def open_recording(
+        self, identify: Callable[[str], Identity], pid: int
+    ) -> tuple[Identity, list[Writer]]:
+        """Find a free id, and open the destinations; return whose they are, and them.
+
+        Args:
+            identify: Returns what the recording with an id is about.
+            pid: The process that the recording is about, part of the id.
+
+        Raises:
+            StenoError: A destination cannot be opened; none is open.
+        """
+        for rec in self._propose_recs(pid):
+            identity = identify(rec)
+            try:
+                return identity, self._open_writers(identity)
+            except StoreError:
+                if self.spool.entry(rec) is None:
+                    raise
+        raise StoreError("no id for the recording is free")
+
+    def take_number(self) -> int | None:
+        """Count one more recording; return its number, None if it cannot be counted."""
         try:
             self.number = host_facts.take_number(Path(self.config.numbers))
         except StenoError as error:

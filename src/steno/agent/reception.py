@@ -11,17 +11,21 @@ import os
 import socket
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from steno.agent.admission import Admission, Arrived, admit
 from steno.agent.arrival import Arrival, Streams
 from steno.agent.configuration import AgentConfig
+from steno.agent.login_desk import LoginDesk
 from steno.agent.loop import READABLE, Loop, Timer, now_us
 from steno.agent.opening import Opened, Opener
 from steno.agent.session import Sessions
 from steno.errors import ConfigError, StenoError
-from steno.policy.accounts import Accounts, Answer
+from steno.policy.accounts import Account, Accounts, Answer
+from steno.policy.decision import Decision
 from steno.policy.file import PolicyFile, ShellFiles
 from steno.policy.shells import ShellFacts, choose_shell
+from steno.policy.subject import Subject
 
 _ACCEPTS_PER_TURN = 16
 _PAUSE_US = 100_000
@@ -30,6 +34,13 @@ _REFRESH_US = 1_000_000
 """How often, at most, the policy's files are looked at."""
 
 log = logging.getLogger("steno.agent")
+
+
+class Asker(Protocol):
+    """Who wants to know about an account."""
+
+    def take_account(self, account: Account | None, why: str | None) -> None:
+        """Go on: this is the account, or there is none, or why that is not known."""
 
 
 class Reception:
@@ -58,11 +69,12 @@ class Reception:
         self._shells = ShellFiles(Path(config.shells), Path(config.listed_shells))
         self._refresh_at_us = 0
         self._arrivals: set[Arrival] = set()
-        self._waiting: dict[int, list[Arrival]] = {}
+        self._waiting: dict[int, list[Asker]] = {}
         self._accounts = Accounts()
         self._timer: Timer | None = None
         self._socket: socket.socket | None = None
         loop.watch(self._accounts.fileno(), READABLE, lambda _events: self._collect())
+        self._desk = LoginDesk(loop, opener, self._decide, self.ask_account)
 
     @property
     def host(self) -> str:
@@ -149,19 +161,19 @@ class Reception:
 
     # Accounts.
 
-    def ask_account(self, arrival: Arrival, uid: int) -> None:
-        """See arrival.Reception."""
+    def ask_account(self, asker: Asker, uid: int) -> None:
+        """Find out about the account and call `asker.take_account`, now or later."""
         answer = self._accounts.ask(now_us(), uid)
         if answer is not None:
-            _tell(arrival, answer)
+            _tell(asker, answer)
             return
-        self._waiting.setdefault(uid, []).append(arrival)
+        self._waiting.setdefault(uid, []).append(asker)
         self._set_timer()
 
     def _collect(self) -> None:
         for answer in self._accounts.collect(now_us()):
-            for arrival in self._waiting.pop(answer.uid, []):
-                _tell(arrival, answer)
+            for asker in self._waiting.pop(answer.uid, []):
+                _tell(asker, answer)
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -171,7 +183,17 @@ class Reception:
         if self._accounts.due_us is not None:
             self._timer = self.loop.call_at(self._accounts.due_us, self._collect)
 
+    # Logins without a shell.
+
+    def take_login(self, packet: bytes, caller_uid: int) -> None:
+        """See arrival.Reception."""
+        self._desk.take_packet(packet, caller_uid)
+
     # Decisions.
+
+    def _decide(self, subject: Subject) -> Decision:
+        self._refresh()
+        return self.policy.policy.decide(subject)
 
     def choose_shell(self, arrived: Arrived, policy_shell: str | None = None) -> bytes:
         """See arrival.Reception."""
@@ -186,9 +208,9 @@ class Reception:
 
     def decide(self, arrived: Arrived) -> Admission:
         """See arrival.Reception."""
-        self._refresh()
         config, peer = self._config, arrived.peer
-        decision = self.policy.policy.decide(arrived.subject(config))
+        self._desk.logins.see_shell(peer.audit_session)
+        decision = self._decide(arrived.subject(config))
         admission = admit(
             arrived,
             decision,
@@ -249,5 +271,5 @@ class Reception:
         self._begin(opened, admission)
 
 
-def _tell(arrival: Arrival, answer: Answer) -> None:
-    arrival.take_account(answer.account, answer.error)
+def _tell(asker: Asker, answer: Answer) -> None:
+    asker.take_account(answer.account, answer.error)

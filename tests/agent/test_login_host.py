@@ -1,0 +1,88 @@
+"""Logins through real sshd and PAM, with the agent, the login shell and the hook."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from steno.formats.tlog import decode_message
+from steno.model import End, Start
+
+SCRIPT = Path(__file__).parent / "login_host.sh"
+MISSING = [name for name in ("unshare", "sshd", "sftp", "ip") if shutil.which(name) is None]
+
+pytestmark = [
+    pytest.mark.real,
+    pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of hosts are made by root only"),
+    pytest.mark.skipif(bool(MISSING), reason="needs Debian's openssh-server and iproute2"),
+]
+
+
+class LoginHost:
+    """What became of the host: what people saw, and the recordings."""
+
+    def __init__(self, base: Path) -> None:
+        self.said = (base / "said").read_text()
+        self.recordings: list[tuple[Start, End]] = []
+        for path in sorted((base / "spool").rglob("*")):
+            if path.is_file() and path.read_bytes().startswith(b'{"ver"'):
+                messages = [decode_message(line) for line in path.read_bytes().splitlines()]
+                start, end = messages[0].start, messages[-1].end
+                assert start is not None
+                assert end is not None
+                self.recordings.append((start, end))
+
+
+@pytest.fixture(scope="module")
+def host() -> Iterator[LoginHost]:
+    """Return the host after a command, two copies by sftp, and one without the hook's program."""
+    with tempfile.TemporaryDirectory(prefix="steno-host-") as directory:
+        base = Path(directory)
+        base.chmod(0o755)
+        words = [
+            *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
+            *("bash", str(SCRIPT), directory, sysconfig.get_path("scripts"), sys.executable),
+        ]
+        done = subprocess.run(
+            words,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=110,
+            check=False,
+        )
+        logs = [path.read_text() for path in base.glob("*.log")]
+        assert done.returncode == 0, "\n".join([done.stdout, done.stderr, *logs])
+        yield LoginHost(base)
+
+
+def test_a_login_without_a_shell_is_recorded(host: LoginHost) -> None:
+    """Sftp within sshd leaves one recording: who, by what, from where, which audit session."""
+    logins = [(start, end) for start, end in host.recordings if start.kind == "login"]
+    assert len(logins) == 1
+    start, end = logins[0]
+    assert (start.user, start.login_user, start.service) == ("ann", "ann", "sshd")
+    assert start.remote == "127.0.0.1"
+    assert start.audit_session is not None
+    assert start.labels == []
+    assert end.reason == "exit"
+
+
+def test_a_login_with_a_shell_is_recorded_once(host: LoginHost) -> None:
+    """A command by ssh goes through the login shell, and makes no login of its own kind."""
+    sessions = [start for start, _ in host.recordings if start.kind != "login"]
+    assert [(start.user, start.kind) for start in sessions] == [("ann", "command")]
+    assert "from-a-command" in host.said
+
+
+def test_nobody_is_locked_out_by_the_hook(host: LoginHost) -> None:
+    """Recorded or not, and with the hook's program gone, people log in."""
+    assert host.said.count("Remote working directory") == 3
