@@ -23,9 +23,13 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from steno.cli.mailing import follow_mail, load_mail, make_mailer
 from steno.cli.messages import escape_controls
 from steno.delivery.control import CONTROL_SOCKET, AgentControl
 from steno.delivery.courier import Courier, CourierEvents
+from steno.delivery.credentials import is_enrolled
+from steno.delivery.mail.mailer import Mailer
+from steno.delivery.mail.settings import MAIL_FILE
 from steno.delivery.opening import open_ways
 from steno.delivery.places import default_places
 from steno.delivery.protocol import Standing
@@ -69,6 +73,13 @@ _PATIENCE_S = 60.0
     metavar="PATH",
     help=f"The agent's control socket [default: {CONTROL_SOCKET}].",
 )
+@click.option(
+    "--mail",
+    "mail_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help=f"How recordings are mailed, with --follow [default: {MAIL_FILE}, if it is there].",
+)
 @click.option("--follow", is_flag=True, help="Go on delivering until SIGTERM or Ctrl-C.")
 @click.option(
     "--until-eof",
@@ -83,6 +94,7 @@ def command(
     servers: tuple[str, ...],
     host_directory: Path | None,
     agent_socket: Path | None,
+    mail_file: Path | None,
     follow: bool,
     until_eof: bool,
     as_json: bool,
@@ -91,11 +103,17 @@ def command(
     """Deliver the recordings that wait in the spool, and say what came of it.
 
     Recordings whose recorder is gone are closed first. Those still being written are delivered
-    as far as they are. May be interrupted and run again at any time.
+    as far as they are. May be interrupted and run again at any time. With --follow, recordings
+    that are to be mailed are, when they have ended; a host that only mails needs no server.
     """
     places = default_places(os.environ, os.geteuid())
     spool = Spool(spool_directory or places.spool)
-    transports, renewal = open_ways(host_directory or places.host, servers)
+    host = host_directory or places.host
+    mail = load_mail(mail_file)
+    if mail is not None and follow and not servers and not is_enrolled(host):
+        follow_mail(spool, mail)
+        return
+    transports, renewal = open_ways(host, servers)
     try:
         if follow:
             logged = _Logged()
@@ -104,10 +122,12 @@ def command(
                 spool, transports, agent, renewal=renewal, events=_Told(is_quiet=quiet)
             )
             logged.courier = courier
+            logged.mailer = None if mail is None else make_mailer(spool, mail)
             _tell_expired(renewal)
             is_left_alone = _follow(spool, transports, logged, until_eof=until_eof)
         if not follow or is_left_alone:
-            _empty(spool, transports, as_json=as_json, is_quiet=quiet)
+            mailer = None if mail is None else make_mailer(spool, mail)
+            _empty(spool, transports, mailer, as_json=as_json, is_quiet=quiet)
     finally:
         for transport in transports:
             transport.close()
@@ -116,8 +136,9 @@ def command(
 class _Shown(Events):
     """Shows what an uploader does, on standard error; a bar only where that is a terminal."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: Progress, mailer: Mailer | None) -> None:
         self._progress = progress
+        self._mailer = mailer
         self._task = progress.add_task("delivering", total=0)
         self._sizes: dict[str, int] = {}
         self._done: dict[str, int] = {}
@@ -126,6 +147,8 @@ class _Shown(Events):
         """What went wrong on the way, each thing once, in order; the caller tells it."""
 
     def found(self, entry: SpoolEntry) -> None:
+        if self._mailer is not None:
+            self._mailer.notice(entry)  # it stays until who follows the spool has mailed it
         self._sizes[entry.rec] = entry.size_bytes
         self._done.setdefault(entry.rec, entry.delivered_bytes)
         self._draw()
@@ -174,10 +197,15 @@ def _make_progress(*, is_shown: bool) -> Progress:
 
 
 def _empty(
-    spool: Spool, transports: Sequence[HttpTransport], *, as_json: bool, is_quiet: bool
+    spool: Spool,
+    transports: Sequence[HttpTransport],
+    mailer: Mailer | None,
+    *,
+    as_json: bool,
+    is_quiet: bool,
 ) -> None:
     progress = _make_progress(is_shown=not is_quiet and sys.stderr.isatty())
-    shown = _Shown(progress)
+    shown = _Shown(progress, mailer)
     uploader = Uploader(spool, transports, events=shown)
     last: StenoError | None = None
     with progress:
@@ -238,10 +266,16 @@ class _Logged(Events):
     """Says only what went wrong and what was closed: for a journal."""
 
     courier: Courier | None = None
+    mailer: Mailer | None = None
 
     def began(self) -> None:
-        if self.courier is not None:
-            self.courier.start()
+        for helper in (self.courier, self.mailer):
+            if helper is not None:
+                helper.start()
+
+    def found(self, entry: SpoolEntry) -> None:
+        if self.mailer is not None:
+            self.mailer.notice(entry)
 
     def recovered(self, recovery: Recovery) -> None:
         click.echo(f"steno: closed {recovery.rec}, {recovery.cut_bytes} bytes cut off", err=True)
@@ -305,8 +339,9 @@ def _follow(
     while not ended.wait(1.0) and uploader.error is None:
         pass
     uploader.stop()
-    if logged.courier is not None:
-        logged.courier.stop()
+    for helper in (logged.courier, logged.mailer):
+        if helper is not None:
+            helper.stop()
     if uploader.error is not None:
         raise uploader.error
     return is_left_alone.is_set()

@@ -166,6 +166,11 @@ def _explained(directory: Path, error: OSError) -> StenoError:
     return kind(f"{directory}: {error.strerror}")
 
 
+def is_enrolled(directory: Path) -> bool:
+    """Return whether this host has credentials for a server, good or bad."""
+    return (directory / _FILE).exists()
+
+
 def load(directory: Path) -> Credentials:
     """Read what `save` kept.
 

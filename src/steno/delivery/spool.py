@@ -24,6 +24,8 @@ from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StoreError, Usa
 from steno.settings import convert_settings, read_toml
 
 DELIVERED, TORN, LIMITS = ".delivered", ".torn", "limits.toml"
+MAIL, MAILED = ".mail", ".mailed"
+"""Marks of a recording that is to be mailed, and of one that was; see delivery.mail.mailer."""
 _LOGS = (OPEN, DONE, SENT)
 _RECOUNT_BYTES = 1 << 20
 _RECOUNT_US = 1_000_000
@@ -230,11 +232,13 @@ class Spool:
     def complete(self, rec: str) -> None:
         """Remove a finished recording that is on a server, or mark it so, as policy says.
 
+        One that is still to be mailed stays until it is; then this is called again.
+
         Raises:
             StoreError: The disk failed; the recording stays and will be offered again.
         """
         try:
-            if self.limits.policy == "refuse":
+            if self.limits.policy == "refuse" and not self.path(rec, MAIL).exists():
                 self._remove(rec)
             else:
                 with suppress(FileNotFoundError):  # marked before
@@ -244,7 +248,7 @@ class Spool:
             raise self.explained(error) from error
 
     def _remove(self, rec: str) -> None:
-        for suffix in (DONE, SENT, DELIVERED):
+        for suffix in (DONE, SENT, DELIVERED, MAIL, MAILED):
             self.path(rec, suffix).unlink(missing_ok=True)
 
     def reserve(self, length_bytes: int) -> None:
@@ -327,7 +331,7 @@ class Spool:
         for entry in self.entries():
             if not self._lacking(length_bytes):
                 return
-            if entry.is_delivered:
+            if entry.is_delivered and not self.path(entry.rec, MAIL).exists():
                 self._remove(entry.rec)
                 self._recount(self.clock())
 

@@ -1,0 +1,1 @@
+"""Recordings by mail when they have ended."""
