@@ -28,7 +28,8 @@ from steno.errors import NotFoundError
 from steno.model import End, Output, Window
 from steno.server.derivation import Derivation
 from steno.server.index_process import IndexProcess
-from steno.server.indexer import Indexer, IndexerSettings, reindex
+from steno.server.indexer import Indexer, reindex
+from steno.server.indexing import IndexerSettings
 from steno.store.opening import open_store
 from steno.store.protocol import Store
 from steno.store.query import parse

@@ -26,7 +26,8 @@ import msgspec
 from steno.config import Log
 from steno.logs import configure_logs
 from steno.metrics import Metrics
-from steno.server.indexer import Indexer, IndexerSettings
+from steno.server.indexer import Indexer
+from steno.server.indexing import IndexerSettings
 from steno.store.opening import open_store
 from steno.store.protocol import Change, Store
 
