@@ -43,10 +43,9 @@ class SshCall(msgspec.Struct, frozen=True):
 
     def words(self) -> list[str]:
         """Return the command line for ssh itself."""
-        words = ["ssh", *self.options, "--", self.destination]
-        if self.command:
-            words += ["--", quote_for_shell(self.command)]
-        return words
+        # Behind `--` ssh looks for no options, behind the destination neither.
+        line = [quote_for_shell(self.command)] if self.command else []
+        return ["ssh", *self.options, "--", self.destination, *line]
 
 
 def quote_for_shell(command: Sequence[str]) -> str:
@@ -65,32 +64,32 @@ def parse_call(words: Sequence[str]) -> SshCall:
         UsageError: There is no destination, an option is unknown or lacks its value, or one would
             put ssh into the background, where there is nothing to record.
     """
-    options, rest = _take_options(list(words))
+    options, rest, is_over = _take_options(list(words))
     if not rest:
         raise UsageError("steno ssh needs a host: steno ssh [OPTIONS] [USER@]HOST [COMMAND...]")
     destination = rest[0]
     if not destination or destination.startswith("-"):
         raise UsageError(f"{destination!r} is no host")
-    # ssh takes options behind the destination too, up to the command.
-    more, command = _take_options(rest[1:])
+    # ssh takes options behind the destination too, up to the command, unless `--` ended them.
+    more, command = ([], rest[1:]) if is_over else _take_options(rest[1:])[:2]
     if command and not all(command[:1]):
         raise UsageError("the command is empty")
     return SshCall((*options, *more), destination, tuple(command))
 
 
-def _take_options(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return the options that `words` begin with, and what follows."""
+def _take_options(words: list[str]) -> tuple[list[str], list[str], bool]:
+    """Return the options that `words` begin with, what follows, and whether `--` is between."""
     options: list[str] = []
     while words and words[0].startswith("-") and words[0] != "-":
         word = words.pop(0)
         if word == "--":
-            break
+            return options, words, True
         options.append(word)
         if _wants_value(word):
             if not words:
                 raise UsageError(f"ssh's option {word} needs a value")
             options.append(words.pop(0))
-    return options, words
+    return options, words, False
 
 
 def _wants_value(word: str) -> bool:
