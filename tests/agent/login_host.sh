@@ -31,6 +31,16 @@ echo "session optional pam_exec.so quiet /usr/bin/steno-note-login" >>/etc/pam.d
 cat >/etc/steno/agent.toml <<EOF
 user = "root"
 EOF
+groupadd inner
+usermod -aG inner ann
+cat >/etc/steno/policy.toml <<EOF
+[[rule]]
+name = "commands"
+when.groups = ["inner"]
+when.kinds = ["command"]
+labels = ["seen"]
+mail_to = ["audit@example.org"]
+EOF
 cat >"$base/layers/sshd_config" <<EOF
 Port 2222
 ListenAddress 127.0.0.1

@@ -83,6 +83,15 @@ def test_a_login_with_a_shell_is_recorded_once(host: LoginHost) -> None:
     assert "from-a-command" in host.said
 
 
+def test_the_policy_is_in_force(host: LoginHost) -> None:
+    """A rule by group and kind applies to the command, and not to the login."""
+    (command,) = [start for start, _ in host.recordings if start.kind == "command"]
+    assert (command.policy, command.labels) == ("commands", ["seen"])
+    assert command.mail_to == ["audit@example.org"]
+    (login,) = [start for start, _ in host.recordings if start.kind == "login"]
+    assert (login.policy, login.labels, login.mail_to) == (None, [], [])
+
+
 def test_nobody_is_locked_out_by_the_hook(host: LoginHost) -> None:
     """Recorded or not, and with the hook's program gone, people log in."""
     assert host.said.count("Remote working directory") == 3

@@ -255,6 +255,7 @@ class Opener:
             records=admission.settings().records(),
             policy=",".join(admission.decision.rules) or None,
             labels=list(admission.decision.labels),
+            mail_to=list(admission.decision.mail_to),
             coarse_unix_us=clock.coarse_unix_us,
             number=number,
             kind=admission.kind.value,
