@@ -15,7 +15,7 @@ from opensearch_node import index_lines, needs_opensearch
 
 from steno.cli.library import Location
 from steno.cli.playing.feed import open_feed
-from steno.cli.playing.sources import FileSource
+from steno.cli.playing.sources import FileSource, open_elastic
 from steno.errors import NotFoundError, RefusedError, UsageError
 from steno.model import Output
 
@@ -77,13 +77,19 @@ def test_a_journal_target_must_say_what() -> None:
 def test_recordings_are_read_from_opensearch(opensearch: str) -> None:
     """All messages come, in the order of their ids, page after page; others' do not."""
     texts = [f"line {number}" for number in range(450)]
-    for rec in ("r-1", "r-2"):
-        lines = make_recording(rec, texts if rec == "r-1" else ["other"]).splitlines()
+    indexed = 0
+    for rec in ("r-1", "r-2", "r-3"):
+        lines = make_recording(rec, texts if rec != "r-2" else ["other"]).splitlines()
         index_lines(opensearch, "tlog", reversed(lines))
+        indexed += len(lines)
     target = f"es+{opensearch}/tlog?q=rec.keyword:%22r-1%22"
     assert read_output(target) == "".join(f"{text}\r\n" for text in texts).encode()
     with pytest.raises(NotFoundError, match="no such index"):
         read_output(f"es+{opensearch}/nothing?q=rec:r-1")
+    with contextlib.closing(open_elastic(f"es+{opensearch}/tlog?q=*", None)) as source:
+        read = b"".join(iter(source.read_new, b"")).splitlines()
+    # Pages end between two messages of one number, of which none is left out or comes twice.
+    assert len(read) == len(set(read)) == indexed
 
 
 @pytest.mark.parametrize("target", ["es+http://127.0.0.1:1/", "es+http://127.0.0.1:1/index"])

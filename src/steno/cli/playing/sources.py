@@ -26,6 +26,8 @@ from steno.model import Damage
 
 _READ_BYTES = 1 << 20
 _SEARCH_HITS = 200
+_MOST_SEARCH_HITS = 10_000
+"""What OpenSearch gives at most in one answer, by default."""
 
 
 class LineSource(Protocol):
@@ -149,6 +151,15 @@ class _SearchAnswer(msgspec.Struct, frozen=True):
     hits: _SearchHits
 
 
+def without_ties(hits: Sequence[_SearchHit]) -> list[_SearchHit]:
+    """Return a full page's hits without those of the last message's number.
+
+    Messages of several recordings have the same numbers, and of those at a page's end the next page
+    would know nothing.
+    """
+    return [hit for hit in hits if hit.sort != hits[-1].sort]
+
+
 class ElasticSource:
     """Messages in OpenSearch or Elasticsearch, in the order of their ids.
 
@@ -184,8 +195,16 @@ class ElasticSource:
 
     def read_new(self) -> bytes:
         """Return the messages that follow those already read."""
+        hits = self._search(_SEARCH_HITS)
+        if len(hits) == _SEARCH_HITS:
+            hits = without_ties(hits) or self._search(_MOST_SEARCH_HITS)
+        if hits:
+            self._after = hits[-1].sort
+        return b"".join(orjson.dumps(orjson.loads(bytes(hit.source))) + b"\n" for hit in hits)
+
+    def _search(self, size: int) -> list[_SearchHit]:
         request: dict[str, Any] = {
-            "size": _SEARCH_HITS,
+            "size": size,
             "query": {"query_string": {"query": self._query}},
             "sort": [{"id": "asc"}],
         }
@@ -200,12 +219,9 @@ class ElasticSource:
         if response.status_code >= httpx2.codes.BAD_REQUEST:
             raise RefusedError(f"{self.name}: HTTP status {response.status_code}")
         try:
-            hits = msgspec.json.decode(response.content, type=_SearchAnswer).hits.hits
+            return msgspec.json.decode(response.content, type=_SearchAnswer).hits.hits
         except msgspec.MsgspecError as error:
             raise ProtocolError(f"{self.name} answers nonsense: {error}") from error
-        if hits:
-            self._after = hits[-1].sort
-        return b"".join(orjson.dumps(orjson.loads(bytes(hit.source))) + b"\n" for hit in hits)
 
     def close(self) -> None:
         """End all connections."""
