@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,6 +74,22 @@ def test_a_drop_is_told_while_it_lasts() -> None:
     (line,) = session.tick(SECOND)
     (note,) = notes([decode_message(line)], "drop")
     assert note.facts == {"output_bytes": 10, "from_ms": 1, "until_ms": 1}
+
+
+@pytest.mark.parametrize("action", [Action.DROP, Action.DELAY])
+def test_a_limit_may_count_messages(action: Action) -> None:
+    """What is written, escapes and all, keeps to the rate; a flood of controls is six times it."""
+    limit = Limit(1000, 5000, action, counts_messages=True)
+    session = Session(IDENTITY, Settings(limit=limit, payload_bytes=1000))
+    lines = session.begin(0, None)
+    at_us = 0
+    for _ in range(1000):
+        at_us = max(at_us + 20_000, session.held_until_us)
+        lines += session.tick(at_us) + session.take_output(at_us, b"\x01" * 50)
+        assert sum(map(len, lines)) < 5000 + at_us * 1000 / SECOND + 3000
+    assert sum(map(len, lines)) > at_us * 1000 / SECOND / 2
+    messages = decode(lines + session.end(at_us, "exit", exit_status=0))
+    assert notes(messages, action.value)
 
 
 def test_delays_hold_the_source() -> None:

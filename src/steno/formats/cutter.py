@@ -83,6 +83,8 @@ class Cutter:
         self._payload = Payload()
         self._window: Window | None = None
         self._unfinished = {"in": b"", "out": b"", "err": b""}
+        self.written_bytes = 0
+        """How many bytes of lines were returned."""
 
     @classmethod
     def resume(cls, identity: Identity, state: CutterState, *, limit_bytes: int) -> Cutter:
@@ -215,4 +217,5 @@ class Cutter:
         self._prev = digest_of_line(line)
         self._id += 1
         self._payload = Payload()
+        self.written_bytes += len(line)
         return line

@@ -22,11 +22,14 @@ class Limit(msgspec.Struct, frozen=True):
         rate_bytes: Bytes a second that may be recorded for long.
         burst_bytes: Bytes by which that may be exceeded for a moment.
         action: What happens beyond: nothing, the terminal is slowed down, or bytes pass unrecorded.
+        counts_messages: Whether the bytes of messages count, as they are written, instead of the
+            bytes that passed; messages are checked when they are done, so that one may be too much.
     """
 
     rate_bytes: int = 16384
     burst_bytes: int = 32768
     action: Action = Action.PASS
+    counts_messages: bool = False
 
 
 class TokenBucket:
@@ -51,11 +54,19 @@ class TokenBucket:
 
     def admit(self, at_us: int, size_bytes: int) -> bool:
         """Return whether `size_bytes` may pass now; if so, they are counted."""
-        self._refill(at_us)
-        if self._tokens < min(size_bytes, self._burst_bytes):
+        if not self.has_room(at_us, size_bytes):
             return False
         self._tokens -= size_bytes
         return True
+
+    def has_room(self, at_us: int, size_bytes: int) -> bool:
+        """Return whether `size_bytes` may pass now, without counting them."""
+        self._refill(at_us)
+        return self._tokens >= min(size_bytes, self._burst_bytes)
+
+    def spend(self, size_bytes: int) -> None:
+        """Count bytes that passed already."""
+        self._tokens -= size_bytes
 
     def charge(self, at_us: int, size_bytes: int) -> int:
         """Count `size_bytes`; return for how many microseconds nothing more should pass."""

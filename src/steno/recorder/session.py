@@ -150,6 +150,7 @@ class Session:
         self._is_limited = self._action is not Action.PASS
         self._records_output = settings.output
         self._bucket = TokenBucket(settings.limit)
+        self._charged_bytes = 0
         self._watch = EchoWatch()
         self._tallies: dict[str, Tally] = {}
 
@@ -310,16 +311,31 @@ class Session:
     def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
         size_bytes = output_bytes + input_bytes
         if self._action is Action.DROP:
-            if self._bucket.admit(at_us, size_bytes):
+            if self._has_room(at_us, size_bytes):
                 return True
             self._tally("drop", at_us, output_bytes, input_bytes)
             return False
-        held_us = self._bucket.charge(at_us, size_bytes)
+        counts_messages = self._settings.limit.counts_messages
+        held_us = self._bucket.charge(
+            at_us, self._take_written() if counts_messages else size_bytes
+        )
         if held_us:
             # Held bytes are those that wait behind this piece; it stands for them.
             self._tally("delay", at_us, output_bytes, input_bytes).held_us += held_us
             self.held_until_us = at_us + held_us
         return True
+
+    def _has_room(self, at_us: int, size_bytes: int) -> bool:
+        if not self._settings.limit.counts_messages:
+            return self._bucket.admit(at_us, size_bytes)
+        self._bucket.spend(self._take_written())
+        return self._bucket.has_room(at_us, size_bytes)
+
+    def _take_written(self) -> int:
+        """Return how many bytes of messages were written since the last call."""
+        written_bytes = self._cutter.written_bytes - self._charged_bytes
+        self._charged_bytes += written_bytes
+        return written_bytes
 
     def _tally(self, kind: str, at_us: int, output_bytes: int, input_bytes: int) -> Tally:
         tally = self._tallies.get(kind)

@@ -42,7 +42,7 @@ def make_settings(configuration: Configuration) -> Settings:
         window=configuration.flag("log.window"),
         input=InputMode.ALL if configuration.flag("log.input") else InputMode.NONE,
         # tlog's bucket holds the burst beside what the rate allows in a second.
-        limit=Limit(rate, rate + configuration.count("limit.burst"), action),
+        limit=Limit(rate, rate + configuration.count("limit.burst"), action, counts_messages=True),
     )
 
 
