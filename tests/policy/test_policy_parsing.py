@@ -71,6 +71,35 @@ def test_bytes_that_are_no_utf8_are_refused_by_line() -> None:
         parse_policy(b"[[rule]]\nname = 'M\xfcller'", "p")
 
 
+def refusal(data: bytes) -> ConfigError | None:
+    """Return why a policy file is refused, None if it is taken."""
+    try:
+        parse_policy(data, "p")
+    except ConfigError as error:
+        return error
+    return None
+
+
+@given(st.binary())
+def test_any_bytes_are_a_policy_or_refused(data: bytes) -> None:
+    """Whatever stands in the file, it is taken or refused in one line."""
+    assert "\n" not in str(refusal(data))
+
+
+@given(st.data())
+def test_damaged_policies_are_refused_by_line(data: st.DataObject) -> None:
+    """A good file with a piece cut out or put in is taken, or refused naming a line."""
+    text = re.sub(r"^# (?=\[|[a-z_.]+ = )", "", SHIPPED.read_text(), flags=re.M)
+    first = data.draw(st.integers(0, len(text)))
+    last = data.draw(st.integers(first, min(len(text), first + 40)))
+    piece = data.draw(st.text("[]{}=.,\"'#\n ab1", max_size=5))
+    damaged = text[:first] + piece + text[last:]
+    error = refusal(damaged.encode())
+    if error is not None:
+        assert error.line is not None
+        assert 1 <= error.line <= damaged.count("\n") + 1
+
+
 def test_deep_nesting_is_refused() -> None:
     """A file made to exhaust the parser is a bad file like others."""
     with pytest.raises(ConfigError):

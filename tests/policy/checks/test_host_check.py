@@ -156,6 +156,26 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
         set(),
     ),
     (
+        "key in another file",
+        lambda image: (
+            image.append("etc/ssh/sshd_config", "AuthorizedKeysFile .none /etc/ssh/keys/%u\n"),
+            image.write("etc/ssh/keys/ann", 'command="internal-sftp" ssh-rsa AAAA\n'),
+        )[0],
+        {("authorized-keys", "escape")},
+    ),
+    (
+        "shell.conf",
+        lambda image: image.write(
+            "etc/steno/shell.conf", "# x\non_failure = allow\ncontact = a = b\nrescue = all\n"
+        ),
+        {("shell-configuration", "lockout")},
+    ),
+    (
+        "shell.conf that is well",
+        lambda image: image.write("etc/steno/shell.conf", "on_failure=deny\n\nrescue = none\n"),
+        set(),
+    ),
+    (
         "key that chooses the shell",
         lambda image: image.write(
             "home/ann/.ssh/authorized_keys",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from steno.errors import ConfigError
 from steno.policy.checks.finding import Finding, HostFiles
@@ -49,8 +49,13 @@ def check_login_shell(files: HostFiles, entries: Mapping[str, Entry]) -> Iterato
         )
 
 
-def check_accounts(files: HostFiles) -> Iterator[Finding]:
-    """Yield what is wrong with local accounts that are, or should be, recorded."""
+def check_accounts(files: HostFiles, key_files: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with local accounts that are, or should be, recorded.
+
+    Args:
+        files: The host's files.
+        key_files: sshd's AuthorizedKeysFile.
+    """
     entries = parse_passwd(os.fsencode(files.read("/etc/passwd") or ""))
     yield from check_login_shell(files, entries)
     try:
@@ -73,7 +78,7 @@ def check_accounts(files: HostFiles) -> Iterator[Finding]:
     recorded = {entry.uid: name for name, entry in entries.items() if _is_ours(entry)}
     yield from _check_twins(entries, recorded)
     for name in recorded.values():
-        yield from _check_keys(files, entries[name])
+        yield from _check_keys(files, entries[name], key_files)
     if recorded:
         yield from check_chsh(files)
 
@@ -131,9 +136,9 @@ def _is_closed(entry: Entry) -> bool:
     return entry.shell.rpartition(b"/")[2] in (b"nologin", b"false")
 
 
-def _check_keys(files: HostFiles, entry: Entry) -> Iterator[Finding]:
-    for name in ("authorized_keys", "authorized_keys2"):
-        path = f"{entry.home.rstrip('/')}/.ssh/{name}"
+def _check_keys(files: HostFiles, entry: Entry, patterns: Sequence[str]) -> Iterator[Finding]:
+    for pattern in patterns:
+        path = _expand(pattern, entry)
         for number, line in enumerate((files.read(path) or "").splitlines(), 1):
             if line.lstrip().startswith("#"):
                 continue
@@ -153,6 +158,13 @@ def _check_keys(files: HostFiles, entry: Entry) -> Iterator[Finding]:
                     "remove environment=",
                     f"{path}:{number}",
                 )
+
+
+def _expand(pattern: str, entry: Entry) -> str:
+    """Return the file that an AuthorizedKeysFile means for an account, by its tokens."""
+    tokens = {"%%": "%", "%h": entry.home, "%u": entry.name, "%U": str(entry.uid)}
+    path = re.sub("%[%huU]", lambda found: tokens[found[0]], pattern)
+    return path if path.startswith("/") else f"{entry.home.rstrip('/')}/{path}"
 
 
 def check_chsh(files: HostFiles) -> Iterator[Finding]:

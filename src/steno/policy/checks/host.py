@@ -13,7 +13,7 @@ from steno.policy.checks.running import (
     is_clock_synchronised,
     read_effective,
 )
-from steno.policy.checks.sshd import Block, check_sshd, parse_config
+from steno.policy.checks.sshd import Block, check_sshd, list_key_files, parse_config
 from steno.policy.checks.sssd import check_sssd, read_recording
 from steno.policy.checks.steno_files import check_files
 from steno.policy.places import HostPlaces
@@ -34,16 +34,15 @@ def examine(root: Path = Path("/")) -> list[Finding]:
     places = HostPlaces(root)
     is_noted = notes_logins("sshd", files.read, NOTE_PROGRAM)
     recording = read_recording(files.read, files.list)
+    effective = None if places.is_image else read_effective()
+    blocks = _with_effective(parse_config(files.read, files.list) or [], effective)
     findings = [
-        *check_accounts(files),
+        *check_accounts(files, list_key_files(blocks)),
         *check_files(files),
         *check_sssd(recording, files),
         *check_pam(files.read, sssd_records=recording.is_on, note_program=NOTE_PROGRAM),
+        *(check_sshd(blocks, notes_logins=is_noted) if blocks else ()),
     ]
-    blocks = parse_config(files.read, files.list)
-    if blocks is not None:
-        effective = None if places.is_image else read_effective()
-        findings += check_sshd(_with_effective(blocks, effective), notes_logins=is_noted)
     if not places.is_image:
         findings += [*check_agent(places), *check_clock(is_clock_synchronised())]
     return sorted(findings, key=lambda finding: ORDER.index(finding.effect))
@@ -51,7 +50,7 @@ def examine(root: Path = Path("/")) -> list[Finding]:
 
 def _with_effective(blocks: list[Block], effective: Block | None) -> list[Block]:
     """Take what sshd says of itself, which knows its defaults, but keep where the files say it."""
-    if effective is None:
+    if effective is None or not blocks:
         return blocks
     values = dict(effective.values)
     values.update({key: value for key, value in blocks[0].values.items() if key in values})

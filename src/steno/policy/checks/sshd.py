@@ -8,7 +8,7 @@ handed in.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -109,6 +109,14 @@ def _unquoted(text: str) -> str:
     """Return a line's arguments without comment and quotes."""
     text = re.split(r"(?:^|\s)#", text, maxsplit=1)[0].strip()
     return text.replace('"', "")
+
+
+def list_key_files(blocks: Sequence[Block]) -> tuple[str, ...]:
+    """Return where sshd looks for people's keys, tokens (%h, %u) and all."""
+    value = blocks[0].first("authorizedkeysfile") if blocks else None
+    if value is None:
+        return ".ssh/authorized_keys", ".ssh/authorized_keys2"
+    return tuple(word for word in value.text.split() if word.lower() != "none")
 
 
 def check_sshd(blocks: list[Block], *, notes_logins: bool) -> Iterator[Finding]:

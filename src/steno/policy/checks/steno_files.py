@@ -21,6 +21,8 @@ _CONFIGURATION = (
 """What decides about recording, with the mode that it should have."""
 _PUBLIC = frozenset({"/etc/steno", "/etc/steno/shell.conf", "/etc/steno/shells"})
 """What steno-shell reads as the user who logs in."""
+_SHELL_CONF = {"on_failure": ("deny", "allow"), "rescue": ("root-console", "none"), "contact": None}
+"""The keys of shell.conf and their values, docs/login-shell.md; None is any text."""
 _PRIVATE = ("/var/lib/steno/spool", "/var/lib/steno/host")
 """What nobody but Steno's user and root may read: recordings, the host's key and token."""
 
@@ -77,6 +79,7 @@ def _check_contents(files: HostFiles) -> Iterator[Finding]:
                 "repair it: steno policy check",
                 "/etc/steno/policy.toml",
             )
+    yield from _check_shell_conf(files.read("/etc/steno/shell.conf"))
     agent = files.read("/etc/steno/agent.toml")
     if agent is not None:
         try:
@@ -88,4 +91,21 @@ def _check_contents(files: HostFiles) -> Iterator[Finding]:
                 f"no TOML: {error}: the agent does not start with it",
                 "repair it",
                 "/etc/steno/agent.toml",
+            )
+
+
+def _check_shell_conf(text: str | None) -> Iterator[Finding]:
+    """Yield lines that steno-shell does not understand: it denies sessions because of them."""
+    for number, line in enumerate((text or "").splitlines(), 1):
+        key, equals, value = (part.strip() for part in line.partition("="))
+        if not line.strip() or line.startswith("#"):
+            continue
+        known = _SHELL_CONF.get(key, ())
+        if not equals or (known is not None and value not in known):
+            yield Finding(
+                "shell-configuration",
+                "lockout",
+                f"{line.strip()[:60]!r} is no setting: while the agent is away sessions are denied",
+                "repair the line (docs/login-shell.md)",
+                f"/etc/steno/shell.conf:{number}",
             )
