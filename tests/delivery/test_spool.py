@@ -275,3 +275,18 @@ def test_wrong_limits_are_named(tmp_path: Path, text: str, place: str) -> None:
     (tmp_path / "limits.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigError, match=place):
         Spool(tmp_path)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write into another user's spool")
+def test_what_root_writes_belongs_to_the_spools_owner(tmp_path: Path) -> None:
+    """A recording that root makes in a service's spool can be delivered by that service."""
+    directory = tmp_path / "spool"
+    directory.mkdir()
+    os.chown(directory, 4711, 4712)
+    spool = Spool(directory)
+    spool.begin("rec").finish()
+    spool.acknowledge("rec", 0)
+    spool.lock_delivery()
+    owners = {(path.name, path.stat().st_uid, path.stat().st_gid) for path in directory.iterdir()}
+    assert {(uid, gid) for _, uid, gid in owners} == {(4711, 4712)}
+    assert len(owners) == 4

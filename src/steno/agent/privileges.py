@@ -84,8 +84,9 @@ def missing_capabilities() -> list[str]:
 
 def raise_descriptor_limit() -> int:
     """Allow this process as many descriptors as the system lets it have; return how many."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     return hard
 
 

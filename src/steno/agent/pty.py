@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 
 import msgspec
 
@@ -41,8 +42,11 @@ def open_pair(uid: int, tty_gid: int, settings: bytes, window: bytes) -> Pair:
         raise TerminalError(f"no pseudo-terminal: {error.strerror}") from error
     try:
         # The mode first: once it is the user's, it is no longer ours to change.
-        os.fchmod(slave, _MODE)
-        os.fchown(slave, uid, tty_gid)
+        found = os.fstat(slave)
+        if stat.S_IMODE(found.st_mode) != _MODE:
+            os.fchmod(slave, _MODE)
+        if (found.st_uid, found.st_gid) != (uid, tty_gid):
+            os.fchown(slave, uid, tty_gid)
         os.set_blocking(master, False)
         write_settings(slave, settings)
         write_window(master, window)

@@ -131,7 +131,9 @@ class Spool:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
                 raise StoreError(f"spool {directory}: may not be read and written by this user")
-            if directory.stat().st_uid == os.geteuid():
+            found = directory.stat()
+            self._owner = found.st_uid, found.st_gid
+            if found.st_uid == os.geteuid():
                 directory.chmod(0o700)
         except OSError as error:
             raise StoreError(f"spool {directory}: {error.strerror}") from error
@@ -152,7 +154,7 @@ class Spool:
                 raise StoreError(f"spool {self.directory}: recording {rec} exists already")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
             try:
-                descriptor = os.open(self.path(rec, OPEN), flags, 0o600)
+                descriptor = self._open_file(self.path(rec, OPEN), flags)
             except OSError as error:
                 raise self.explained(error) from error
             # Held until the file is closed, however that comes: who gets it finds an orphan.
@@ -225,7 +227,7 @@ class Spool:
         new = self.directory / f".{rec}{DELIVERED}.new"
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
         with suppress(OSError):
-            with os.fdopen(os.open(new, flags, 0o600), "w", encoding="ascii") as file:
+            with os.fdopen(self._open_file(new, flags), "w", encoding="ascii") as file:
                 file.write(f"{offset_bytes}\n")
             new.rename(self.path(rec, DELIVERED))
 
@@ -336,16 +338,14 @@ class Spool:
                 self._recount(self.clock())
 
     def lock_delivery(self) -> int | None:
-        """Return a descriptor that makes this process the one to deliver, until it is closed.
-
-        None: another process delivers.
+        """Return a descriptor that makes this process the one to deliver; None: another does.
 
         Raises:
             StoreError: The spool cannot be written.
         """
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         try:
-            descriptor = os.open(self.directory / ".delivering", flags, 0o600)
+            descriptor = self._open_file(self.directory / ".delivering", flags)
         except OSError as error:
             raise self.explained(error) from error
         try:
@@ -360,7 +360,7 @@ class Spool:
         """Hold the spool's lock: between making a file and locking it nobody may recover it."""
         path = self.directory / ".lock"
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._open_file(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
         except OSError as error:
             raise self.explained(error) from error
         try:
@@ -368,6 +368,13 @@ class Spool:
             yield
         finally:
             os.close(descriptor)
+
+    def _open_file(self, path: Path, flags: int) -> int:
+        """Open a file of the spool; one that root makes is the directory's owner's."""
+        descriptor = os.open(path, flags, 0o600)
+        if os.geteuid() == 0 and self._owner[0]:
+            os.fchown(descriptor, *self._owner)
+        return descriptor
 
     def path(self, rec: str, suffix: str) -> Path:
         """Return where a recording's file of this kind is, or would be."""
