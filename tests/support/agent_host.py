@@ -1,0 +1,184 @@
+"""A real agent for tests, and sessions that reach it through the real `steno-shell`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from driven import STENO, Driven, Recorded
+from shell_builds import SOURCES, Build
+
+from steno.agent.handshake import Answer, Request, decode_answer, encode_request
+
+LONG_S = 60.0
+
+
+def build_plain_shell(directory: Path) -> Build:
+    """Compile `steno-shell` as it is installed, with this directory's places."""
+    etc = directory / "etc"
+    (etc / "steno").mkdir(parents=True, exist_ok=True)
+    build = Build(directory / "steno-shell", directory / "agent.sock", etc)
+    paths = {
+        "STENO_SOCKET": build.socket,
+        "STENO_CONFIGURATION": etc / "steno",
+        "STENO_PASSWD": etc / "passwd",
+        "STENO_LISTED": etc / "shells",
+    }
+    words = [f'-D{name}="{path}"' for name, path in paths.items()]
+    words += ["-D_GNU_SOURCE", f"-DSTENO_OWNER={os.getuid()}", "-O1"]
+    words += [*map(str, SOURCES), "-o", build.name]
+    subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
+    return build
+
+
+def wait_for(condition: Callable[[], object], what: str, timeout_s: float = LONG_S) -> Any:  # noqa: ANN401  # whatever it returns
+    """Return what `condition` returns once that is true."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := condition()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+    return found
+
+
+class AgentHost:
+    """A host in a directory: an agent, its files, and sessions.
+
+    Attributes:
+        directory: Where its files are.
+        process: The agent.
+    """
+
+    def __init__(self, directory: Path, build: Build) -> None:
+        self.directory = directory
+        self.build = build
+        self.process: subprocess.Popen[bytes] | None = None
+        self._sessions: list[Driven] = []
+        self.configuration = directory / "agent.toml"
+        self.policy = directory / "policy.toml"
+        self.spool = directory / "spool"
+        self.log = directory / "agent.log"
+        self.control_socket = directory / "control.sock"
+        self.shells = directory / "shells"
+
+    def configure(self, text: str = "", policy: str = "") -> None:
+        """Write the configuration, `text` being added to it, and the policy."""
+        places = {
+            "socket": self.build.socket,
+            "control": self.control_socket,
+            "policy": self.policy,
+            "shells": self.shells,
+            "spool": self.spool,
+            "numbers": self.directory,
+        }
+        lines = [f'{key} = "{path}"\n' for key, path in places.items() if key not in text]
+        if "user" not in text:
+            lines.append('user = "root"\n')
+        self.configuration.write_text("".join(lines) + text)
+        self.policy.write_text(policy)
+
+    def start(
+        self, text: str = "", policy: str = "", *, prefix: tuple[str, ...] = ()
+    ) -> subprocess.Popen[bytes]:
+        """Start the agent; return when it answers."""
+        self.configure(text, policy)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*prefix, *STENO, "agent", "--config", str(self.configuration)],
+                stdout=log,
+                stderr=log,
+                env={**os.environ, "NOTIFY_SOCKET": ""} | {},
+            )
+        wait_for(self._answers, f"the agent does not answer: {self.log.read_text()}")
+        return self.process
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, self.log.read_text()
+        try:
+            return bool(self.ask("status")["ok"])
+        except OSError:
+            return False
+
+    def ask(self, do: str, **members: object) -> dict[str, Any]:
+        """Ask the agent through its control socket."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(LONG_S)
+            connection.connect(str(self.control_socket))
+            connection.sendall(json.dumps({"do": do, **members}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(connection.makefile("rb").readline())
+            return answer
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return the sessions that live."""
+        found: list[dict[str, Any]] = self.ask("sessions")["sessions"]
+        return found
+
+    def shell(self, *words: str, **more: object) -> Driven:
+        """Start `steno-shell` on a terminal of its own."""
+        more.setdefault("executable", self.build.name)
+        self._sessions.append(Driven(words or ("-steno-shell",), **more))  # type: ignore[arg-type]  # handed through
+        return self._sessions[-1]
+
+    def recordings(self, count: int = 1) -> list[Recorded]:
+        """Return the finished recordings, oldest first, once there are so many."""
+        wait_for(
+            lambda: len(list(self.spool.glob("*.done"))) >= count,
+            f"there are not {count} recordings: {self.log.read_text()}",
+        )
+        found = [Recorded(path) for path in self.spool.glob("*.done")]
+        return sorted(found, key=lambda one: one.start.started_unix_us)
+
+    def caller(self) -> Caller:
+        """Connect as any program might."""
+        return Caller(self.build.socket)
+
+    def stop(self) -> int:
+        """End the agent as its service manager does; return its status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(LONG_S)
+
+    def close(self) -> None:
+        """End everything."""
+        for session in self._sessions:
+            session.close()
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+
+class Caller:
+    """A program that connects to the agent's socket, for good or bad."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(LONG_S)
+        self.socket.connect(str(path))
+
+    def send(self, packet: bytes, descriptors: list[int]) -> None:
+        """Send a packet with descriptors."""
+        socket.send_fds(self.socket, [packet], descriptors)
+
+    def ask(self, descriptors: list[int], *arguments: bytes) -> None:
+        """Ask for a session as `steno-shell` does."""
+        request = Request(b"-steno-shell", arguments, term=b"xterm")
+        self.send(encode_request(request), descriptors)
+
+    def answer(self) -> tuple[Answer | None, list[int]]:
+        """Return the answer and its descriptors; None when the agent closed the connection."""
+        try:
+            packet, descriptors, _, _ = socket.recv_fds(self.socket, 65536, 8)
+        except ConnectionResetError:
+            return None, []
+        return (decode_answer(packet) if packet else None), descriptors
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.socket.close()
