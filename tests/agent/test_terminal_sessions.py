@@ -9,7 +9,7 @@ import termios
 from agent_host import AgentHost, wait_for
 
 LONG = 60.0
-BASH = "bash --norc --noprofile -i"
+BASH = "PS1='$ ' bash --norc --noprofile -i"
 
 
 def test_a_session_is_relayed_and_recorded(host: AgentHost) -> None:
@@ -17,8 +17,8 @@ def test_a_session_is_relayed_and_recorded(host: AgentHost) -> None:
     host.start()
     session = host.shell("-steno-shell", "-c", BASH)
     session.expect(b"$ ")
-    session.send(b"tty; stty size; echo $0; sleep 100\n")
-    session.expect(b"/dev/pts/", b"24 80", b"bash")
+    session.send(b"tty; stty size; echo $0; sh -c 'echo begun; exec sleep 100'\n")
+    session.expect(b"/dev/pts/", b"24 80", b"bash", b"\nbegun")
     session.send(b"\x03")
     session.expect(b"^C", b"$ ")
     session.resize(100, 30)
@@ -49,7 +49,7 @@ def test_the_terminal_is_given_back_as_it_was(host: AgentHost) -> None:
 
 def test_the_starts_facts_come_from_the_system(host: AgentHost) -> None:
     """Who, where, what, by which rule and with which labels stand in the first message."""
-    host.start(policy='[[rules]]\nname = "all"\nlabels = ["pci"]\ninput = "seen"\n')
+    host.start(policy='[[rule]]\nname = "all"\nlabels = ["pci"]\ninput = "seen"\n')
     session = host.shell("-steno-shell", "-c", "read x; exit 0", environ={"TERM": "vt220"})
     (live,) = wait_for(host.sessions, "no session")
     session.send(b"\n")

@@ -78,7 +78,7 @@ class CommandSession:
         self._recording.note("kill", {"by": by})
         self._reason = "hangup"
         self._leader.hang_up()
-        self._leader.await_end(_PATIENCE_US, self._finish)
+        self._leader.await_end(_PATIENCE_US, self._finish, is_killed=True)
 
     def leave(self) -> None:
         """Let go of it without ending it: the next agent takes it up."""

@@ -67,6 +67,7 @@ class Leader:
         self._on_parent = on_parent
         self._watch: ExitWatch | None = None
         self._then: Callable[[], None] | None = None
+        self._is_killed = False
         self._timer: Timer | None = None
 
     @property
@@ -107,14 +108,21 @@ class Leader:
             with contextlib.suppress(OSError):
                 os.write(self._connection, packet)
 
-    def await_end(self, patience_us: int, then: Callable[[], None]) -> None:
+    def await_end(
+        self, patience_us: int, then: Callable[[], None], *, is_killed: bool = False
+    ) -> None:
         """Call `then` when it is known how the leader ended, or after `patience_us`.
 
-        Then a leader that still lives although its terminal is gone is killed.
+        Args:
+            patience_us: How long to wait.
+            then: What to call.
+            is_killed: Whether a leader that lives on then is killed first. Without an
+                administrator's order it is not: what ignores a hang-up may go on, as ever.
         """
         if self._then is not None:
             return
         self._then = then
+        self._is_killed = is_killed
         if self.exit is not None or self._pidfd is None:
             self._loop.post(self._conclude)
         else:
@@ -139,7 +147,7 @@ class Leader:
             self._conclude()
 
     def _lose_patience(self) -> None:
-        if self._pidfd is not None and not self.is_gone():
+        if self._is_killed and self._pidfd is not None and not self.is_gone():
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
             self._timer = self._loop.call_in(_REAP_US, self._conclude)

@@ -25,7 +25,6 @@ discipline; the special characters; the speeds, which may be any number."""
 _WINDOW = struct.Struct("=4H")
 _NO_WINDOW = bytes(_WINDOW.size)
 _VTIME, _VMIN = 5, 6
-_PTS_MAJORS = range(136, 144)
 
 
 def find_terminal(descriptors: tuple[int, int, int]) -> int | None:
@@ -51,14 +50,15 @@ def open_outer(descriptors: tuple[int, int, int]) -> int:
     ours = [fd for fd in descriptors if _device(fd) == device]
     if device is None or not _may(ours, os.O_RDONLY) or not _may(ours, os.O_WRONLY):
         raise TerminalError("the terminal may not be read and written by the session")
+    if os.fstat(ours[0]).st_rdev != device:
+        # /dev/tty, or a master. By its number it might be another's terminal: numbers are unique
+        # in one instance of devpts only, and anybody can have more of these.
+        raise TerminalError("the terminal is not there by its own name")
     flags = os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
-        fd = os.open(_path(ours[0], device), flags)
+        fd = os.open(f"/proc/self/fd/{ours[0]}", flags)
     except OSError as error:
         raise TerminalError(f"the terminal cannot be opened: {error.strerror}") from error
-    if _device(fd) != device:
-        os.close(fd)
-        raise TerminalError("the terminal cannot be opened: its name is another's")
     return fd
 
 
@@ -153,15 +153,6 @@ def _device(fd: int) -> int | None:
     # The kernel packs it as new_encode_dev(): minor's low byte, major, minor's rest.
     major, minor = number >> 8 & 0xFFF, number & 0xFF | number >> 12 & 0xFFF00
     return os.makedev(major, minor)
-
-
-def _path(fd: int, device: int) -> str:
-    """Return a path that opens the terminal: /dev/tty would be the agent's own."""
-    if os.fstat(fd).st_rdev == device:
-        return f"/proc/self/fd/{fd}"
-    if os.major(device) in _PTS_MAJORS:
-        return f"/dev/pts/{os.minor(device) + 256 * (os.major(device) - _PTS_MAJORS[0])}"
-    return f"/dev/char/{os.major(device)}:{os.minor(device)}"
 
 
 def _may(fds: list[int], wanted: int) -> bool:

@@ -95,6 +95,7 @@ class TerminalSession:
         self._is_suspended = facts.is_suspended
         self._is_ending = False
         self._is_over = False
+        self._is_killed = False
         self._reason: str | None = None
         self._empty_until_us = 0
         self._quiet_at_us = self._drained_at_us = 0
@@ -305,6 +306,7 @@ class TerminalSession:
             return
         self._show(f"\r\n*** this session is ended by {by}\r\n")
         self._recording.note("kill", {"by": by})
+        self._is_killed = True
         self.hang_up()
 
     def _show(self, text: str) -> None:
@@ -423,7 +425,7 @@ class TerminalSession:
         self._master = self._outer = None
 
     def _await_status(self) -> None:
-        self._leader.await_end(_STATUS_US, self._end)
+        self._leader.await_end(_STATUS_US, self._end, is_killed=self._is_killed)
 
     def _end(self) -> None:
         """End the recording: how the session ended is known, or will not be."""
