@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -294,3 +295,20 @@ def test_playing_goes_on_where_standard_input_is_at_its_end(
         programs.run(TLOG, "tlog-play", "-i", str(path), timeout_s=1)
     assert json.loads(programs.run(STAND_IN, "tlog-play", "--configuration").stdout)["args"] == []
     assert b"\x1b" in programs.run(TLOG, "tlog-play", "--configuration").stdout
+
+
+@pytest.mark.skipif(
+    shutil.which("localedef") is None or not Path("/usr/share/i18n/charmaps").exists(),
+    reason="Debian package locales is missing",
+)
+def test_other_charsets_are_recorded(programs: Programs, tmp_path: Path) -> None:
+    """Where the locale speaks Latin-1, its letters are letters in the message, not bytes."""
+    path = tmp_path / "x.log"
+    make = ["localedef", "-i", "de_DE", "-f", "ISO-8859-1", f"{tmp_path}/de_DE.ISO-8859-1"]
+    subprocess.run(make, check=True, capture_output=True)
+    environ = {"LOCPATH": str(tmp_path), "LC_ALL": "de_DE.ISO-8859-1"}
+    words = ["-o", str(path), "printf", r"gr\374n"]
+    ran = programs.run(STAND_IN, "tlog-rec", *words, environ=environ)
+    assert (ran.returncode, ran.stdout) == (0, b"gr\xfcn")
+    assert '"out_txt":"gr\u00fcn","out_bin":[]' in path.read_text()
+    assert programs.run(TLOG, "tlog-rec", *words, environ=environ).returncode == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import locale
 import os
 from collections.abc import Callable
 from functools import partial
@@ -15,6 +17,7 @@ from steno.delivery.writers.journal import JournalWriter
 from steno.delivery.writers.protocol import Writer
 from steno.delivery.writers.syslog import SyslogWriter
 from steno.errors import UsageError
+from steno.formats.charset import name_charset
 from steno.formats.cutter import MIN_LIMIT_BYTES, Identity
 from steno.recorder.destinations import Failure
 from steno.recorder.foreground import Outcome, Request, explain, has_terminal, record
@@ -40,10 +43,19 @@ def make_settings(configuration: Configuration) -> Settings:
         payload_bytes=max(configuration.count("payload"), MIN_LIMIT_BYTES),
         output=configuration.flag("log.output"),
         window=configuration.flag("log.window"),
+        charset=find_charset(),
         input=InputMode.ALL if configuration.flag("log.input") else InputMode.NONE,
         # tlog's bucket holds the burst beside what the rate allows in a second.
         limit=Limit(rate, rate + configuration.count("limit.burst"), action, counts_messages=True),
     )
+
+
+def find_charset() -> str | None:
+    """Return what the terminal speaks, by the locale; None for UTF-8, and for what is not known."""
+    with contextlib.suppress(locale.Error, UsageError):
+        locale.setlocale(locale.LC_CTYPE, "")
+        return name_charset(locale.nl_langinfo(locale.CODESET))
+    return None
 
 
 def open_writer(configuration: Configuration, identity: Identity) -> Writer:
