@@ -6,7 +6,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from driven import STENO, Driven
@@ -76,7 +77,11 @@ class KeptHost:
 
     def start(self, *arguments: str) -> Driven:
         """Begin a session."""
-        return Driven([self._build.name, *arguments], environ={"TERM": "xterm"})
+        return self.run(self._build.name, *arguments)
+
+    def run(self, *words: str) -> Driven:
+        """Run a program on a terminal."""
+        return Driven(words, environ={"TERM": "xterm"})
 
     @property
     def agent(self) -> int | None:
@@ -95,6 +100,30 @@ class KeptHost:
         assert agent is not None
         os.kill(agent, number)
         wait_for(lambda: self.starts() > starts, "the next agent")
+
+    @contextmanager
+    def without_agent(self) -> Iterator[None]:
+        """Have no agent for a while; afterwards there is one."""
+        assert self._keeper is not None
+        starts, agent = self.starts(), self.agent
+        assert agent is not None
+        self._keeper.send_signal(signal.SIGSTOP)
+        os.kill(agent, signal.SIGKILL)
+        try:
+            yield
+        finally:
+            self._keeper.send_signal(signal.SIGCONT)
+        wait_for(lambda: self.starts() > starts, "the next agent")
+
+    def write_ring(self, offset_bytes: int, data: bytes) -> None:
+        """Change what the keeper has of the first session's memory."""
+        assert self._keeper is not None
+        for path in Path(f"/proc/{self._keeper.pid}/fd").iterdir():
+            if os.readlink(path).startswith("/memfd:steno-ring"):
+                with path.open("r+b", buffering=0) as ring:
+                    os.pwrite(ring.fileno(), data, offset_bytes)
+                return
+        raise AssertionError("the keeper has no ring")
 
     def recordings(self) -> list[Path]:
         """Return the finished recordings' files."""

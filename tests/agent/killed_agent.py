@@ -176,6 +176,7 @@ class Agent:
         state = encode_kept(self.session.state())
         self.ring = Ring.create(msgspec.json.encode(facts), state, is_terminal=True)
         kept = self.ring.descriptors | {"spool": self.file.fileno()}
+        kept |= {"outer": sides.outer, "master": sides.master}
         self.kept = {word: os.dup(fd) for word, fd in kept.items()}
 
     def take_up(self, fuse: Fuse) -> None:
@@ -183,6 +184,8 @@ class Agent:
         with fused(fuse):
             descriptors = {word: os.dup(fd) for word, fd in self.kept.items()}
             survivor = take_up(self.spool, descriptors)
+            for fd in survivor.descriptors.values():
+                os.close(fd)
             self.session, self.ring = survivor.session, survivor.ring
             self.clock, self.file = survivor.clock, survivor.file
             fuse_ring(self.ring, fuse)

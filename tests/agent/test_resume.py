@@ -16,8 +16,8 @@ from steno.agent.resume import (
     resume,
     subtract,
 )
-from steno.agent.ring import Entry
 from steno.agent.ring_layout import Kind
+from steno.agent.ring_memory import Entry
 from steno.errors import StoreError
 from steno.formats.cutter import Identity
 from steno.formats.tlog import decode_message

@@ -191,6 +191,14 @@ class Agent:
             extra = {"rec": session.facts.rec, "why": str(error)}
             log.warning("a session cannot be kept", extra=extra)
 
+    def release_terminals(self, session: LiveSession) -> None:
+        """See hosting.Hosting."""
+        try:
+            self._keep.release(session.facts.rec, ("outer", "master"))
+        except StenoError as error:
+            extra = {"rec": session.facts.rec, "why": str(error)}
+            log.warning("a session's terminals may stay open", extra=extra)
+
     def finish(self, session: LiveSession, work: Callable[[], None]) -> None:
         """See hosting.Hosting."""
         self._finishing += 1

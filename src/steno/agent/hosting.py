@@ -19,6 +19,9 @@ class Hosting(Protocol):
     def keep(self, session: LiveSession) -> None:
         """Keep the session's descriptors beyond this process: they have changed."""
 
+    def release_terminals(self, session: LiveSession) -> None:
+        """Have kept copies of the session's terminals closed: a copy would keep them up."""
+
     def finish(self, session: LiveSession, work: Callable[[], None]) -> None:
         """Do `work`, which makes the recording safe, in a thread; then forget the session."""
 

@@ -64,6 +64,13 @@ class Keep(Protocol):
             UnreachableError: Some may not be kept.
         """
 
+    def release(self, rec: str, words: Iterable[str]) -> None:
+        """Let go of some of a session's descriptors: a terminal hangs up with its last copy.
+
+        Raises:
+            UnreachableError: They may still be kept.
+        """
+
     def remove(self, rec: str) -> None:
         """Let go of all of a session's descriptors; harmless when there are none.
 
@@ -91,6 +98,9 @@ class NoKeep:
     is_lasting = False
 
     def store(self, rec: str, descriptors: Mapping[str, int]) -> None:
+        """Do nothing."""
+
+    def release(self, rec: str, words: Iterable[str]) -> None:
         """Do nothing."""
 
     def remove(self, rec: str) -> None:
@@ -141,6 +151,15 @@ class StoreKeep:
             if number is None:
                 number = self._numbers[rec] = self._free_number()
             self._store(number, descriptors)
+
+    def release(self, rec: str, words: Iterable[str]) -> None:
+        """Have some closed; see Keep."""
+        with self._lock:
+            number = self._numbers.get(rec)
+            stored = {} if number is None else self._stored.get(number, {})
+            for word in words:
+                if number is not None and word in stored:
+                    self._remove(number, word)
 
     def remove(self, rec: str) -> None:
         """Have them all closed; see Keep."""

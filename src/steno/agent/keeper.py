@@ -24,15 +24,13 @@ import signal
 import socket
 import struct
 import sys
-import time
 
 _FIRST_FD = 3
 _MAX_BYTES = 4096
 _MAX_FDS = 16
 _CREDENTIALS = struct.Struct("3i")
-_QUICK_S = 1.0
-"""An agent that lived for less is not started again at once."""
 _LONGEST_PAUSE_S = 30.0
+"""An agent that died before it was ready is not started again at once, at last after so long."""
 _FAILED = 1
 _KILLED = 128
 
@@ -60,19 +58,20 @@ class Keeper:
 
     def run(self) -> int:
         """Keep an agent running until told to stop; return the exit status to end with."""
-        pause_s = 0.0
+        pause_s, is_first = 0.0, True
         while True:
-            begun_s = time.monotonic()
+            self._is_ready = False
             status = self._run_agent()
-            if self._is_stopping or not self._is_ready:
+            is_first, was_ready = is_first and not self._is_ready, self._is_ready
+            if self._is_stopping or is_first:
                 os.unlink(self._address)
                 return status
-            if time.monotonic() - begun_s >= _QUICK_S:
-                pause_s = 0.0
-            else:
-                pause_s = min(max(pause_s * 2, 0.1), _LONGEST_PAUSE_S)
+            pause_s = 0.0 if was_ready else min(max(pause_s * 2, 0.1), _LONGEST_PAUSE_S)
             _say(f"the agent ended with status {status}; started again in {pause_s:g} s")
             self._wait_s(pause_s)
+            if self._is_stopping:
+                os.unlink(self._address)
+                return status
 
     def _run_agent(self) -> int:
         """Start the agent, serve it until it has ended, and return its exit status."""

@@ -7,6 +7,7 @@ import logging
 import os
 import select
 import signal
+import socket
 from collections.abc import Callable
 
 from steno.agent.exits import Exit, ExitWatch, watch_process
@@ -179,7 +180,7 @@ class Leader:
         if self._connection is None:
             return
         try:
-            packet = os.read(self._connection, _PACKET_BYTES)
+            packet = _peek(self._connection)
             report = decode_report(packet) if packet else None
         except BlockingIOError:
             return
@@ -189,6 +190,8 @@ class Leader:
             report = None
         if report is not None:
             self._obey(report)
+            if self._connection is not None:
+                os.read(self._connection, _PACKET_BYTES)
             return
         self._drop_connection()
         if self._has_parent and self.exit is None:
@@ -222,3 +225,13 @@ class Leader:
         self._drop_pidfd()
         self._pidfd = fd
         self._begin_watch()
+
+
+def _peek(connection: int) -> bytes:
+    """Return the packet that comes next, and leave it there: whoever dies now has not lost it.
+
+    Raises:
+        OSError: There is none, or the peer is gone.
+    """
+    with socket.socket(fileno=os.dup(connection)) as copy:
+        return copy.recv(_PACKET_BYTES, socket.MSG_PEEK)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from steno import __version__
-from steno.agent.ring import Entry
 from steno.agent.ring_layout import Kind
+from steno.agent.ring_memory import Entry
 from steno.errors import StoreError
 from steno.formats.charset import Charset, find_charset
 from steno.formats.cutter import CutterState, Identity

@@ -20,15 +20,12 @@ import struct
 import sys
 from collections.abc import Mapping
 
-import msgspec
-
 from steno.agent.ring_lane import Lane
 from steno.agent.ring_layout import (
     ECHO_SHIFT,
     FACTS_PLACES,
     LENGTH_SHIFT,
     MAGIC,
-    RECORD_BYTES,
     RECORDS_AT,
     RECORDS_COUNT,
     RESERVED_RECORDS,
@@ -40,10 +37,10 @@ from steno.agent.ring_layout import (
     VERSION,
     WINDOW_BYTES,
     Kind,
-    Places,
     Way,
     Word,
 )
+from steno.agent.ring_memory import Entry, RingMemory
 from steno.errors import StoreError
 from steno.recorder.echo import Echo
 
@@ -61,25 +58,7 @@ _WINDOW_WORD, _TICK_WORD = int(Kind.WINDOW), int(Kind.TICK)
 _RECORDS, _STATE, _FACTS = int(Word.RECORDS), int(Word.STATE), int(Word.FACTS)
 
 
-class Entry(msgspec.Struct, frozen=True):
-    """Something that happened since the state was kept.
-
-    Attributes:
-        kind: What.
-        at_us: When, in the recording.
-        data: The bytes, of data.
-        echo: What the terminal did with typed bytes.
-        size: The window's columns and rows.
-    """
-
-    kind: Kind
-    at_us: int
-    data: bytes = b""
-    echo: Echo = Echo.SHOWN
-    size: tuple[int, int] = (0, 0)
-
-
-class Ring:
+class Ring(RingMemory):
     """The memory of one session. Owns its descriptors; `close` closes them.
 
     Attributes:
@@ -88,14 +67,7 @@ class Ring:
 
     def __init__(self, fd: int, input_fd: int | None) -> None:
         """Map the memory; use `create` or `open`."""
-        self.descriptors = {"ring": fd}
-        if input_fd is not None:
-            self.descriptors["ring-input"] = input_fd
-        self._map = mmap.mmap(fd, SIZE_BYTES)
-        self._bytes = memoryview(self._map)
-        self._words = self._bytes[: len(Word) * 8].cast("Q")
-        records = self._bytes[RECORDS_AT : RECORDS_AT + RECORDS_COUNT * RECORD_BYTES]
-        self._records = records.cast("Q")
+        super().__init__(fd, input_fd)
         # The first descriptor counts what was shown, the second what was handed to the program.
         counting = (None, None, None) if input_fd is None else (fd, None, input_fd)
         self._lanes = tuple(Lane(way, counting[way]) for way in Way)
@@ -348,20 +320,6 @@ class Ring:
             lane.dirty_bytes = 0
         return True
 
-    def close(self) -> None:
-        """Let go of the memory; whoever keeps the descriptors still has it."""
-        self.release()
-        for fd in self.descriptors.values():
-            os.close(fd)
-        self.descriptors = {}
-
-    def release(self) -> None:
-        """Unmap the memory; the descriptors stay open, for who handed them in."""
-        self._records.release()
-        self._words.release()
-        self._bytes.release()
-        self._map.close()
-
     # Stores, in the order that makes each of them harmless.
 
     @property
@@ -409,34 +367,10 @@ class Ring:
         self._head = -(-self._head // RECORDS_COUNT) * RECORDS_COUNT
         self._keep_state(state)
 
-    def _keep_blob(self, word: int, places: Places, data: bytes) -> None:
-        used_at = self._words[word] >> LENGTH_SHIFT
-        for at, size_bytes in places:
-            if at != used_at and len(data) <= size_bytes:
-                self._bytes[at : at + len(data)] = data
-                self._words[word] = at << LENGTH_SHIFT | len(data)
-                return
-        raise ValueError(f"{len(data)} bytes are too many to be kept")
-
     # Loads.
 
-    def _blob(self, word: int, places: Places) -> bytes:
-        at, length_bytes = self._words[word] >> LENGTH_SHIFT, self._words[word] & 0xFFFFFFFF
-        if not any(at == place and length_bytes <= size_bytes for place, size_bytes in places):
-            raise ValueError(f"{length_bytes} bytes at {at}")
-        return bytes(self._bytes[at : at + length_bytes])
-
-    def _record(self, index: int) -> tuple[int, int]:
-        at = index % RECORDS_COUNT * 2
-        return self._records[at], self._records[at + 1]
-
-    def _data(self, lane: Lane, position: int, length_bytes: int) -> bytes:
-        spans = lane.spans(position, length_bytes)
-        if len(spans) == 1:
-            return bytes(self._bytes[spans[0][0] : spans[0][1]])
-        return b"".join([self._bytes[begin:end] for begin, end in spans])
-
     def _take_up(self) -> None:
+        self._blob(_FACTS, FACTS_PLACES)
         positions = STATE_HEAD.unpack_from(self._blob(_STATE, STATE_PLACES))
         self._kept, heads, passed = positions[0], positions[1:4], positions[4:7]
         # Of a state that began anew the records' word may not know yet.
@@ -448,9 +382,13 @@ class Ring:
         for index in range(self._kept, self._head):
             word = self._record(index)[1]
             kind = Kind(word & 0xFF)
+            if (word >> ECHO_SHIFT & 3) >= len(_ECHOES):
+                raise ValueError(f"a record {word:#x}")
             if kind in (Kind.OUTPUT, Kind.ERROR, Kind.INPUT):
                 self._lanes[kind - 1].head += word >> LENGTH_SHIFT
         for lane, floor in zip(self._lanes, passed, strict=True):
+            if lane.head - min(lane.kept, floor) > lane.size_bytes:
+                raise ValueError(f"{lane.head - lane.kept} bytes in a circle")
             lane.passed = max(floor, lane.told_passed(), self._words[lane.word])
             if not lane.head - lane.size_bytes < lane.passed <= lane.head:
                 raise ValueError(f"{lane.passed} of {lane.head} bytes passed on")

@@ -69,6 +69,9 @@ def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: 
     boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
     if SPOOL in facts.places and "spool" not in descriptors:
         raise NotFoundError(f"session {rec}: not all of it was kept")
+    terminals = {"outer", "master"} if facts.kind == "terminal" and facts.ending is None else set()
+    if not terminals <= descriptors.keys():
+        raise NotFoundError(f"session {rec}: its terminals were not kept")
     if start.boot_id != boot_id:
         raise NotFoundError(f"session {rec}: it was of another boot of this host")
     clock = RecordingClock.resume(

@@ -423,6 +423,7 @@ class TerminalSession:
             self._leader.say(RESTORED)
         self._close(self._outer)
         self._master = self._outer = None
+        self._host.release_terminals(self)
 
     def _await_status(self) -> None:
         self._leader.await_end(_STATUS_US, self._end, is_killed=self._is_killed)

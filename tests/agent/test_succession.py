@@ -1,0 +1,194 @@
+"""What happens to sessions while no agent runs, and what the next one makes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import tempfile
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from driven import Recorded
+from kept_host import KeptHost, wait_for
+from shell_builds import Build, build_shell
+
+from steno.agent.exits import read_exit
+from steno.agent.ring_layout import MAGIC, VERSION
+from steno.delivery.recovery import recover
+from steno.delivery.spool import Spool
+
+_SUDO = """
+import os, signal, subprocess, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def first():
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+status = subprocess.call(sys.argv[1:], process_group=0, preexec_fn=first)
+os.tcsetpgrp(0, os.getpgrp())
+sys.exit(status)
+"""
+"""Gives the program a process group of its own and the foreground, as sudo does."""
+
+
+@pytest.fixture(scope="module")
+def build() -> Iterator[Build]:
+    """`steno-shell`."""
+    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
+        yield build_shell(Path(directory))
+
+
+@pytest.fixture
+def host(tmp_path: Path, build: Build) -> Iterator[KeptHost]:
+    """A host with a kept agent."""
+    with KeptHost(tmp_path, build) as kept:
+        yield kept
+
+
+def _finished(host: KeptHost) -> Recorded:
+    wait_for(host.recordings, "the recording")
+    [path] = host.recordings()
+    return Recorded(path)
+
+
+def _knows_exits() -> bool:
+    """Return whether this kernel tells how processes ended (Linux 6.15)."""
+    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)
+    pidfd = os.pidfd_open(pid)
+    os.waitpid(pid, 0)
+    exit_ = read_exit(pidfd)
+    os.close(pidfd)
+    return exit_ is not None
+
+
+def test_a_shell_may_end_while_there_is_no_agent(host: KeptHost) -> None:
+    """The person sees what was printed last, and the recording says how the shell ended."""
+    session = host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
+    session.expect(b"begun")
+    with host.without_agent():
+        assert session.process.wait(60) == 7
+    recorded = _finished(host)
+    session.expect(b"last words\r\n")
+    assert recorded.output() == bytes(session.seen)
+    assert recorded.end.reason == ("exit" if _knows_exits() else "unknown")
+    assert recorded.end.exit_status == (7 if _knows_exits() else None)
+    assert termios.tcgetattr(session.slave) == session.before
+    assert len(recorded.notes("restart")) == 1
+    session.close()
+
+
+def test_nobody_closes_a_recording_whose_session_is_kept(host: KeptHost) -> None:
+    """A delivery that recovers the spool meanwhile leaves the file alone."""
+    session = host.start("-c", "echo begun; read word; exit 3")
+    session.expect(b"begun")
+    with host.without_agent():
+        assert recover(Spool(host.spool)) == []
+        assert host.recordings() == []
+    session.send(b"x\r")
+    assert session.finish() == 3
+    assert recorded_whole(_finished(host))
+    session.close()
+
+
+def recorded_whole(recorded: Recorded) -> bool:
+    """Return whether the recording ended as it should, with one restart in it."""
+    return recorded.end.reason in ("exit", "unknown") and len(recorded.notes("restart")) == 1
+
+
+def test_a_person_may_hang_up_while_there_is_no_agent(host: KeptHost) -> None:
+    """The shell is told by the next agent, and the recording says so."""
+    session = host.start("-c", "trap 'exit 5' HUP; echo begun; while :; do sleep 0.1; done")
+    session.expect(b"begun")
+    with host.without_agent():
+        session.hang_up()
+    assert session.process.wait(60) in (5, -signal.SIGHUP)
+    assert _finished(host).end.reason == "hangup"
+
+
+def test_an_agent_that_is_told_to_end_leaves_its_sessions(host: KeptHost) -> None:
+    """A restart or an upgrade goes on with the same recording, as a crash does."""
+    session = host.start("-c", "echo one; read word; echo two $word; exit 3")
+    session.expect(b"one\r\n")
+    host.kill(signal.SIGTERM)
+    session.send(b"x\r")
+    session.expect(b"two x\r\n")
+    assert session.finish() == 3
+    recorded = _finished(host)
+    assert recorded.output() == bytes(session.seen)
+    assert recorded_whole(recorded)
+    session.close()
+
+
+def test_window_sizes_of_the_time_without_an_agent_are_noticed(host: KeptHost) -> None:
+    """The shell learns the size that the terminal has when the next agent comes."""
+    session = host.start("-c", "echo begun; read word; stty size; exit 3")
+    session.expect(b"begun")
+    with host.without_agent():
+        session.resize(101, 33)
+    session.send(b"x\r")
+    session.expect(b"33 101\r\n")
+    assert session.finish() == 3
+    assert _finished(host).windows() == [(80, 24), (101, 33)]
+    session.close()
+
+
+def test_a_session_with_a_parent_goes_on(host: KeptHost, build: Build) -> None:
+    """Where steno-shell stays as the shell's parent, both still find the next agent."""
+    script = "echo begun; read word; echo after $word; kill -STOP $$; exit 9"
+    session = host.run(sys.executable, "-c", _SUDO, build.name, "-c", script)
+    session.expect(b"begun")
+    host.kill()
+    session.send(b"x\r")
+    session.expect(b"after x\r\n")
+    session.close()
+    recorded = _finished(host)
+    assert b"after x\r\n" in recorded.output()
+    assert len(recorded.notes("restart")) == 1
+
+
+def test_a_parent_passes_the_status_on_after_a_restart(host: KeptHost, build: Build) -> None:
+    """The exit status reaches who called, and the recording, through the next agent."""
+    session = host.run(
+        sys.executable, "-c", _SUDO, build.name, "-c", "echo begun; read word; exit 9"
+    )
+    session.expect(b"begun")
+    host.kill()
+    session.send(b"x\r")
+    assert session.finish() == 9
+    recorded = _finished(host)
+    assert (recorded.end.reason, recorded.end.exit_status) == ("exit", 9)
+    assert termios.tcgetattr(session.slave) == session.before
+    session.close()
+
+
+def test_a_session_of_a_newer_version_waits_for_it(host: KeptHost) -> None:
+    """An older agent says so in one line, and leaves the session as it is."""
+    session = host.start("-c", "echo begun; read word; exit 3")
+    session.expect(b"begun")
+    with host.without_agent():
+        host.write_ring(0, struct.pack("=Q", MAGIC | VERSION + 1))
+    said = host.log.read_text()
+    assert "its ring has version 2, and this agent knows 1" in said
+    assert session.process.poll() is None
+    with host.without_agent():
+        host.write_ring(0, struct.pack("=Q", MAGIC | VERSION))
+    session.send(b"x\r")
+    assert session.finish() == 3
+    assert recorded_whole(_finished(host))
+    session.close()
+
+
+def test_damaged_memory_ends_nothing(host: KeptHost) -> None:
+    """A session whose memory is nonsense is left alone; others go on."""
+    broken = host.start("-c", "echo begun; read word; exit 3")
+    broken.expect(b"begun")
+    with host.without_agent():
+        host.write_ring(16, b"\xff" * 8)
+    session = host.start("-c", "echo begun; exit 4")
+    assert session.finish() == 4
+    assert "damaged" in host.log.read_text()
+    broken.close()
+    session.close()
