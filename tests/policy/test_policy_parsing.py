@@ -49,6 +49,8 @@ BAD = [
     ("\n[host_groups]\nweb = 'x'", 3, "host_groups.web: expected array"),
     ("\n[host_groups]\nweb = ['x',\n 1]", 4, "host_groups.web: expected str"),
     ("[host_groups]\n'' = ['x']", 2, "host_groups.: '' is no name"),
+    ('"a\\nb" = 1', 1, r"a\nb: there is no such key"),
+    ("[[rule]]\nname = 'a'\ninput = \"x\\n\"", 3, r"rule.input: 'x\n' is not none"),
     ("rule = 3", 1, "rule: expected array"),
     ("a = 1\na = 2", 2, "no TOML: "),
     ('[[rule]]\nname = "a\nx = 1', 2, "no TOML: "),

@@ -92,8 +92,10 @@ class _Refusal:
         place = path
         while place and place not in lines:
             place = place[:-1]
-        key = ".".join(str(step) for step in path if isinstance(step, str))
-        raise ConfigError(reason, file=self._file, line=lines.get(place), key=key or None)
+        key = _printable(".".join(str(step) for step in path if isinstance(step, str)))
+        raise ConfigError(
+            _printable(reason), file=self._file, line=lines.get(place), key=key or None
+        )
 
     def validation(self, error: msgspec.ValidationError, values: dict[str, Any]) -> NoReturn:
         """Raise what msgspec says as a ConfigError."""
@@ -106,6 +108,11 @@ class _Refusal:
         if missing := re.fullmatch(r"Object missing required field `(.*)`", reason):
             self.at(path, f"{missing[1]} is missing")
         self.at(path, _plain(reason, path))
+
+
+def _printable(text: str) -> str:
+    """Return a text from the file so that it can stand in a log's line."""
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
 
 
 def _path_of(place: str, values: dict[str, Any]) -> Path:
