@@ -13,6 +13,7 @@ import msgspec
 from steno.cli.messages import escape_controls
 from steno.errors import NotFoundError, RefusedError
 from steno.policy.accounts import Account, look_up
+from steno.policy.checks.sssd import RECORDER
 from steno.policy.decision import Decision, Reason
 from steno.policy.file import PolicyFile, ShellFiles
 from steno.policy.matching import Missed
@@ -132,7 +133,9 @@ def judge(policy: Policy, subject: Subject, account: Account, places: HostPlaces
     try:
         shell = os.fsdecode(choose_shell(facts, files.table.value, files.listed.value))
     except RefusedError as error:
-        reason = str(error)
+        is_untold = subject.user not in files.table.value and decision.shell is None
+        is_sssd = is_untold and entry_shell.startswith(os.fsencode(RECORDER))
+        reason = "what SSSD tells when the session starts" if is_sssd else str(error)
     return Verdict(
         subject=subject,
         decision=decision,
