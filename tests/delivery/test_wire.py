@@ -54,6 +54,25 @@ def test_bad_addresses_are_refused(url: str) -> None:
         checked_url(url)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://user:w0rd@steno.example",
+        "https://user:w0rd@[::1",
+        "ftp://user:w0rd@steno.example/?q",
+        "https://:w0rd@steno.example:99999",
+        "https://w0rd@steno.example",
+        "user:w0rd@steno.example",
+    ],
+)
+def test_passwords_are_not_repeated(url: str) -> None:
+    """A user and a password do not belong in an address, and do not come back in the error."""
+    with pytest.raises(UsageError) as caught:
+        checked_url(url)
+    assert "w0rd" not in str(caught.value)
+    assert "steno.example" in str(caught.value) or "[::1" in str(caught.value)
+
+
 def answer(status: int, body: object = None, **headers: str) -> object:
     """Read an answer with a JSON body."""
     content = b"" if body is None else json.dumps(body).encode()

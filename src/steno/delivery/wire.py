@@ -6,6 +6,7 @@ docs/formats/wire.md specifies it; RFC 9457 is the form of the server's refusals
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ OTHER_OWNER = "other-owner"
 """Values of the member `code` in a problem document, where the status alone leaves doubt."""
 
 _MOST_PATIENCE_S = 3600
+_USER = re.compile(r"(?<=//)[^/?#]*@|\A[^/?#]*:[^/?#]*@")
 
 T = TypeVar("T")
 
@@ -56,6 +58,11 @@ class Problem(msgspec.Struct):
     offset: int | None = None
 
 
+def hide_password(url: str) -> str:
+    """Return an address for a message: with stars for what stands before its host."""
+    return _USER.sub("***@", url)
+
+
 def checked_url(url: str) -> str:
     """Return a server's address without a slash at its end.
 
@@ -67,11 +74,13 @@ def checked_url(url: str) -> str:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
     except ValueError as error:
-        raise UsageError(f"{url}: no server's address: {error}") from error
+        raise UsageError(f"{hide_password(url)}: no server's address") from error
+    if parts.username or parts.password is not None:
+        raise UsageError(f"{hide_password(url)}: a server's address has no user and no password")
     if parts.scheme not in ("http", "https") or not host:
-        raise UsageError(f"{url}: a server's address begins with https://")
-    if parts.query or parts.fragment or parts.username or parts.password is not None:
-        raise UsageError(f"{url}: a server's address has no user, query or fragment")
+        raise UsageError(f"{hide_password(url)}: a server's address begins with https://")
+    if parts.query or parts.fragment:
+        raise UsageError(f"{url}: a server's address has no query or fragment")
     if parts.scheme == "http" and not is_loopback(host):
         raise UsageError(f"{url}: plain http goes to this machine only; use https://")
     return url.rstrip("/")

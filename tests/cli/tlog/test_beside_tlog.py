@@ -189,3 +189,35 @@ def test_the_semaphore_says_that_recording_runs(programs: Programs, tmp_path: Pa
         log = str(tmp_path / f"{kind}.log")
         ran = programs.run(kind, "tlog-rec", f"--semaphore={file}", "-o", log, "sh", "-c", script)
         assert (ran.returncode, ran.stdout) == (0, b"READY")
+
+
+def test_both_are_login_shells_on_a_terminal(programs: Programs, tmp_path: Path) -> None:
+    """`-l` gives a login shell with job control, a notice before it, and all of it recorded."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / ".bash_profile").write_text("PS1='at> '; echo profile\n")
+    kept = {}
+    for kind in BOTH:
+        path = tmp_path / f"{kind}.log"
+        conf = {"writer": "file", "file": {"path": str(path)}, "notice": "NOTICE\n"}
+        programs.configure("tlog-rec-session", json.dumps(conf))
+        command = programs.command(kind, "tlog-rec-session", "-l")
+        driven = Driven(command, environ={"HOME": str(home), "HISTFILE": "/dev/null"})
+        try:
+            driven.expect(b"NOTICE", b"profile", b"at> ")
+            driven.send(b"echo $0 $SHELL; sh -c 'echo up; exec sleep 60'\r")
+            driven.expect(b"-bash /bin/bash\r\n", b"up\r\n")
+            driven.send(b"\x1a")
+            driven.expect(b"Stopped", b"at> ")
+            driven.send(b"fg\r")
+            driven.expect(b"sleep 60'\r\n")
+            driven.send(b"\x03")
+            driven.expect(b"at> ")
+            driven.send(b"exit 6\r")
+            assert driven.finish() == 6
+        finally:
+            driven.close()
+        kept[kind] = Recorded(path).output()
+        assert b"NOTICE" not in kept[kind]
+        assert kept[kind] in driven.seen.replace(b"NOTICE\r\n", b"")
+    assert kept[STAND_IN].startswith(kept[TLOG][: kept[TLOG].index(b"Stopped")])

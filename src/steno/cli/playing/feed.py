@@ -16,6 +16,7 @@ from steno.cli.playing.sources import (
     open_journal,
     refuse_empty,
 )
+from steno.delivery.wire import hide_password
 from steno.errors import AmbiguousError, NotFoundError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
@@ -167,7 +168,9 @@ def _open_page(url: str, location: Location, is_original: bool) -> Feed:
     server = f"{parts.scheme}://{parts.netloc}"
     names = [name for name in parts.path.split("/") if name]
     if len(names) < 2 or names[-2] != "recordings":
-        raise NotFoundError(f"{url}: not the address of a recording (…/recordings/ID)")
+        raise NotFoundError(
+            f"{hide_password(url)}: not the address of a recording (…/recordings/ID)"
+        )
     there = Location(server, location.token_file, location.ca, None)
     return _open_recording(open_library(there), unquote(names[-1]), is_original)
 
