@@ -44,16 +44,11 @@ from steno.agent.ring_memory import Entry, RingMemory
 from steno.errors import StoreError
 from steno.recorder.echo import Echo
 
-_ZEROS = bytes(WINDOW_BYTES)
+_ZEROS = memoryview(bytes(WINDOW_BYTES))
 _GONE = (errno.EIO, errno.EPIPE, errno.ECONNRESET, errno.ENXIO, errno.EBADF)
 _ECHOES = (Echo.SHOWN, Echo.HIDDEN, Echo.DRAWN)
 
 
-_DATA_WORDS = {
-    (way, echo): int(way) + 1 | number << ECHO_SHIFT
-    for way in Way
-    for number, echo in enumerate(_ECHOES)
-}
 _WINDOW_WORD, _TICK_WORD = int(Kind.WINDOW), int(Kind.TICK)
 _RECORDS, _STATE, _FACTS = int(Word.RECORDS), int(Word.STATE), int(Word.FACTS)
 
@@ -199,7 +194,11 @@ class Ring(RingMemory):
         """Return how much may be read or put now."""
         if self._head - self._kept >= RECORDS_COUNT - RESERVED_RECORDS:
             return 0
-        return min(self._lanes[way].room_bytes, WINDOW_BYTES)
+        lane = self._lanes[way]
+        used_bytes = lane.head - (lane.kept if lane.kept < lane.passed else lane.passed)
+        # Never into the window that the next read needs.
+        room_bytes = lane.size_bytes - used_bytes - 2 * WINDOW_BYTES
+        return WINDOW_BYTES if room_bytes >= WINDOW_BYTES else max(0, room_bytes)
 
     def read(
         self,
@@ -217,13 +216,15 @@ class Ring(RingMemory):
         Raises:
             OSError: It cannot be read, and that is no end.
         """
-        length_bytes = min(limit_bytes, self.room_bytes(way))
+        length_bytes = self.room_bytes(way)
+        if length_bytes > limit_bytes:
+            length_bytes = limit_bytes
         if not length_bytes:
             return None
-        lane = self._lanes[way]
-        spans = [self._bytes[begin:end] for begin, end in lane.spans(lane.head, length_bytes)]
+        lane, memory = self._lanes[way], self._bytes
+        spans = lane.spans(lane.head, length_bytes)
         try:
-            count_bytes = os.readv(fd, spans)
+            count_bytes = os.readv(fd, [memory[begin:end] for begin, end in spans])
         except BlockingIOError:
             return None
         except OSError as error:
@@ -233,7 +234,11 @@ class Ring(RingMemory):
             raise
         if not count_bytes:
             return b""
-        data = self._data(lane, lane.head, count_bytes)
+        begin, end = spans[0]
+        if begin + count_bytes <= end:
+            data = bytes(memory[begin : begin + count_bytes])
+        else:
+            data = self._data(lane, lane.head, count_bytes)
         self._commit_data(way, at_us, count_bytes, echo)
         return data
 
@@ -330,11 +335,11 @@ class Ring(RingMemory):
 
     def _commit_data(self, way: Way, at_us: int, count_bytes: int, echo: Echo) -> None:
         lane = self._lanes[way]
-        head = lane.head + count_bytes
-        for begin, end in lane.dirty_window(head):
+        for begin, end in lane.spans_to_clear(count_bytes):
             self._bytes[begin:end] = _ZEROS[: end - begin]
-        self._commit(at_us, _DATA_WORDS[way, echo] | count_bytes << LENGTH_SHIFT)
-        lane.head = head
+        echo_bits = 0 if echo is Echo.SHOWN else _ECHOES.index(echo) << ECHO_SHIFT
+        self._commit(at_us, way + 1 | echo_bits | count_bytes << LENGTH_SHIFT)
+        lane.head += count_bytes
 
     def _commit(self, at_us: int, word: int) -> None:
         if self._head - self._kept >= RECORDS_COUNT:
@@ -359,7 +364,7 @@ class Ring(RingMemory):
         if not self._is_empty:
             return
         for lane in self._lanes:
-            for begin, end in lane.dirty_window(0):
+            for begin, end in lane.spans_to_begin():
                 self._bytes[begin:end] = _ZEROS[: end - begin]
             # The state says that all was passed on: until the next one, the position doesn't count.
             lane.seek(0)

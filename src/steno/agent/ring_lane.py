@@ -30,12 +30,6 @@ class Lane:
         self.dirty_bytes = self.size_bytes
         self._at: int | None = None
 
-    @property
-    def room_bytes(self) -> int:
-        """How much may be read: never into the window that the next read needs."""
-        used_bytes = self.head - min(self.kept, self.passed)
-        return max(0, self.size_bytes - used_bytes - 2 * WINDOW_BYTES)
-
     def spans(self, position: int, length_bytes: int) -> list[tuple[int, int]]:
         """Return where these bytes are in the memory: (begin, end), one or two."""
         base_bytes, size_bytes = self.base_bytes, self.size_bytes
@@ -48,15 +42,29 @@ class Lane:
             (base_bytes, base_bytes + end - size_bytes),
         ]
 
-    def dirty_window(self, head: int) -> list[tuple[int, int]]:
-        """Return what must become zeros before `head` may be the head."""
+    def spans_to_clear(self, count_bytes: int) -> list[tuple[int, int]]:
+        """Return what must become zeros before the head may move on by so much: up to a window.
+
+        That is what the window gets in addition: what it has is zeros already.
+        """
         size_bytes = self.size_bytes
-        if head // size_bytes != self.head // size_bytes and head:
+        begin = self.head % size_bytes
+        end = begin + count_bytes
+        if end > size_bytes:
             self.dirty_bytes = size_bytes
-        else:
-            self.dirty_bytes = max(self.dirty_bytes, head % size_bytes)
+        elif end > self.dirty_bytes:
+            self.dirty_bytes = end
+        if end + WINDOW_BYTES <= size_bytes and begin + WINDOW_BYTES >= self.dirty_bytes:
+            return []
+        return self._dirty_spans(self.head + WINDOW_BYTES, count_bytes)
+
+    def spans_to_begin(self) -> list[tuple[int, int]]:
+        """Return what must become zeros before the circle's beginning may be the head."""
+        return self._dirty_spans(0, WINDOW_BYTES)
+
+    def _dirty_spans(self, position: int, length_bytes: int) -> list[tuple[int, int]]:
         until = self.base_bytes + self.dirty_bytes
-        spans = self.spans(head, WINDOW_BYTES)
+        spans = self.spans(position, length_bytes)
         return [(begin, min(end, until)) for begin, end in spans if begin < until]
 
     def begin_anew(self) -> int:
