@@ -24,6 +24,7 @@ READABLE = select.EPOLLIN
 WRITABLE = select.EPOLLOUT
 GONE = select.EPOLLHUP | select.EPOLLERR
 """What epoll tells of a descriptor whether it is asked for or not."""
+_MANY = 3
 _LONGEST_WAIT_S = 3600.0
 
 log = logging.getLogger("steno.agent")
@@ -54,12 +55,18 @@ class Loop:
     An exception that a callback lets out is logged and counted (`faults`), and its descriptor no
     longer watched: one bad session must not stop the others.
 
+    Attributes:
+        faults: How many exceptions that was.
+        is_busy: Whether many descriptors had something in this turn: each should then take little,
+            so that whoever comes next waits no longer than a moment.
+
     Args:
         threads: How many pieces of work `submit` does at a time.
     """
 
     def __init__(self, threads: int = 8) -> None:
         self.faults = 0
+        self.is_busy = False
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[int], None]] = {}
         self._timers: list[tuple[int, int, Timer]] = []
@@ -120,7 +127,9 @@ class Loop:
 
     def turn(self) -> None:
         """Wait for the next thing to happen and serve all that have happened."""
-        for fd, events in self._epoll.poll(self._wait_s()):
+        ready = self._epoll.poll(self._wait_s())
+        self.is_busy = len(ready) > _MANY
+        for fd, events in ready:
             callback = self._callbacks.get(fd)
             if callback is not None:  # and not ignored by one that was called just before
                 self._call(callback, fd, events)

@@ -6,9 +6,9 @@ Whatever fails, nothing stays open, and what had begun to be recorded says that 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -88,6 +88,8 @@ class Opener:
         self.boot_id = self._boot_id or None
         self.host = os.uname().nodename or "localhost"
         self.number = 0
+        self._lock = threading.Lock()
+        self._ticks = 0
 
     def open(self, admission: Admission, streams: tuple[int, int, int]) -> Opened:
         """Open the session of `admission`, whose own descriptors are `streams`: the caller's.
@@ -222,9 +224,12 @@ class Opener:
 
     def _propose_recs(self, pid: int) -> Iterator[str]:
         """Yield ids: when it began, by the clock since the boot, which process asked, the boot."""
-        ticks = time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS_PER_S // 1_000_000_000
-        for more in itertools.islice(itertools.count(), _ATTEMPTS):
-            yield f"{ticks + more:x}-{pid:x}-{self._boot_id or '0' * 32}"
+        for _ in range(_ATTEMPTS):
+            ticks = time.clock_gettime_ns(time.CLOCK_BOOTTIME) * _TICKS_PER_S // 1_000_000_000
+            with self._lock:
+                # Never one twice: a process may begin several, and a delivered one is forgotten.
+                self._ticks = ticks = max(ticks, self._ticks + 1)
+            yield f"{ticks:x}-{pid:x}-{self._boot_id or '0' * 32}"
 
     def _identify(
         self,

@@ -208,7 +208,7 @@ class TerminalSession:
 
     def _pump_output(self) -> None:
         """Read, keep, pass on and record output, as long as that goes on and others may wait."""
-        for _ in range(_READS_PER_TURN):
+        for _ in range(1 if self._loop.is_busy else _READS_PER_TURN):
             if self._master is None or not self._may_read_output():
                 return
             at_us = self._recording.clock.at_us()
