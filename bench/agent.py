@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import datetime
 import json
 import os
 import platform
@@ -132,7 +131,7 @@ def measure_echoes(sessions: list[Session], seconds: float) -> list[float]:
     """Type keys into sessions, now and then; return how long each took to come back, in ms."""
     times = []
     deadline = time.monotonic() + seconds
-    chooser = random.Random(7)  # noqa: S311  # no secret
+    chooser = random.Random(7)  # no secret
     while time.monotonic() < deadline:
         session = chooser.choice(sessions)
         with contextlib.suppress(BlockingIOError):
@@ -171,9 +170,58 @@ def measure_tlog(count: int, directory: Path) -> float | None:
     return statistics.mean(sizes)
 
 
-def percentile(times: list[float], share: float) -> float:
-    """Return the value below which `share` of the sorted `times` are."""
-    return times[min(len(times) - 1, int(len(times) * share))]
+Rows = list[tuple[str, str]]
+
+
+def measure_idle(
+    directory: Path, agent: int, count: int, seconds: float
+) -> tuple[list[Session], Rows, float]:
+    """Open sessions and let them rest; return them, what was measured, and the bytes of each."""
+    warm = open_session(directory)
+    time.sleep(7)
+    before = read_pss_bytes(agent)
+    begun = time.perf_counter()
+    sessions = [open_session(directory) for _ in range(count)]
+    start_ms = (time.perf_counter() - begun) / count * 1000
+    time.sleep(8)  # the notice is in lines, and sessions at rest
+    each = (read_pss_bytes(agent) - before) / count
+    cpu_s = read_cpu_s(agent)
+    time.sleep(seconds)
+    used = (read_cpu_s(agent) - cpu_s) / seconds * 100
+    rows = [
+        ("one session's start", f"{start_ms:.1f} ms"),
+        ("memory (PSS) of an idle session", f"{each / 1024:.1f} KiB"),
+        (f"processor with {count} idle sessions", f"{used:.1f} %"),
+    ]
+    return [*sessions, warm], rows, each
+
+
+def measure_floods(directory: Path, sessions: list[Session], count: int, seconds: float) -> Rows:
+    """Let `count` sessions flood, and type into the others."""
+    others = sessions[count:]
+    quiet = measure_echoes(others, seconds)
+    pids: list[int] = []
+    try:
+        for session in sessions[:count]:
+            pids += flood(session)
+        passed = int(str(ask(directory, "status")["passed_bytes"]))
+        echoes = measure_echoes(others, seconds)
+        passed = int(str(ask(directory, "status")["passed_bytes"])) - passed
+    finally:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+    return [
+        ("echo, all else idle: median, p99, worst", describe(quiet)),
+        (f"echo, {count} flooding: median, p99, worst", describe(echoes)),
+        ("what the floods got through", f"{passed / seconds / 1e6:.1f} MB/s"),
+    ]
+
+
+def describe(times: list[float]) -> str:
+    """Return the median, the 99th percentile and the worst of sorted times."""
+    p99 = times[min(len(times) - 1, int(len(times) * 0.99))]
+    return f"{statistics.median(times):.2f}, {p99:.2f}, {times[-1]:.2f} ms"
 
 
 def main() -> None:
@@ -186,64 +234,22 @@ def main() -> None:
     given = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    rows: list[tuple[str, str]] = []
     with tempfile.TemporaryDirectory(prefix="steno-bench-") as name:
         directory = Path(name)
         tlog_bytes = measure_tlog(given.tlog, directory)
         agent = start_agent(directory)
-        pids: list[int] = []
         try:
-            warm = open_session(directory)
-            time.sleep(7)
-            before = read_pss_bytes(agent.pid)
-            begun = time.perf_counter()
-            sessions = [open_session(directory) for _ in range(given.sessions)]
-            rows.append(
-                (
-                    "one session's start",
-                    f"{(time.perf_counter() - begun) / given.sessions * 1000:.1f} ms",
-                )
-            )
-            time.sleep(8)  # the notice is in lines, and sessions at rest
-            each = (read_pss_bytes(agent.pid) - before) / given.sessions
-            rows.append(("memory (PSS) of an idle session", f"{each / 1024:.1f} KiB"))
+            count, seconds = given.sessions, given.seconds
+            sessions, rows, each = measure_idle(directory, agent.pid, count, seconds)
             if tlog_bytes is not None:
-                rows.append(("memory (PSS) of a tlog-rec", f"{tlog_bytes / 1024:.0f} KiB"))
-                rows.append(("that is so many times as much", f"{tlog_bytes / each:.0f}"))
-            cpu_s = read_cpu_s(agent.pid)
-            time.sleep(given.seconds)
-            used = (read_cpu_s(agent.pid) - cpu_s) / given.seconds * 100
-            rows.append((f"processor with {given.sessions} idle sessions", f"{used:.1f} %"))
-            quiet = measure_echoes(sessions[given.floods :], given.seconds)
-            rows.append(
-                (
-                    "echo, all else idle: median, p99",
-                    f"{statistics.median(quiet):.2f}, {percentile(quiet, 0.99):.2f} ms",
-                )
-            )
-            for session in sessions[: given.floods]:
-                pids += flood(session)
-            passed = int(str(ask(directory, "status")["passed_bytes"]))
-            echoes = measure_echoes(sessions[given.floods :], given.seconds)
-            passed = int(str(ask(directory, "status")["passed_bytes"])) - passed
-            rows.append(
-                (
-                    f"echo, {given.floods} flooding: median, p99, worst",
-                    f"{statistics.median(echoes):.2f}, {percentile(echoes, 0.99):.2f}, {echoes[-1]:.2f} ms",
-                )
-            )
-            rows.append(("what the floods got through", f"{passed / given.seconds / 1e6:.1f} MB/s"))
-            del warm
+                factor = f"{tlog_bytes / 1024:.0f} KiB, {tlog_bytes / each:.0f} times as much"
+                rows.append(("memory (PSS) of a tlog-rec", factor))
+            rows += measure_floods(directory, sessions, given.floods, seconds)
         finally:
-            for pid in pids:
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
             agent.kill()
             agent.wait()
-    day = datetime.date.today().isoformat()
-    print(
-        f"{given.sessions} sessions, {given.floods} flooding; {os.cpu_count()} processors, Linux {platform.release()}, {day}\n"
-    )
+    day = time.strftime("%Y-%m-%d")
+    print(f"{count} sessions, {os.cpu_count()} processors, Linux {platform.release()}, {day}\n")
     print("| what | measured |\n|---|---|")
     for what, measured in rows:
         print(f"| {what} | {measured} |")
