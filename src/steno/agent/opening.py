@@ -29,8 +29,8 @@ from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.spooling import HostSpoolWriter
 from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
-from steno.delivery.writers.file import FileWriter
 from steno.delivery.writers.journal import JournalWriter
+from steno.delivery.writers.pipe import open_path
 from steno.delivery.writers.protocol import Writer
 from steno.delivery.writers.syslog import SyslogWriter
 from steno.errors import StenoError, StoreError
@@ -302,7 +302,7 @@ def open_other_writer(config: AgentConfig, place: str, identity: Identity) -> Wr
             priority=config.journal.priority,
         )
     if place.startswith(FILE):
-        return FileWriter(place.removeprefix(FILE))
+        return open_path(place.removeprefix(FILE))
     return SyslogWriter(
         identity.host,
         path=config.syslog.socket,

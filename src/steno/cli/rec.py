@@ -17,9 +17,9 @@ from steno.cli.numbers import RealRange
 from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure, tell_losses
 from steno.delivery.places import Places, default_places
 from steno.delivery.spool import Spool
-from steno.delivery.writers.file import FileWriter
 from steno.delivery.writers.journal import DEFAULT_PATH as JOURNAL_SOCKET
 from steno.delivery.writers.journal import JournalWriter
+from steno.delivery.writers.pipe import open_path
 from steno.delivery.writers.protocol import Writer
 from steno.delivery.writers.spool import SpoolWriter
 from steno.delivery.writers.syslog import DEFAULT_PATH as SYSLOG_SOCKET
@@ -361,7 +361,7 @@ def open_writer(options: Options, places: Places, place: str, identity: Identity
             path=options.journal_socket,
             priority=options.journal_priority,
         )
-    return FileWriter(place.removeprefix(FILE))
+    return open_path(place.removeprefix(FILE))
 
 
 def start_upload(options: Options, places: Places) -> Upload:

@@ -166,8 +166,10 @@ class _Parser:
             return self._substring(start)
         if first == "/" and (regex := self._regex(start)) is not None:
             return regex
-        if (match := _FIELD_NAME.match(self._text, start)) and not self._is_word(match.end()):
-            return self._field(match[0], start)
+        if match := _FIELD_NAME.match(self._text, start):
+            if not self._is_word(match.end()):
+                return self._field(match[0], start)
+            self._refuse_empty(match[0], match.end())
         return self._word(start)
 
     def _phrase(self, start: int) -> Phrase:
@@ -230,6 +232,13 @@ class _Parser:
         """Return whether a colon belongs to plain text: `error:`, or `http://...`."""
         after = self._text[colon + 1 : colon + 3]
         return not after or after[0].isspace() or after[0] in "()" or after == "//"
+
+    def _refuse_empty(self, name: str, colon: int) -> None:
+        """Refuse a field's name without a value: only as text it could mean something."""
+        if name.lower() in FIELDS and self._text[colon + 1 : colon + 3] != "//":
+            raise self._error(
+                f'{name}: a value is missing; for the text write "{name}:"', colon + 1
+            )
 
     def _field(self, name: str, start: int) -> Field:
         kind = FIELDS.get(name.lower())

@@ -12,8 +12,8 @@ from functools import partial
 from steno.cli.messages import escape_controls, say
 from steno.cli.rec_ending import die_by
 from steno.cli.tlog.configuration import Configuration
-from steno.delivery.writers.file import FileWriter
 from steno.delivery.writers.journal import JournalWriter
+from steno.delivery.writers.pipe import open_path
 from steno.delivery.writers.protocol import Writer
 from steno.delivery.writers.syslog import SyslogWriter
 from steno.errors import UsageError
@@ -84,7 +84,7 @@ def open_writer(configuration: Configuration, identity: Identity) -> Writer:
     path = configuration.text("file.path")
     if not path:
         raise UsageError("no file to log to: say file.path in the configuration")
-    return FileWriter(path)
+    return open_path(path)
 
 
 def record_as_configured(

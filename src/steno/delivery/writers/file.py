@@ -27,7 +27,8 @@ class FileWriter:
         """
         self.name = f"file {path}"
         self._handed_bytes = 0
-        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+        # Not to wait for anything: a pipe may have taken the file's place.
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         try:
             self._fd = os.open(path, flags, 0o600)
         except FileNotFoundError as error:
