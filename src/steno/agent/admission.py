@@ -8,13 +8,15 @@ from __future__ import annotations
 import msgspec
 
 from steno.agent.configuration import AgentConfig
+from steno.agent.desktops import Graphics, judge
 from steno.agent.handshake import Request
 from steno.agent.peers import Peer
 from steno.agent.services import Service, find_service
+from steno.formats.charset import name_charset
 from steno.policy.accounts import Account
 from steno.policy.decision import Decision
-from steno.policy.subject import Subject
-from steno.recorder.kinds import Kind, find_kind
+from steno.policy.subject import GRAPHICAL, Subject
+from steno.recorder.kinds import find_kind
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Settings
 
@@ -33,6 +35,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         kind: What the session is for.
         decision: What the policy says.
         why: For `exec`, why it is not recorded, for the log.
+        charset: What terminals speak here, where that is not UTF-8.
     """
 
     way: str
@@ -42,9 +45,10 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     peer: Peer
     request: Request
     service: Service
-    kind: Kind
+    kind: str
     decision: Decision
     why: str = ""
+    charset: str | None = None
 
     @property
     def command(self) -> list[str]:
@@ -56,13 +60,17 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         """Return how the session is recorded."""
         decision = self.decision
         limit = decision.limit
+        if self.way == "command":
+            # Who, what, when and how it ended: nothing of what passes.
+            return Settings(latency_us=decision.latency_us, output=False, window=False)
         return Settings(
             latency_us=decision.latency_us,
             payload_bytes=decision.payload_bytes,
             output="output" in decision.records,
-            window="window" in decision.records,
+            window="window" in decision.records and self.way == "terminal",
             input=InputMode(decision.input_mode if "input" in decision.records else "none"),
             limit=Limit(limit.rate_bytes, limit.burst_bytes, Action(limit.action)),
+            charset=self.charset if self.way == "terminal" else None,
         )
 
 
@@ -83,6 +91,18 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     has_terminal: bool
     host: str
 
+    @property
+    def graphics(self) -> Graphics:
+        """What the session has to do with a graphical login."""
+        peer = self.peer
+        service = find_service(peer.chain)
+        return judge(service, peer.login, peer.chain, has_terminal=self.has_terminal)
+
+    @property
+    def kind(self) -> str:
+        """What the session is for."""
+        return GRAPHICAL if self.graphics.is_login else find_kind(self.request.arguments).value
+
     def subject(self, config: AgentConfig) -> Subject:
         """Return the session in the policy's words."""
         service = find_service(self.peer.chain)
@@ -94,8 +114,8 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
             has_terminal=self.has_terminal,
             host=self.host,
             host_groups=config.host_groups,
-            kind=find_kind(self.request.arguments).value,
-            is_graphical=service.is_graphical,
+            kind=self.kind,
+            is_graphical=self.graphics.is_within,
         )
 
 
@@ -130,9 +150,10 @@ def admit(
         peer=arrived.peer,
         request=arrived.request,
         service=find_service(arrived.peer.chain),
-        kind=find_kind(arrived.request.arguments),
+        kind=arrived.kind,
         decision=decision,
         why=why,
+        charset=name_charset(config.charset),
     )
 
 

@@ -13,7 +13,8 @@ import msgspec
 from steno.delivery.writers.journal import DEFAULT_PATH as JOURNAL_SOCKET
 from steno.delivery.writers.syslog import DEFAULT_PATH as SYSLOG_SOCKET
 from steno.delivery.writers.syslog import FACILITIES, PRIORITIES
-from steno.errors import ConfigError
+from steno.errors import ConfigError, UsageError
+from steno.formats.charset import find_charset
 from steno.settings import convert_settings, read_toml
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
@@ -110,6 +111,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         to: Where recordings go: `spool`, `syslog`, `journal`, `file:PATH`.
         nested: What becomes of a session within one that is recorded: `unrecorded` or `record`.
         on_failure: Whether a session starts whose policy cannot be known: `deny` or `allow`.
+        charset: What terminals speak, in the words of `locale charmap`.
         host_groups: Groups of hosts that this host belongs to, for the policy.
         limits: How much at a time.
         metrics: Where Prometheus finds the numbers.
@@ -129,6 +131,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     to: tuple[str, ...] = (SPOOL,)
     nested: Literal["unrecorded", "record"] = "unrecorded"
     on_failure: Literal["deny", "allow"] = "deny"
+    charset: str = "UTF-8"
     host_groups: tuple[str, ...] = ()
     limits: Limits = Limits()
     metrics: MetricsPlaces = MetricsPlaces()
@@ -176,6 +179,7 @@ def _check(config: AgentConfig, file: str) -> None:
             raise ConfigError(reason, file=file, key="to")
     if not config.to or len(set(config.to)) < len(config.to):
         raise ConfigError("each place once, and at least one", file=file, key="to")
+    _check_charset(config.charset, file)
     if config.syslog.facility not in FACILITIES:
         known = ", ".join(FACILITIES)
         raise ConfigError(f"there are {known}", file=file, key="syslog.facility")
@@ -194,3 +198,10 @@ def _check(config: AgentConfig, file: str) -> None:
     for key in ("socket", "control", "policy", "shells", "listed_shells", "spool", "numbers"):
         if not getattr(config, key).startswith("/"):
             raise ConfigError("must be an absolute path", file=file, key=key)
+
+
+def _check_charset(name: str, file: str) -> None:
+    try:
+        find_charset(name)
+    except UsageError as error:
+        raise ConfigError(str(error), file=file, key="charset") from error

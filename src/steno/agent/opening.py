@@ -260,10 +260,11 @@ class Opener:
             records=admission.settings().records(),
             policy=",".join(admission.decision.rules) or None,
             labels=list(admission.decision.labels),
-            mail_to=list(admission.decision.mail_to),
             coarse_unix_us=clock.coarse_unix_us,
             number=number,
-            kind=admission.kind.value,
+            kind=admission.kind,
+            charset=admission.settings().charset,
+            mail_to=list(admission.decision.mail_to),
         )
         term = admission.request.term.decode("utf-8", "backslashreplace") if terminal else ""
         session = peer.audit_session or NO_AUDIT_SESSION

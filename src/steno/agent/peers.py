@@ -13,6 +13,7 @@ import struct
 import msgspec
 
 from steno.agent.exits import watch_process
+from steno.agent.logind import Login, read_login
 from steno.errors import RefusedError
 from steno.model import NO_AUDIT_SESSION
 
@@ -56,6 +57,7 @@ class Peer(msgspec.Struct, frozen=True):
         login_uid: Who logged in, by the audit login uid; None when unset.
         audit_session: The audit session; None when unset.
         chain: The process and its parents, up to the first.
+        login: What logind knows of the login.
     """
 
     uid: int
@@ -63,6 +65,7 @@ class Peer(msgspec.Struct, frozen=True):
     login_uid: int | None
     audit_session: int | None
     chain: tuple[Process, ...]
+    login: Login = Login()
 
     @property
     def pid(self) -> int:
@@ -106,7 +109,7 @@ def read_peer(connection: socket.socket, pidfd: int) -> Peer:
     ready.register(pidfd, select.POLLIN)
     if not chain or ready.poll(0):
         raise RefusedError(f"process {pid}, which asked for a session, is gone")
-    return Peer(uid, gid, login_uid, audit_session, chain)
+    return Peer(uid, gid, login_uid, audit_session, chain, read_login(audit_session, uid))
 
 
 def read_process(pid: int) -> Process | None:

@@ -19,6 +19,7 @@ from steno.agent.configuration import AgentConfig
 from steno.agent.login_desk import LoginDesk
 from steno.agent.loop import READABLE, Loop, Timer, now_us
 from steno.agent.opening import Opened, Opener
+from steno.agent.services import is_in_new_window
 from steno.agent.session import Sessions
 from steno.errors import ConfigError, StenoError
 from steno.policy.accounts import Account, Accounts, Answer
@@ -215,7 +216,8 @@ class Reception:
             arrived,
             decision,
             self.choose_shell(arrived, decision.shell),
-            is_nested=self._sessions.has_audit_session(peer.audit_session),
+            is_nested=self._sessions.has_audit_session(peer.audit_session)
+            and not is_in_new_window(peer.chain, self._sessions.leaders()),
             config=config,
         )
         if admission.way != "exec":

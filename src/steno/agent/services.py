@@ -8,7 +8,7 @@ change the user; programs that any user may run count last.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 import msgspec
 
@@ -60,33 +60,64 @@ class Service(msgspec.Struct, frozen=True):
     Attributes:
         name: sshd, su, sudo, login, cron, at, tmux, screen, terminal, systemd-user ...; "" when
             nothing is recognised.
-        is_graphical: Whether the session is within a graphical login.
+        is_graphical: Whether the session is within a graphical login, as far as processes show.
+        is_display_manager: Whether a login screen let the person in.
+        is_within_desktop: Whether a desktop's programs are around it.
     """
 
     name: str
     is_graphical: bool = False
+    is_display_manager: bool = False
+    is_within_desktop: bool = False
 
 
 def find_service(chain: Sequence[Process]) -> Service:
     """Return what let the person in who runs `chain[0]`; the rest are its parents, in order."""
     parents = chain[1:]
-    is_graphical = any(process.name in _DESKTOPS for process in parents)
+    is_within_desktop = any(process.name in _DESKTOPS for process in parents)
     trusted = next(
         (name for number in range(len(parents)) if (name := _find_trusted(parents[number:]))), ""
     )
-    if trusted in _GRAPHICAL:
-        is_graphical = True
+    return Service(
+        name=_find_name(trusted, parents),
+        is_graphical=is_within_desktop or trusted in _GRAPHICAL,
+        is_display_manager=trusted in _GRAPHICAL,
+        is_within_desktop=is_within_desktop,
+    )
+
+
+def is_in_new_window(chain: Sequence[Process], leaders: Set[int]) -> bool:
+    """Return whether the nearest thing around `chain[0]` is a terminal's window.
+
+    What such a window shows is in no other recording, although it belongs to the same login.
+
+    Args:
+        chain: A process and its parents.
+        leaders: The processes that lead sessions which are being recorded.
+    """
+    for process in chain[1:]:
+        if process.pid in leaders:
+            return False
+        if _TERMINALS.get(process.name) == "terminal":
+            return True
+    return False
+
+
+def is_within_user_manager(chain: Sequence[Process]) -> bool:
+    """Return whether the user's own systemd has started `chain[0]`."""
+    return any(_is_user_manager(process) for process in chain[1:])
+
+
+def _find_name(trusted: str, parents: Sequence[Process]) -> str:
     if trusted and trusted not in _GRAPHICAL:
-        return Service(trusted, is_graphical)
+        return trusted
     for process in parents:
         name = _TERMINALS.get(process.name, "")
         if name:
-            return Service(name, is_graphical)
+            return name
     if trusted:
-        return Service(trusted, is_graphical)
-    if any(_is_user_manager(process) for process in parents):
-        return Service(SYSTEMD_USER, is_graphical)
-    return Service("", is_graphical)
+        return trusted
+    return SYSTEMD_USER if any(_is_user_manager(process) for process in parents) else ""
 
 
 def _find_trusted(parents: Sequence[Process]) -> str:

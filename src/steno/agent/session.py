@@ -129,6 +129,10 @@ class Sessions:
         """Return how many sessions of this user are being recorded."""
         return sum(session.facts.identity.start.uid == uid for session in self)
 
+    def leaders(self) -> frozenset[int]:
+        """Return the processes that asked for the sessions; most have become their shells."""
+        return frozenset(session.facts.peer_pid for session in self)
+
     def has_audit_session(self, audit_session: int | None) -> bool:
         """Return whether a session of this audit session is being recorded."""
         return audit_session is not None and any(
