@@ -25,13 +25,13 @@ from rich.progress import (
 
 from steno.cli.mailing import follow_mail, load_mail, make_mailer
 from steno.cli.messages import escape_controls
+from steno.cli.spool_options import choose_places, spool_options
 from steno.delivery.control import CONTROL_SOCKET, AgentControl
 from steno.delivery.courier import Courier, CourierEvents
 from steno.delivery.credentials import is_enrolled
 from steno.delivery.mail.mailer import Mailer
 from steno.delivery.mail.settings import MAIL_FILE
 from steno.delivery.opening import open_ways
-from steno.delivery.places import default_places
 from steno.delivery.protocol import Standing
 from steno.delivery.recovery import Recovery
 from steno.delivery.renewal import Renewal
@@ -46,27 +46,7 @@ _PATIENCE_S = 60.0
 
 
 @click.command("deliver")
-@click.option(
-    "--spool",
-    "spool_directory",
-    type=click.Path(path_type=Path),
-    metavar="DIRECTORY",
-    help="What to deliver [default: /var/lib/steno/spool for root, else"
-    " ~/.local/state/steno/spool].",
-)
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="URL",
-    help="Where to [default: the servers this host is enrolled with]; repeatable, tried in turn.",
-)
-@click.option(
-    "--host-directory",
-    type=click.Path(path_type=Path),
-    metavar="DIRECTORY",
-    help="Where this host's credentials are kept.",
-)
+@spool_options
 @click.option(
     "--agent-socket",
     type=click.Path(path_type=Path),
@@ -106,9 +86,8 @@ def command(
     as far as they are. May be interrupted and run again at any time. With --follow, recordings
     that are to be mailed are, when they have ended; a host that only mails needs no server.
     """
-    places = default_places(os.environ, os.geteuid())
-    spool = Spool(spool_directory or places.spool)
-    host = host_directory or places.host
+    places = choose_places(spool_directory, host_directory)
+    spool, host = Spool(places.spool), places.host
     mail = load_mail(mail_file)
     if mail is not None and follow and not servers and not is_enrolled(host):
         follow_mail(spool, mail)

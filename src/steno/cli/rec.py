@@ -15,7 +15,8 @@ import msgspec
 from steno.cli.messages import say
 from steno.cli.numbers import RealRange
 from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure, tell_losses
-from steno.delivery.places import Places, default_places
+from steno.cli.spool_options import choose_places, spool_options
+from steno.delivery.places import Places
 from steno.delivery.spool import Spool
 from steno.delivery.writers.journal import DEFAULT_PATH as JOURNAL_SOCKET
 from steno.delivery.writers.journal import JournalWriter
@@ -161,26 +162,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     show_default=True,
     help="What becomes of the session when its last destination fails.",
 )
-@click.option(
-    "--spool",
-    "spool_directory",
-    type=click.Path(path_type=Path),
-    metavar="DIRECTORY",
-    help="Where recordings wait for the server.",
-)
-@click.option(
-    "--server",
-    "servers",
-    multiple=True,
-    metavar="URL",
-    help="For --to server: where to. Default: the servers this host is enrolled with.",
-)
-@click.option(
-    "--host-directory",
-    type=click.Path(path_type=Path),
-    metavar="DIRECTORY",
-    help="For --to server: where this host's credentials are kept.",
-)
+@spool_options
 @click.option(
     "--syslog-facility",
     type=click.Choice(list(FACILITIES)),
@@ -240,7 +222,7 @@ def record_as_told(options: Options, service: str = "rec") -> int:
         StenoError: Nothing could be recorded.
     """
     gc.freeze()  # what was imported stays; looking at it again and again would delay keys
-    places = choose_places(options)
+    places = choose_places(options.spool_directory, options.host_directory)
     destinations = choose_destinations(options, places)
     is_talkative = has_terminal() and os.isatty(2) and not options.quiet
     request = Request(
@@ -267,12 +249,6 @@ def record_as_told(options: Options, service: str = "rec") -> int:
     if is_talkative:
         tell_end(outcome)
     return leave(outcome)
-
-
-def choose_places(options: Options) -> Places:
-    """Return the host's directories, as far as options do not say otherwise."""
-    usual = default_places(os.environ, os.geteuid())
-    return Places(options.spool_directory or usual.spool, options.host_directory or usual.host)
 
 
 def choose_destinations(options: Options, places: Places) -> list[str]:
