@@ -74,6 +74,7 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         service: What let the person in: sshd, sudo, su, login, cron, or rec for `steno rec`.
         remote: Where the person came from, an address or a name.
         command: The recorded program and its arguments.
+        command_cut_bytes: How much of a long `command` is left out at its end; None: nothing.
         terminal: The terminal's device, /dev/pts/3, or None for pipes.
         columns: The window's width at the start, None for pipes.
         rows: The window's height at the start, None for pipes.
@@ -113,6 +114,7 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     number: int | None = None
     kind: str | None = None
     charset: str | None = None
+    command_cut_bytes: int | None = None
     mail_to: list[str] = []
 
 

@@ -38,6 +38,7 @@ from steno.formats.cutter import Identity
 from steno.model import NO_AUDIT_SESSION, Start
 from steno.recorder import facts as host_facts
 from steno.recorder.clock import RecordingClock
+from steno.recorder.long_commands import cut_command
 from steno.recorder.session import InputMode, Session
 
 _TICKS_PER_S = 100
@@ -241,6 +242,8 @@ class Opener:
         number: int | None,
     ) -> Identity:
         peer, account = admission.peer, admission.account
+        settings = admission.settings()
+        command, cut_bytes = cut_command(admission.command, settings.payload_bytes)
         start = Start(
             user=account.name,
             host=self.host,
@@ -253,11 +256,12 @@ class Opener:
             audit_session=peer.audit_session,
             service=admission.service.name or None,
             remote=host_facts.find_remote(terminal, peer.audit_session),
-            command=admission.command,
+            command=command,
+            command_cut_bytes=cut_bytes,
             terminal=terminal,
             columns=size[0] if size else None,
             rows=size[1] if size else None,
-            records=admission.settings().records(),
+            records=settings.records(),
             policy=",".join(admission.decision.rules) or None,
             labels=list(admission.decision.labels),
             coarse_unix_us=clock.coarse_unix_us,

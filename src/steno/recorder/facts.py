@@ -20,6 +20,7 @@ from steno.errors import DISK_FULL, NoSpaceError, StenoError, StoreError
 from steno.formats.cutter import Identity
 from steno.model import NO_AUDIT_SESSION, Start
 from steno.recorder.clock import RecordingClock
+from steno.recorder.long_commands import cut_command
 from steno.recorder.session import Settings
 from steno.recorder.terminal import OuterTerminal
 
@@ -71,6 +72,7 @@ def gather(
     audit_session = read_audit_id("/proc/self/sessionid")
     window = terminal.window() if terminal is not None else None
     host = os.uname().nodename or "localhost"
+    words, cut_bytes = cut_command(list(map(to_text, command)), settings.payload_bytes)
     start = Start(
         user=account.name,
         host=host,
@@ -83,7 +85,8 @@ def gather(
         audit_session=audit_session,
         service=service,
         remote=find_remote(terminal.name if terminal is not None else None, audit_session),
-        command=[to_text(argument) for argument in command],
+        command=words,
+        command_cut_bytes=cut_bytes,
         terminal=terminal.name if terminal is not None else None,
         columns=window[0] if window else None,
         rows=window[1] if window else None,
