@@ -74,7 +74,8 @@ def show(taken: dict[str, dict[str, list[float]]], megabytes: int) -> None:
         cat_s = statistics.median(taken[way]["cat"])
         true_ms = statistics.median(taken[way]["true"]) * 1000
         print(f"| {text} | {megabytes / cat_s:.0f} | {plain_s / cat_s:.2f} | {true_ms:.0f} |")
-    print(f"\n{platform.platform()}, {os.cpu_count()} CPUs, {datetime.datetime.now(datetime.UTC):%Y-%m-%d}")
+    today = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}"
+    print(f"\n{platform.platform()}, {os.cpu_count()} CPUs, {today}")
 
 
 def main() -> None:
