@@ -11,6 +11,7 @@ systemd-nspawn, debootstrap and iproute2 of Debian; no running systemd, no regis
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -321,8 +322,10 @@ class Guest:
         assert self._nspawn.poll() is None, self.log.read_text(errors="replace")
         for nspawn in children(self._nspawn.pid):
             for first in children(nspawn):
-                if Path(f"/proc/{first}/comm").read_text() == "systemd\n":
-                    return first
+                # Processes that nspawn needs before may end in between.
+                with contextlib.suppress(OSError):
+                    if Path(f"/proc/{first}/comm").read_text() == "systemd\n":
+                        return first
         return 0
 
 

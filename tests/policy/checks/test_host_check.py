@@ -26,8 +26,7 @@ def image(tmp_path: Path) -> HostImage:
 def pam_sss(image: HostImage) -> None:
     """Let SSSD record and tell the real shell."""
     image.write("etc/sssd/sssd.conf", RECORDING, 0o600)
-    for name in ("common-session", "common-session-noninteractive"):
-        image.append(f"etc/pam.d/{name}", "session optional pam_sss.so\n")
+    image.append("etc/pam.d/common-session", "session optional pam_sss.so\n")
     (image.root / "usr/bin/tlog-rec-session").symlink_to("steno-shell")
 
 
@@ -64,6 +63,12 @@ def sssd_for_local_in_order(image: HostImage) -> None:
     image.write("etc/nsswitch.conf", "passwd: sss files\n")
 
 
+def sssd_with_one_sudo(image: HostImage) -> None:
+    """Let SSSD record where `sudo -i` has no service of its own."""
+    pam_sss(image)
+    (image.root / "etc/pam.d/sudo-i").unlink()
+
+
 FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
     ("nothing", lambda image: None, set()),
     ("sssd is well", pam_sss, set()),
@@ -71,6 +76,7 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
     ("sssd without recorder", sssd_without_recorder, {("sssd-recorder", "lockout")}),
     ("sssd with tlog", sssd_with_tlog, {("sssd-recorder", "hint")}),
     ("sssd without pam", sssd_without_pam, {("pam-sss", "lockout")}),
+    ("sssd, sudo -i by sudo", sssd_with_one_sudo, {("pam-sss", "lockout")}),
     ("sssd after files", sssd_for_local, {("sssd-order", "escape")}),
     (
         "no login shell",

@@ -27,7 +27,11 @@ _DEPTH = 16
 ENTRIES = ("sshd", "login", "gdm-password", "gdm-autologin", "lightdm", "sddm", "xrdp-sesman")
 """The services by which people come to a host: each begins an audit session."""
 SWITCHES = ("su", "su-l", "sudo", "sudo-i")
-"""The services by which people become others within a session."""
+"""The services by which people become others within a session.
+
+`sudo -i` alone runs the other's login shell; where it is a service of its own, sudo itself needs
+no pam_sss, and Debian's has none.
+"""
 
 
 class PamLine(msgspec.Struct, frozen=True):
@@ -115,7 +119,9 @@ def check_pam(read: Read, *, sssd_records: bool, note_program: str) -> Iterator[
         file = f"/etc/pam.d/{service}"
         if service in ENTRIES:
             yield from _check_entry(service, file, session, note_program)
-        if sssd_records and not any(line.module == "pam_sss.so" for line in session):
+        runs_login_shell = service != "sudo" or read_stack("sudo-i", read) is None
+        is_told = any(line.module == "pam_sss.so" for line in session)
+        if sssd_records and runs_login_shell and not is_told:
             yield Finding(
                 "pam-sss",
                 "lockout",
