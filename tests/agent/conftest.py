@@ -25,3 +25,13 @@ def host(plain_shell: Build) -> Iterator[AgentHost]:
         made = AgentHost(Path(directory), plain_shell)
         yield made
         made.close()
+
+
+@pytest.fixture(scope="module")
+def common_host(plain_shell: Build) -> Iterator[AgentHost]:
+    """A host whose agent all tests of a module share: they leave it as it was."""
+    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
+        made = AgentHost(Path(directory), plain_shell)
+        made.start()
+        yield made
+        made.close()

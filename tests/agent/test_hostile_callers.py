@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import socket
 import termios
 from collections.abc import Iterator
@@ -58,9 +57,9 @@ def assert_works(host: AgentHost) -> None:
         (b"x" * 120_000, 3),
     ],
 )
-def test_nonsense_is_refused(host: AgentHost, packet: bytes, count: int) -> None:
+def test_nonsense_is_refused(common_host: AgentHost, packet: bytes, count: int) -> None:
     """A wrong packet or number of descriptors ends the connection; nothing leaks."""
-    host.start()
+    host = common_host
     assert_works(host)
     wait_for(lambda: not host.sessions(), "a session stays")
     before = descriptors_of(host)
@@ -78,19 +77,9 @@ def test_nonsense_is_refused(host: AgentHost, packet: bytes, count: int) -> None
     assert_works(host)
 
 
-def test_who_says_nothing_holds_nobody_up(host: AgentHost) -> None:
-    """Connections without a word are closed after a while; others come in meanwhile."""
-    host.start("[limits]\nstarting = 32\n")
-    silent = [host.caller() for _ in range(20)]
-    assert_works(host)
-    for caller in silent:
-        assert caller.answer() == (None, [])
-        caller.close()
-
-
-def test_who_never_reads_holds_nobody_up(host: AgentHost) -> None:
+def test_who_never_reads_holds_nobody_up(common_host: AgentHost) -> None:
     """A caller that takes neither its answer nor what its terminal shows stops only itself."""
-    host.start()
+    host = common_host
     with terminal() as (_master, slave):
         caller = host.caller()
         caller.ask([slave, slave, slave])
@@ -101,9 +90,9 @@ def test_who_never_reads_holds_nobody_up(host: AgentHost) -> None:
     wait_for(lambda: not host.sessions(), "the session outlives its terminal")
 
 
-def test_a_terminal_is_used_only_as_far_as_the_caller_may(host: AgentHost) -> None:
+def test_a_terminal_is_used_only_as_far_as_the_caller_may(common_host: AgentHost) -> None:
     """Who may only write a terminal does not get the agent to read it."""
-    host.start()
+    host = common_host
     with terminal() as (_master, slave):
         writer = os.open(os.ttyname(slave), os.O_WRONLY | os.O_NOCTTY)
         caller = host.caller()
@@ -117,9 +106,9 @@ def test_a_terminal_is_used_only_as_far_as_the_caller_may(host: AgentHost) -> No
         caller.close()
 
 
-def test_a_terminal_counts_by_its_own_name_only(host: AgentHost) -> None:
+def test_a_terminal_counts_by_its_own_name_only(common_host: AgentHost) -> None:
     """A descriptor that only leads to a terminal, as a master does, is not followed."""
-    host.start()
+    host = common_host
     with terminal() as (master, _slave):
         caller = host.caller()
         caller.ask([master, master, master])
@@ -131,9 +120,9 @@ def test_a_terminal_counts_by_its_own_name_only(host: AgentHost) -> None:
     assert_works(host)
 
 
-def test_a_caller_that_is_gone_is_forgotten(host: AgentHost) -> None:
+def test_a_caller_that_is_gone_is_forgotten(common_host: AgentHost) -> None:
     """A process that asks and dies leaves nothing behind."""
-    host.start()
+    host = common_host
     assert_works(host)
     before = descriptors_of(host)
     for _ in range(5):
@@ -149,31 +138,11 @@ def test_a_caller_that_is_gone_is_forgotten(host: AgentHost) -> None:
     assert_works(host)
 
 
-def test_without_descriptors_sessions_wait_or_are_refused(host: AgentHost) -> None:
-    """When the agent has no descriptors left, what runs goes on, and later all is well."""
-    host.start()
-    assert host.process is not None
-    first = host.shell("-steno-shell", "-c", "read x; echo got $x")
-    wait_for(host.sessions, "no session")
-    used = descriptors_of(host)
-    soft, hard = resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE, (used + 4, hard))
-    refused = host.shell("-steno-shell", "-c", "echo begun")
-    assert refused.finish(LONG_S) != 0
-    assert b"begun" not in bytes(refused.seen)
-    assert b"steno" in bytes(refused.seen) or b"recorded" in bytes(refused.seen)
-    resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE, (soft, hard))
-    first.send(b"it\n")
-    first.expect(b"got it")
-    assert first.finish() == 0
-    assert_works(host)
-
-
-def test_another_user_may_not_use_the_control_socket(host: AgentHost) -> None:
+def test_another_user_may_not_use_the_control_socket(common_host: AgentHost) -> None:
     """Only root and the agent's user get an answer."""
     if os.geteuid() != 0:
         pytest.skip("only root can become another user")
-    host.start()
+    host = common_host
     host.directory.chmod(0o755)
     host.control_socket.chmod(0o666)
     child = os.fork()
@@ -204,9 +173,9 @@ def test_another_user_may_not_use_the_control_socket(host: AgentHost) -> None:
         b'{"do": "message", "rec": "none", "text": "' + b"x" * 5000 + b'"}\n',
     ],
 )
-def test_wrong_orders_are_refused_with_a_reason(host: AgentHost, line: bytes) -> None:
+def test_wrong_orders_are_refused_with_a_reason(common_host: AgentHost, line: bytes) -> None:
     """Every wrong line gets an answer that says what is wrong, and the next one is served."""
-    host.start()
+    host = common_host
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(LONG_S)
         connection.connect(str(host.control_socket))

@@ -77,8 +77,9 @@ class AgentHost:
             "spool": self.spool,
             "numbers": self.directory,
         }
-        lines = [f'{key} = "{path}"\n' for key, path in places.items() if key not in text]
-        if "user" not in text:
+        given = text.partition("[")[0]
+        lines = [f'{key} = "{path}"\n' for key, path in places.items() if f"{key} =" not in given]
+        if "user =" not in given:
             lines.append('user = "root"\n')
         self.configuration.write_text("".join(lines) + text)
         self.policy.write_text(policy)
@@ -93,7 +94,7 @@ class AgentHost:
                 [*prefix, *STENO, "agent", "--config", str(self.configuration)],
                 stdout=log,
                 stderr=log,
-                env={**os.environ, "NOTIFY_SOCKET": ""} | {},
+                env={key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"},
             )
         wait_for(self._answers, f"the agent does not answer: {self.log.read_text()}")
         return self.process

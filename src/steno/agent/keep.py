@@ -260,7 +260,7 @@ def open_keep(environ: MutableMapping[str, str]) -> StoreKeep | NoKeep:
     """Return the keep that `environ` tells of, and take it out, so that no child believes in it."""
     address = environ.pop("NOTIFY_SOCKET", None)
     inherited = _take_inherited(environ)
-    if address is None:
+    if not address:
         return NoKeep()
     return StoreKeep(address, inherited)
 

@@ -107,7 +107,8 @@ class Reception:
         self._shells.refresh()
 
     def listen(self, listener: socket.socket) -> None:
-        """Begin to accept; takes `listener` over."""
+        """Read the policy and begin to accept; takes `listener` over."""
+        self._refresh()
         listener.setblocking(False)
         self._socket = listener
         self._resume()

@@ -1,0 +1,276 @@
+"""Looking after the agent: its control socket, its commands, its numbers, its signals."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+from agent_host import LONG_S, AgentHost, wait_for
+from driven import STENO
+
+from steno.agent.sockets import listen
+
+
+def run(host: AgentHost, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `steno agent` beside the agent."""
+    command = [*STENO, "agent", *words, "--config", str(host.configuration)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, check=False)
+
+
+def test_sessions_are_listed(host: AgentHost) -> None:
+    """Who works on the host stands in the list, for people and for programs."""
+    host.start()
+    assert "no sessions" in run(host, "sessions").stdout
+    session = host.shell("-steno-shell", "-c", "read x")
+    (live,) = wait_for(host.sessions, "no session")
+    (listed,) = json.loads(run(host, "sessions", "--json").stdout)
+    assert {**listed, "bytes": 0} == {**live, "bytes": 0}
+    assert live["kind"] == "terminal"
+    shown = run(host, "sessions").stdout
+    assert live["user"] in shown
+    assert live["terminal"] in shown.replace("\n", "")
+    session.send(b"\n")
+    session.finish()
+    wait_for(lambda: not host.sessions(), "the session stays")
+    status = json.loads(run(host, "status", "--json").stdout)
+    assert (status["sessions"], status["sessions_total"], status["number"]) == (0, 1, 1)
+    assert "1 in all" in run(host, "status").stdout
+
+
+def test_a_message_reaches_the_person_and_the_recording(host: AgentHost) -> None:
+    """An administrator's line is shown at once, without harm to the terminal, and noted."""
+    host.start()
+    session = host.shell("-steno-shell", "-c", "echo here; read x")
+    session.expect(b"here")
+    (live,) = host.sessions()
+    text = "The host goes down \x1b[2J at noon"
+    assert host.ask("message", rec=live["rec"], text=text, by="anna") == {"ok": True}
+    session.expect(b"*** anna: The host goes down  [2J at noon")
+    session.send(b"\n")
+    session.finish()
+    (recorded,) = host.recordings()
+    (note,) = recorded.notes("message")
+    assert note.facts == {"text": "The host goes down  [2J at noon", "by": "anna"}
+    assert b"The host goes down" in recorded.output()
+
+
+def test_a_session_is_ended_from_outside(host: AgentHost) -> None:
+    """`kill` hangs the session up, and kills a shell that does not mind; the recording tells."""
+    host.start()
+    session = host.shell("-steno-shell", "-c", "trap '' HUP; echo here; while :; do sleep 1; done")
+    session.expect(b"here")
+    (live,) = host.sessions()
+    assert host.ask("kill", rec=live["rec"], by="anna") == {"ok": True}
+    session.expect(b"ended by anna")
+    assert session.finish() == -signal.SIGKILL
+    (recorded,) = host.recordings()
+    assert recorded.notes("kill")[0].facts == {"by": "anna"}
+    assert recorded.end.reason == "hangup"
+
+
+def test_a_hang_up_alone_kills_nobody(host: AgentHost) -> None:
+    """A program that ignores the hang-up lives on when the person's terminal has vanished."""
+    host.start()
+    session = host.shell("-steno-shell", "-c", "trap '' HUP; echo here; sleep 6; exit 9")
+    session.expect(b"here")
+    session.hang_up()
+    host.recordings()
+    assert session.process.wait(LONG_S) == 9
+
+
+@pytest.mark.parametrize("way", ["control", "signal"])
+def test_a_reload_takes_effect_and_loses_nothing(host: AgentHost, way: str) -> None:
+    """After a reload new sessions go by the new files, and those that live go on."""
+    host.start()
+    first = host.shell("-steno-shell", "-c", "echo here; read x; echo got $x")
+    first.expect(b"here")
+    host.configure('[log]\nlevel = "debug"\n', policy='[defaults]\nlabels = ["new"]\n')
+    if way == "control":
+        assert "read again" in run(host, "reload").stdout
+    else:
+        assert host.process is not None
+        host.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: "were read again" in host.log.read_text(), "no reload")
+    second = host.shell("-steno-shell", "-c", "exit 0")
+    second.finish()
+    first.send(b"it\n")
+    first.expect(b"got it")
+    first.finish()
+    before, after = host.recordings(2)
+    assert (before.start.labels, after.start.labels) == ([], ["new"])
+
+
+def test_a_wrong_file_is_refused_and_the_old_one_stays(host: AgentHost) -> None:
+    """A reload of a wrong configuration or policy names file and key, and changes nothing."""
+    host.start(policy='[defaults]\nlabels = ["good"]\n')
+    host.configure("[limits]\nsessoins = 7\n", policy='[defaults]\nlabels = ["good"]\n')
+    refused = run(host, "reload")
+    assert refused.returncode != 0
+    assert "sessoins" in refused.stderr
+    assert str(host.configuration) in refused.stderr
+    host.configure(policy="[defaults]\nlatency = 7\n")
+    answer = host.ask("reload")
+    assert not answer["ok"]
+    assert "latency" in answer["error"]
+    status = host.ask("status")
+    assert status["policy"]["is_current"] is False
+    assert "latency" in status["policy"]["error"]
+    session = host.shell("-steno-shell", "-c", "exit 0")
+    session.finish()
+    assert host.recordings()[0].start.labels == ["good"]
+
+
+def test_an_unknown_key_keeps_the_agent_from_starting(host: AgentHost) -> None:
+    """The line names the file and the key."""
+    host.configure("[limits]\nsessoins = 7\n")
+    refused = run(host)
+    assert refused.returncode == 3
+    assert refused.stderr.strip() == (
+        f"steno: {host.configuration}: limits.sessoins: there is no such key"
+    )
+
+
+def test_a_second_agent_refuses(host: AgentHost) -> None:
+    """Two agents on one host: the second says so in one line, and the first goes on."""
+    host.start()
+    refused = run(host)
+    assert refused.returncode == 14
+    assert len(refused.stderr.strip().splitlines()) == 1
+    assert "another agent" in refused.stderr
+    host.configure(f'socket = "{host.directory}/other.sock"\ncontrol = "{host.directory}/o.sock"\n')
+    refused = run(host)
+    assert refused.returncode == 14
+    assert f"another agent, process {host.process.pid if host.process else 0}," in refused.stderr
+    host.configure()
+    assert host.ask("status")["ok"]
+
+
+def test_a_socket_that_a_killed_agent_left_is_taken(host: AgentHost) -> None:
+    """After kill -9 the next agent starts at the same paths."""
+    host.start()
+    assert host.process is not None
+    host.process.kill()
+    host.process.wait()
+    host.start()
+    session = host.shell("-steno-shell", "-c", "exit 4")
+    assert session.finish() == 4
+
+
+def test_the_end_ends_recordings_properly(host: AgentHost) -> None:
+    """Without anybody to keep them, sessions are hung up at SIGTERM and their recordings closed."""
+    host.start()
+    session = host.shell("-steno-shell", "-c", "echo here; sleep 60")
+    session.expect(b"here")
+    assert host.stop() == 0
+    (recorded,) = host.recordings()
+    assert recorded.end.reason == "recorder"
+    assert b"here" in recorded.output()
+    assert session.finish() == -signal.SIGHUP
+
+
+def fetch(url: str) -> str:
+    """Return what is at `url`."""
+    with urllib.request.urlopen(url, timeout=LONG_S) as answer:
+        text: str = answer.read().decode()
+        return text
+
+
+def test_prometheus_finds_the_numbers_everywhere(host: AgentHost) -> None:
+    """A port, a Unix socket and a file tell the same, and every metric is documented."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    places = {"listen": f"127.0.0.1:{port}", "socket": f"{host.directory}/numbers.sock"}
+    places["textfile"] = f"{host.directory}/steno.prom"
+    text = "".join(f'{key} = "{place}"\n' for key, place in places.items())
+    host.start(f"[metrics]\n{text}")
+    session = host.shell("-steno-shell", "-c", "echo here")
+    session.finish()
+    host.recordings()
+    shown = fetch(f"http://127.0.0.1:{port}/metrics")
+    assert 'steno_agent_sessions_total{kind="terminal"} 1' in shown
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(places["socket"])
+        connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = b""
+        while piece := connection.recv(65536):
+            answer += piece
+    names = {line.split()[2] for line in shown.splitlines() if line.startswith("# TYPE")}
+    for name in names:
+        assert name.encode() in answer
+        assert name in Path(places["textfile"]).read_text()
+    page = (Path(__file__).parents[2] / "docs/agent.md").read_text()
+    assert [name for name in names if name not in page] == []
+
+
+def test_every_key_is_documented() -> None:
+    """docs/agent.md names each key of the configuration."""
+    import msgspec
+
+    from steno.agent.configuration import AgentConfig
+
+    page = (Path(__file__).parents[2] / "docs/agent.md").read_text()
+    names = []
+    for field in msgspec.structs.fields(AgentConfig):
+        if isinstance(field.default, msgspec.Struct):
+            names += [f"{field.name}.{inner}" for inner in field.default.__struct_fields__]
+        else:
+            names.append(field.name)
+    assert [name for name in names if f"`{name}`" not in page] == []
+    assert len(names) > 20
+
+
+class Manager:
+    """A service manager's socket, and what was said to it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(str(path))
+        self.socket.settimeout(LONG_S)
+
+    def wait_for(self, word: str) -> str:
+        """Return the next message that has a line that begins so."""
+        while True:
+            text = self.socket.recv(65536).decode()
+            if any(line.startswith(word) for line in text.splitlines()):
+                return text
+
+
+def test_a_service_manager_is_kept_informed(host: AgentHost) -> None:
+    """READY when sessions are taken, signs of life, RELOADING and READY around a reload."""
+    manager = Manager(host.directory / "notify")
+    host.configure()
+    listener = listen(str(host.build.socket), socket.SOCK_SEQPACKET, 0o666)
+    code = (
+        "import os,sys;os.dup2(int(sys.argv[1]),3);os.set_inheritable(3,True);"
+        "os.environ.update(LISTEN_PID=str(os.getpid()),LISTEN_FDS='1',LISTEN_FDNAMES='agent',"
+        "WATCHDOG_USEC='300000',WATCHDOG_PID=str(os.getpid()));"
+        "os.execv(sys.executable,[sys.executable,'-m','steno.cli','agent','--config',sys.argv[2]])"
+    )
+    host.process = subprocess.Popen(
+        [sys.executable, "-c", code, str(listener.fileno()), str(host.configuration)],
+        pass_fds=[listener.fileno()],
+        env={**os.environ, "NOTIFY_SOCKET": str(manager.path)},
+        stderr=host.log.open("ab"),
+    )
+    listener.close()
+    assert "STATUS=0 sessions" in manager.wait_for("READY=1")
+    session = host.shell("-steno-shell", "-c", "exit 6")
+    assert session.finish() == 6
+    for _ in range(3):
+        manager.wait_for("WATCHDOG=1")
+    host.process.send_signal(signal.SIGHUP)
+    assert "MONOTONIC_USEC=" in manager.wait_for("RELOADING=1")
+    manager.wait_for("READY=1")
+    host.process.send_signal(signal.SIGTERM)
+    manager.wait_for("STOPPING=1")
+    assert host.process.wait(LONG_S) == 0
+    assert host.build.socket.exists()
