@@ -10,6 +10,7 @@ from steno.cli.cat import report_damages, write_all
 from steno.cli.library import Location, library_options
 from steno.cli.numbers import RealRange
 from steno.cli.playing.feed import open_feed
+from steno.cli.playing.keeping import KeptPieces
 from steno.cli.playing.keys import parse_time
 from steno.cli.playing.playback import MAX_SPEED, MIN_SPEED, Timeline
 from steno.cli.playing.session import Session
@@ -81,8 +82,9 @@ def command(
     try:
         if not sys.stdout.isatty():
             return write_all(feed)
-        timeline = Timeline()
-        timeline.add(feed.poll())
+        timeline = Timeline(KeptPieces())
+        for pieces in feed.batches():
+            timeline.add(pieces)
         if not follow:
             timeline.add(feed.finish())
         idle_limit_us = None if idle_limit_s is None else round(idle_limit_s * 1e6)

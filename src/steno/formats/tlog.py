@@ -164,6 +164,25 @@ def decode_message(line: bytes, charset: Charset | None = None) -> Message:
     )
 
 
+class _Named(msgspec.Struct, frozen=True):
+    id: int
+    rec: str = ""
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+
+
+def read_rec(line: bytes) -> str | None:
+    """Return which recording a line says that it is of, quickly; None when it is no message.
+
+    What this takes for a message, `decode_message` may still refuse.
+    """
+    try:
+        return _decode_named(line).rec
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _check_ranges(raw: _Line) -> None:
     major, dot, minor = str(raw.ver).partition(".")
     if major not in ("1", "2") or (dot and not minor.isdecimal()):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from steno.cli.playing.feed import Feed
+from steno.cli.playing.playback import Timeline
 from steno.errors import StoreError
 from steno.model import Command, TextLine
 
@@ -10,8 +13,10 @@ from steno.model import Command, TextLine
 class Contents:
     """Looks commands and texts up: in the library that a recording is from, else in its output."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, timeline: Timeline) -> None:
+        """Look into what came of `feed` so far, which is in `timeline`."""
         self._feed = feed
+        self._timeline = timeline
         self._derived: tuple[int, list[Command], list[TextLine]] | None = None
 
     def command_instants(self) -> list[int]:
@@ -34,7 +39,7 @@ class Contents:
 
     def _derive(self) -> tuple[list[Command], list[TextLine]]:
         feed = self._feed
-        count = len(feed.messages)
+        count = len(self._timeline.pieces)
         if self._derived is not None and self._derived[0] == count:
             return self._derived[1:]
         library = feed.library
@@ -52,11 +57,13 @@ class Contents:
             raise StoreError(
                 f"finding needs steno[server] ({error.name} is not installed)"
             ) from error
-        messages = self._feed.messages
-        first = messages[0] if messages else None
-        deriver = Deriver(first.user if first else "", first.host if first else "")
-        for message in messages:
-            deriver.feed(message, 0)
+        first = self._feed.first
+        if first is None:
+            return [], []
+        deriver = Deriver(first.user, first.host)
+        deriver.feed(msgspec.structs.replace(first, pieces=()), 0)
+        for pieces in self._timeline.runs(0, len(self._timeline.pieces)):
+            deriver.feed(msgspec.structs.replace(first, pieces=tuple(pieces), start=None), 0)
         deriver.finish()
         findings = deriver.take()
         deriver.close()

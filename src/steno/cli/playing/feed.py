@@ -17,9 +17,10 @@ from steno.cli.playing.sources import (
     refuse_empty,
 )
 from steno.delivery.wire import hide_password
-from steno.errors import AmbiguousError, NotFoundError
+from steno.errors import AmbiguousError, FormatError, NotFoundError
+from steno.formats.lines import LineSplitter
 from steno.formats.sequence import Sequencer
-from steno.formats.tlog import Decoder, Placed
+from steno.formats.tlog import Decoder, Placed, decode_message, read_rec
 from steno.model import Damage, End, Message, Piece
 
 
@@ -32,7 +33,7 @@ class Feed:
         is_live: Whether more is to be expected, as far as a library knows.
         end: Its end facts, once they have come.
         damages: What could not be read, so far.
-        messages: What was read, so far, unless it was streamed.
+        first: Its first message, once that has come.
     """
 
     def __init__(
@@ -48,14 +49,12 @@ class Feed:
         self.rec: str | None = None if library is None else rec
         self.end: End | None = None
         self.damages: list[Damage] = []
-        self.messages: list[Message] = []
+        self.first: Message | None = None
         self._wanted = rec
         self._source = source
         self._decoder = Decoder(is_original=is_original)
         self._sequencer = Sequencer()
         self._other_recs: set[str] = set()
-        self._has_messages = False
-        self._is_streamed = False
 
     @property
     def name(self) -> str:
@@ -68,10 +67,12 @@ class Feed:
         Raises:
             AmbiguousError: There are several recordings, and none was named, or not fully.
         """
-        pieces: list[Piece] = []
+        return [piece for pieces in self.batches() for piece in pieces]
+
+    def batches(self) -> Iterator[list[Piece]]:
+        """Yield the pieces that came since the last call, some at a time; raises as `poll` does."""
         while data := self._source.read_new():
-            pieces += self._take(self._decoder.feed(data))
-        return pieces
+            yield self._take(self._decoder.feed(data))
 
     def finish(self) -> list[Piece]:
         """Return what the input's end completes, when nothing more will come.
@@ -81,25 +82,38 @@ class Feed:
             NotFoundError: The recording that was named is not among those in it.
         """
         pieces = self._take(self._decoder.finish())
-        if not self._has_messages:
+        if self.first is None:
             if self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
             raise refuse_empty(self.name, self.damages[0] if self.damages else None)
         return pieces
 
     def stream(self) -> Iterator[Piece]:
-        """Yield all pieces there are, keeping few where it is known which recording is meant.
-
-        Raises as `poll` and `finish` do.
-        """
-        self._is_streamed = True
-        if self._wanted is None:
-            # That there are several is to be noticed before the first piece is given out.
-            yield from self.poll()
-        else:
-            while data := self._source.read_new():
-                yield from self._take(self._decoder.feed(data))
+        """Yield all pieces there are, keeping few; raises as `poll` and `finish` do."""
+        self.find_only()
+        for pieces in self.batches():
+            yield from pieces
         yield from self.finish()
+
+    def find_only(self) -> None:
+        """Look a file through for the one recording that is in it, before anything is read of it.
+
+        Other sources, and files that cannot be read twice, are left alone.
+
+        Raises:
+            AmbiguousError: There are several.
+        """
+        source = self._source
+        if self._wanted is not None or not isinstance(source, FileSource) or not source.is_regular:
+            return
+        found: list[str] = []
+        for line in _read_lines(source):
+            rec = read_rec(line)
+            if rec is not None and rec not in found and _is_message(line):
+                found.append(rec)
+                if len(found) > 1:
+                    raise self._refuse_several(*found)
+        source.rewind()
 
     def close(self) -> None:
         """Release the source."""
@@ -115,9 +129,7 @@ class Feed:
             if not self._is_ours(message.rec):
                 continue
             self.end = message.end or self.end
-            self._has_messages = True
-            if not self._is_streamed:
-                self.messages.append(message)
+            self.first = self.first or message
             pieces += self._sequencer.feed(message)
             if self._sequencer.disorder is not None:
                 self.damages.append(item.damaged(self._sequencer.disorder))
@@ -131,12 +143,30 @@ class Feed:
         if rec == self.rec or (self.library is not None and not rec):
             return True
         if rec.startswith(wanted) and self.rec != wanted:
-            raise AmbiguousError(
-                f"{self.name}: holds several recordings, {self.rec} and {rec} among them; "
-                "name one with --rec"
-            )
+            raise self._refuse_several(str(self.rec), rec)
         self._other_recs.add(rec)
         return False
+
+    def _refuse_several(self, one: str, other: str) -> AmbiguousError:
+        return AmbiguousError(
+            f"{self.name}: holds several recordings, {one} and {other} among them; "
+            "name one with --rec"
+        )
+
+
+def _read_lines(source: FileSource) -> Iterator[bytes]:
+    splitter = LineSplitter()
+    while data := source.read_new():
+        yield from (line.data or b"" for line in splitter.feed(data))
+    yield from (line.data or b"" for line in splitter.finish())
+
+
+def _is_message(line: bytes) -> bool:
+    try:
+        decode_message(line)
+    except FormatError:
+        return False
+    return True
 
 
 def open_feed(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_right
+from collections.abc import Iterator
+from typing import Protocol
 
 from steno.model import Note, Output, Piece, Window
 
@@ -10,12 +13,26 @@ MIN_SPEED = 1 / 16
 MAX_SPEED = 16.0
 
 
+_RUN = 256
+"""So many pieces are taken from a timeline at a time."""
+
+
+class Pieces(Protocol):
+    """A growing sequence of pieces; a list is one."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> Output | Window: ...
+    def append(self, piece: Output | Window, /) -> None:
+        """Keep one more."""
+
+
 class Timeline:
     """A recording's output, windows and notes, in order; a live one grows."""
 
-    def __init__(self) -> None:
-        self.pieces: list[Output | Window] = []
-        self._at_us: list[int] = []
+    def __init__(self, pieces: Pieces | None = None) -> None:
+        """Begin an empty timeline that keeps its pieces in `pieces`, an empty sequence."""
+        self.pieces: Pieces = [] if pieces is None else pieces
+        self._at_us = array("q")
         self._notes: list[Note] = []
         self._noted_us: list[int] = []
         self.duration_us = 0
@@ -35,6 +52,11 @@ class Timeline:
         """Return the notes later than `after_us`, up to `upto_us`."""
         first = bisect_right(self._noted_us, after_us)
         return self._notes[first : bisect_right(self._noted_us, upto_us)]
+
+    def runs(self, first: int, end: int) -> Iterator[list[Output | Window]]:
+        """Yield the pieces from index `first` up to `end`, some at a time."""
+        for start in range(first, end, _RUN):
+            yield [self.pieces[index] for index in range(start, min(start + _RUN, end))]
 
     def instant(self, index: int) -> int:
         """Return the instant of the piece with this index."""

@@ -41,7 +41,7 @@ class Screen(Protocol):
 def is_plain(timeline: Timeline) -> bool:
     """Return whether the output came through a pipe: its lines end in bare newlines."""
     pieces = timeline.pieces
-    return bool(pieces) and not isinstance(pieces[0], Window)
+    return len(pieces) > 0 and not isinstance(pieces[0], Window)
 
 
 def _as_terminal_output(data: bytes, *, plain: bool) -> bytes:
@@ -77,7 +77,8 @@ class WrittenScreen:
             self._write(_RESET)
             self._sanitizer = Sanitizer()
             self._shown = 0
-        self.show(timeline.pieces[self._shown : index])
+        for pieces in timeline.runs(self._shown, index):
+            self.show(pieces)
 
     def redraw(self, columns: int, rows: int) -> None:
         """Write all from the start."""

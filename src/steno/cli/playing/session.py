@@ -76,7 +76,7 @@ class Session:
         self._manner = manner or Manner()
         self.was_interrupted = False
         self._screen = make_screen(terminal.write, *terminal.size())
-        self._contents = Contents(feed)
+        self._contents = Contents(feed, timeline)
         self._keys = KeyReader()
         self._message = ""
         self._message_until_us = 0

@@ -6,6 +6,8 @@ followed, wherever it is.
 
 from __future__ import annotations
 
+import os
+import stat
 import subprocess
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
@@ -56,6 +58,12 @@ class FileSource:
     def __init__(self, path: Path) -> None:
         self.name = str(path)
         self._file = open_input(path)
+        self.is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
+        """Whether it can be read twice."""
+
+    def rewind(self) -> None:
+        """Read from the beginning again."""
+        self._file.seek(0)
 
     def read_new(self) -> bytes:
         """Return up to a megabyte of what has come."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 import time
+from collections.abc import Iterator
+from itertools import chain
 
 from steno.cli.messages import say
 from steno.cli.playing.feed import Feed
+from steno.cli.playing.keeping import KeptPieces
 from steno.cli.playing.keys import parse_time
 from steno.cli.playing.playback import Timeline
 from steno.cli.playing.session import Manner, Session
@@ -39,9 +42,13 @@ class CheckedFeed(Feed):
         self.emptiness: str | None = None
         self._is_lax = is_lax
 
-    def poll(self) -> list[Piece]:
-        """Return the pieces that came since the last call, up to a missing message."""
-        return [] if self.fault is not None else self._check(super().poll())
+    def batches(self) -> Iterator[list[Piece]]:
+        """Yield the pieces that came since the last call, up to a missing message."""
+        if self.fault is None:
+            for pieces in super().batches():
+                yield self._check(pieces)
+                if self.fault is not None:
+                    return
 
     def finish(self) -> list[Piece]:
         """Return what the input's end completes.
@@ -93,8 +100,9 @@ def run(configuration: Configuration) -> int:
 
 def _play(configuration: Configuration, feed: CheckedFeed, start_us: int) -> bool:
     """Play on the terminal; return whether Ctrl-C ended it."""
-    timeline = Timeline()
-    timeline.add(feed.poll())
+    timeline = Timeline(KeptPieces())
+    for pieces in feed.batches():
+        timeline.add(pieces)
     if not feed.is_live:
         timeline.add(feed.finish())
     speed = configuration.number("speed")
@@ -112,17 +120,22 @@ def _play(configuration: Configuration, feed: CheckedFeed, start_us: int) -> boo
 def _write_out(feed: CheckedFeed) -> None:
     """Write the output where no terminal is, at once; a live recording's as it comes."""
     out = sys.stdout.buffer
+    feed.find_only()
     while True:
-        pieces = feed.poll()
-        if not feed.is_live:
-            pieces += feed.finish()
-        for piece in pieces:
-            if isinstance(piece, Output):
-                out.write(piece.data)
+        for pieces in chain(feed.batches(), _last_pieces(feed)):
+            for piece in pieces:
+                if isinstance(piece, Output):
+                    out.write(piece.data)
         out.flush()
         if feed.fault is not None or not feed.is_live or feed.end is not None:
             return
         time.sleep(_POLL_S)
+
+
+def _last_pieces(feed: CheckedFeed) -> Iterator[list[Piece]]:
+    """Yield what the input's end completes, where that has come."""
+    if not feed.is_live:
+        yield feed.finish()
 
 
 def _tell_faults(feed: CheckedFeed, program: str) -> int:
