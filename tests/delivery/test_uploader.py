@@ -17,10 +17,11 @@ from cutting_proxy import CuttingProxy
 from live_server import STENO, LiveServer, run_steno
 from recorded_lines import fill_spool, make_lines
 
+from steno.delivery.events import Events
 from steno.delivery.opening import open_transports
 from steno.delivery.protocol import Backoff, Standing
 from steno.delivery.spool import Spool, SpoolLimits
-from steno.delivery.uploader import Events, Uploader
+from steno.delivery.uploader import Uploader
 from steno.errors import StenoError, UnreachableError
 
 

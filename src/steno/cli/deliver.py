@@ -29,6 +29,7 @@ from steno.cli.spool_options import choose_places, spool_options
 from steno.delivery.control import CONTROL_SOCKET, AgentControl
 from steno.delivery.courier import Courier, CourierEvents
 from steno.delivery.credentials import is_enrolled
+from steno.delivery.events import Events, Outcome
 from steno.delivery.mail.mailer import Mailer
 from steno.delivery.mail.settings import MAIL_FILE
 from steno.delivery.opening import open_ways
@@ -37,7 +38,7 @@ from steno.delivery.recovery import Recovery
 from steno.delivery.renewal import Renewal
 from steno.delivery.spool import Spool, SpoolEntry
 from steno.delivery.transport import HttpTransport
-from steno.delivery.uploader import Events, Outcome, Uploader
+from steno.delivery.uploader import Uploader
 from steno.errors import StenoError, UnreachableError
 from steno.heartbeat import HostOrder, OrderResult
 

@@ -47,7 +47,7 @@ class SpoolCondition:
         number = self._last_number()
         entries = [entry for entry in self._spool.entries() if not entry.is_delivered]
         late = [entry for entry in entries if entry.size_bytes > entry.delivered_bytes]
-        used_bytes, free_bytes = self._spool.usage()
+        used_bytes, free_bytes = self._spool.recount()
         return SpoolFacts(
             used_bytes=used_bytes,
             limit_bytes=self._spool.limits.total_bytes,

@@ -278,16 +278,6 @@ class Spool:
             self._free_bytes -= length_bytes
             self._uncounted_bytes += length_bytes
 
-    def usage(self) -> tuple[int, int]:
-        """Return how many bytes the spool's files take, and how many its disk has free.
-
-        Raises:
-            OSError: The directory cannot be read.
-        """
-        with self._lock:
-            self._recount(self.clock())
-            return self._used_bytes, self._free_bytes
-
     def _lacking(self, length_bytes: int) -> str | None:
         limits = self.limits
         if self._used_bytes + length_bytes > limits.total_bytes:

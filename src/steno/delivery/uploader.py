@@ -6,21 +6,24 @@ wait for it and take over when it is gone.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import random
 import threading
 from collections.abc import Callable, Sequence
 
-import msgspec
-
-from steno.delivery.protocol import Answer, Backoff, Failure, Send, Standing, Uploads, Wait
-from steno.delivery.recovery import Recovery, recover
+from steno.delivery.events import Events, Outcome
+from steno.delivery.notices import SpoolNotices
+from steno.delivery.protocol import Answer, Backoff, Failure, Send, Uploads, Wait
+from steno.delivery.recovery import recover
 from steno.delivery.spool import Spool, SpoolEntry, monotonic_us
 from steno.delivery.transport import Transport
 from steno.errors import NotFoundError, StenoError, UnreachableError, UsageError
 
 _SCAN_US = 500_000
+_SCAN_WITH_NOTICES_US = 5_000_000
+"""Where the kernel says what grew, all are looked at now and then only, to be on the safe side."""
 _LEAST_SCAN_US = 200_000
 """Each look at a recording that grew syncs it: not more often than this, however fast it grows."""
 _RECOVER_US = 30_000_000
@@ -30,37 +33,11 @@ _LONGEST_WAIT_US = 10_000_000
 _GIVE_UP_FAILURES = 3
 
 
-class Outcome(msgspec.Struct, frozen=True):
-    """What emptying a spool came to.
-
-    Attributes:
-        delivered: Recordings that a server now has wholly.
-        growing: Recordings still being written, delivered up to their last whole line.
-        failed: Recordings that could not be delivered, with the reason.
-    """
-
-    delivered: tuple[str, ...]
-    growing: tuple[str, ...]
-    failed: dict[str, StenoError]
+class _Touched:
+    """Some recordings grew; which, is in the uploader's set."""
 
 
-class Events:
-    """What an uploader tells; override what is of interest. Called from the uploader's thread."""
-
-    def began(self) -> None:
-        """Tell that this process is the one that delivers the spool from now on."""
-
-    def found(self, entry: SpoolEntry) -> None:
-        """Tell that a recording is to be delivered, or that it grew."""
-
-    def moved(self, rec: str, standing: Standing) -> None:
-        """Tell that a recording's standing changed."""
-
-    def recovered(self, recovery: Recovery) -> None:
-        """Tell that an orphaned recording was closed."""
-
-    def failed(self, server: str, error: StenoError) -> None:
-        """Tell that a request to a server came to nothing."""
+_TOUCHED = _Touched()
 
 
 class Uploader:
@@ -100,7 +77,9 @@ class Uploader:
             connections=connections,
         )
         self._requests: queue.SimpleQueue[Send | None] = queue.SimpleQueue()
-        self._reports: queue.SimpleQueue[tuple[Send, Answer | None] | None] = queue.SimpleQueue()
+        self._reports: queue.SimpleQueue[tuple[Send, Answer | None] | _Touched | None] = (
+            queue.SimpleQueue()
+        )
         self._workers = [
             threading.Thread(target=self._work, name=f"steno-send-{number}", daemon=True)
             for number in range(connections)
@@ -110,10 +89,16 @@ class Uploader:
         self._delivered: list[str] = []
         self._scan_us = 0
         self._scanned_us = 0
+        self._notices: SpoolNotices | None = None
+        self._touched: set[str] = set()
+        self._touched_lock = threading.Lock()
+        self._due_us: dict[str, int] = {}
+        self._looked_us: dict[str, int] = {}
         self._recover_us = 0
         self._lock_descriptor: int | None = None
         self._is_stopped = threading.Event()
         self._is_notified = threading.Event()
+        self._is_touched = threading.Event()
         self._thread: threading.Thread | None = None
         self.error: StenoError | None = None
         """Why the background's thread ended by itself: the spool cannot be used at all."""
@@ -131,6 +116,16 @@ class Uploader:
             self._is_notified.set()
             self._reports.put(None)
 
+    def _heard(self, recs: set[str] | None) -> None:
+        """Take what the kernel says; called from its thread."""
+        with self._touched_lock:
+            self._touched |= recs or set()
+        if recs is None:
+            self.notify()
+        elif not self._is_touched.is_set():
+            self._is_touched.set()
+            self._reports.put(_TOUCHED)
+
     def stop(self, timeout_s: float = 5.0) -> None:
         """End delivering; a request that is on its way is given up after `timeout_s`."""
         self._is_stopped.set()
@@ -144,6 +139,9 @@ class Uploader:
                 self._is_stopped.wait(1.0)
             if not self._is_stopped.is_set():
                 self._events.began()
+                # Without it we look often enough.
+                with contextlib.suppress(OSError):
+                    self._notices = SpoolNotices(self._spool.directory, self._heard)
             self._start_workers()
             while not self._is_stopped.is_set():
                 try:
@@ -218,9 +216,12 @@ class Uploader:
         now_us = self._clock()
         if now_us >= self._scan_us:
             self._scan(now_us)
+        for rec in [rec for rec, due_us in self._due_us.items() if now_us >= due_us]:
+            del self._due_us[rec]
+            self._look(rec, now_us)
         while isinstance(action := self._uploads.next(now_us), Send):
             self._requests.put(action)
-        until_us = min(self._scan_us, self._until_us(action))
+        until_us = min(self._scan_us, self._until_us(action), *self._due_us.values())
         try:
             report = self._reports.get(timeout=max(0, until_us - self._clock()) / 1_000_000)
         except queue.Empty:
@@ -228,8 +229,33 @@ class Uploader:
         if report is None:
             self._is_notified.clear()
             self._scan_us = min(self._scan_us, self._scanned_us + _LEAST_SCAN_US)
+        elif isinstance(report, _Touched):
+            self._plan_looks(self._clock())
         else:
             self._take(*report)
+
+    def _plan_looks(self, now_us: int) -> None:
+        self._is_touched.clear()
+        with self._touched_lock:
+            touched, self._touched = self._touched, set()
+        for rec in touched:
+            looked_us = self._looked_us.get(rec, -_LEAST_SCAN_US)
+            self._due_us.setdefault(rec, max(now_us, looked_us + _LEAST_SCAN_US))
+
+    def _look(self, rec: str, now_us: int) -> None:
+        """See how far one recording has come."""
+        entry = self._spool.entry(rec)
+        if entry is None:
+            return  # delivered or dropped by somebody else; the next scan forgets it
+        state = entry.size_bytes, entry.is_finished
+        is_new = rec not in self._seen
+        if self._seen.get(rec) == state:
+            return
+        if is_new and self._uploads.backlog() >= _MOST_RECORDINGS:
+            return  # its turn comes with the next scan
+        self._looked_us[rec] = now_us
+        self._seen[rec] = state
+        self._offer(entry)
 
     def _until_us(self, wait: Wait) -> int:
         return self._scan_us if wait.until_us is None else wait.until_us
@@ -254,8 +280,10 @@ class Uploader:
             self._offer(entry)
         else:
             self._is_all_offered = True
+        self._looked_us = {rec: at for rec, at in self._looked_us.items() if rec in here}
         self._scanned_us = now_us
-        self._scan_us = now_us + _SCAN_US
+        period_us = _SCAN_US if self._notices is None else _SCAN_WITH_NOTICES_US
+        self._scan_us = now_us + period_us
 
     def _recover(self) -> None:
         try:
@@ -335,6 +363,9 @@ class Uploader:
         return self._transports[send.server].append(send.rec, send.offset_bytes, data)
 
     def _end(self) -> None:
+        if self._notices is not None:
+            self._notices.close()
+            self._notices = None
         for _ in self._workers:
             self._requests.put(None)
         if self._lock_descriptor is not None:

@@ -16,7 +16,7 @@ from steno.cli.playing.terminal import Terminal
 from steno.cli.tables import format_offset
 from steno.errors import StenoError
 
-_POLL_US = 500_000
+_POLL_US = 300_000
 _STATUS_US = 200_000
 _MESSAGE_US = 3_000_000
 _SHORT_US = 5_000_000
