@@ -15,10 +15,12 @@ from starlette.applications import Starlette
 from steno.metrics import Metrics
 from steno.server.certificates import Authority
 from steno.server.enrolment import enrolment_routes, open_registry
+from steno.server.fleet import Fleet
 from steno.server.ingest import Ingest
 from steno.server.tls_protocol import tls_options
 from steno.store.accounts_file import AccountsFile
 from steno.store.opening import open_store
+from steno.store.orders import Orders
 
 LONG_AGO = datetime.now(UTC) - timedelta(days=4000)
 """Everything that is issued then has expired by now."""
@@ -43,8 +45,13 @@ class HttpsServer:
         self.store = open_store(directory / "store")
         self.file = AccountsFile(directory / "accounts.sqlite")
         self.registry = open_registry(self.file, self.authority)
-        ingest = Ingest(self.store, self.registry, Metrics())
-        routes = [*ingest.routes(), *enrolment_routes(self.registry, self.authority)]
+        self.orders = Orders(self.file)
+        self._files = [self.file]
+        metrics = Metrics()
+        ingest = Ingest(self.store, self.registry, metrics)
+        self.fleet = Fleet(self.store, self.registry, self.orders, self.authority, metrics)
+        routes = [*ingest.routes(), *self.fleet.routes()]
+        routes += enrolment_routes(self.registry, self.authority)
         options = tls_options(directory / "cert.pem", directory / "key.pem", directory / "ca.pem")
         self._server = uvicorn.Server(
             uvicorn.Config(
@@ -57,6 +64,11 @@ class HttpsServer:
         self._thread = threading.Thread(
             target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True
         )
+
+    def open_orders(self) -> Orders:
+        """Open the orders as another process would."""
+        self._files.append(AccountsFile(self.file.path))
+        return Orders(self._files[-1])
 
     def __enter__(self) -> HttpsServer:
         self._thread.start()
@@ -72,7 +84,9 @@ class HttpsServer:
         trace: TracebackType | None,
     ) -> None:
         self._server.should_exit = True
+        self.fleet.end_all()
         self._thread.join(30)
         self._socket.close()
         self.store.close()
-        self.file.close()
+        for file in self._files:
+            file.close()
