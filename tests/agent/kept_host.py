@@ -5,31 +5,18 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from counting import LONG_S, wait_for
 from driven import STENO, Driven
 from shell_builds import Build
 
-from steno.formats.tlog import decode_message
-from steno.integrity.chain import verify_lines
-from steno.model import End, Note, Piece
-
-LONG_S = 90.0
 _POLICY = """
 [defaults]
 input = "all"
 """
-
-
-def wait_for(is_so: Callable[[], object], what: str) -> None:
-    """Wait until it is so."""
-    until_s = time.monotonic() + LONG_S
-    while not is_so():
-        assert time.monotonic() < until_s, f"waited too long for {what}"
-        time.sleep(0.005)
 
 
 class KeptHost:
@@ -128,18 +115,3 @@ class KeptHost:
     def recordings(self) -> list[Path]:
         """Return the finished recordings' files."""
         return sorted(self.spool.glob("*.done"))
-
-
-def read_recording(path: Path) -> tuple[list[Piece], End]:
-    """Return what a finished recording holds, its chain being whole."""
-    lines = path.read_bytes().splitlines(keepends=True)
-    assert verify_lines(lines).state == "complete"
-    messages = [decode_message(line) for line in lines]
-    end = messages[-1].end
-    assert end is not None
-    return [piece for message in messages for piece in message.pieces], end
-
-
-def count_notes(pieces: list[Piece], kind: str) -> int:
-    """Return how many notes of this kind there are."""
-    return sum(isinstance(piece, Note) and piece.kind == kind for piece in pieces)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from counting import wait_for
 from driven import Recorded
-from kept_host import KeptHost, wait_for
+from kept_host import KeptHost
 from shell_builds import Build, build_shell
 
 from steno.agent.exits import read_exit
