@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from shell_builds import NATIVE
 
-from steno.agent.handshake import MAGIC, LoginNote, decode_login
+from steno.agent.handshake import LOGIN, MAGIC, LoginNote, decode_login
 from steno.agent.logins import LIMIT_LOGINS, Login, Logins
 from steno.errors import ProtocolError
 
@@ -108,6 +110,17 @@ def test_packets_that_are_no_notes_are_refused(fields: bytes) -> None:
     """What is missing, twice or wrong makes the packet worthless."""
     with pytest.raises(ProtocolError):
         decode_login(MAGIC + fields)
+
+
+@given(st.binary() | st.lists(st.binary()).map(b"\0".join))
+def test_any_bytes_are_a_note_or_refused(data: bytes) -> None:
+    """Whatever comes, it is understood or refused, and texts can stand in a recording."""
+    for packet in (data, MAGIC + data, LOGIN + b"open\0user=" + data + b"\0"):
+        try:
+            note = decode_login(packet)
+        except ProtocolError:
+            continue
+        assert note.user.encode()
 
 
 def note(audit_session: int | None, *, is_open: bool) -> LoginNote:
