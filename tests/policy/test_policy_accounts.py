@@ -82,6 +82,16 @@ def test_answers_come_through_the_descriptor_and_are_kept(asked: Accounts) -> No
     assert again == answer
 
 
+def test_who_must_know_asks_anew(asked: Accounts) -> None:
+    """However fresh an answer is, another one is fetched where that is wanted."""
+    asked.ask(0, os.getuid())
+    wait(asked, 0)
+    assert asked.ask(1, os.getuid()) is not None
+    assert asked.ask(1, os.getuid(), anew=True) is None
+    (answer,) = wait(asked, 1)
+    assert answer.account == look_up(os.getuid())
+
+
 def test_misses_are_kept_for_a_shorter_time(asked: Accounts) -> None:
     """That somebody does not exist is believed for a while, so that nobody floods NSS with it."""
     assert asked.ask(0, NOBODY) is None

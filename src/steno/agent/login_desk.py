@@ -66,7 +66,8 @@ class LoginDesk:
             loop: The agent's loop.
             opener: Opens recordings.
             decide: What the policy says of a subject.
-            ask_account: Finds out about an account and calls `take_account`, now or later.
+            ask_account: Finds out about an account and calls `take_account`, now or later. The
+                login shell may have changed just before the login: it asks anew.
         """
         self.logins = Logins()
         self._loop = loop

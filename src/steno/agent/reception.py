@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -75,7 +76,7 @@ class Reception:
         self._timer: Timer | None = None
         self._socket: socket.socket | None = None
         loop.watch(self._accounts.fileno(), READABLE, lambda _events: self._collect())
-        self._desk = LoginDesk(loop, opener, self._decide, self.ask_account)
+        self._desk = LoginDesk(loop, opener, self._decide, partial(self.ask_account, anew=True))
 
     @property
     def host(self) -> str:
@@ -163,9 +164,12 @@ class Reception:
 
     # Accounts.
 
-    def ask_account(self, asker: Asker, uid: int) -> None:
-        """Find out about the account and call `asker.take_account`, now or later."""
-        answer = self._accounts.ask(now_us(), uid)
+    def ask_account(self, asker: Asker, uid: int, *, anew: bool = False) -> None:
+        """Find out about the account and call `asker.take_account`, now or later.
+
+        With `anew` what was found out a moment ago will not do.
+        """
+        answer = self._accounts.ask(now_us(), uid, anew=anew)
         if answer is not None:
             _tell(asker, answer)
             return

@@ -161,10 +161,13 @@ class Accounts:
         """When `collect` must be called at the latest; None while nothing is asked."""
         return min((asked.due_us for asked in self._asked.values()), default=None)
 
-    def ask(self, at_us: int, uid: int) -> Answer | None:
-        """Ask for the account `uid`; return what is known already, or None: `collect` will say."""
+    def ask(self, at_us: int, uid: int, *, anew: bool = False) -> Answer | None:
+        """Ask for the account `uid`; return what is known already, or None: `collect` will say.
+
+        With `anew` no earlier answer will do, unless NSS fails.
+        """
         kept = self._kept.get(uid)
-        if kept is not None and at_us < kept.fresh_until_us:
+        if kept is not None and at_us < kept.fresh_until_us and not anew:
             return Answer(uid, kept.account)
         if uid not in self._asked:
             self._asked[uid] = _Asked(at_us + PATIENCE_US)
