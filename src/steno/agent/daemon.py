@@ -177,6 +177,7 @@ class Agent:
 
     def _host(self, session: LiveSession) -> None:
         self.sessions.add(session)
+        self.reception.see_shell(session.facts.identity.start.audit_session)
         if isinstance(session, TerminalSession):
             self._idling.add(session.facts.rec, session)
 

@@ -195,6 +195,10 @@ class Reception:
         """See arrival.Reception."""
         self._desk.take_packet(packet, caller_uid)
 
+    def see_shell(self, audit_session: int | None) -> None:
+        """Take note that a login has a login shell, one that an earlier agent saw begin too."""
+        self._desk.logins.see_shell(audit_session)
+
     # Decisions.
 
     def _decide(self, subject: Subject) -> Decision:
