@@ -11,22 +11,24 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
-from steno.agent.capture import CaptureSession, Streams, open_pipes
+from steno.agent.capture import CaptureSession
 from steno.agent.exits import watch_process
 from steno.agent.loop import Loop
-from steno.agent.session import LiveSession, SessionFacts
+from steno.agent.pipes import Streams, open_pipes
+from steno.agent.resume import encode_kept
+from steno.agent.ring import Ring
+from steno.agent.session import Descriptors, LiveSession, SessionFacts
 from steno.delivery.writers.file import FileWriter
 from steno.formats.cutter import Identity
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import verify_lines
 from steno.model import End, Input, Note, Output, Start
 from steno.recorder.clock import RecordingClock
-from steno.recorder.destinations import Destinations
 from steno.recorder.session import InputMode, Session, Settings
 
 _PATIENCE_S = 60.0
@@ -74,8 +76,8 @@ class Captured:
         )
         identity = Identity("web1", "a-b-c", "avery", "", 7, start)
         clock, session = RecordingClock(), Session(identity, settings)
-        destinations = Destinations([FileWriter(path)])
-        destinations.write(session.begin(0, None), 0)
+        writer = FileWriter(path)
+        writer.write(session.begin(0, None))
         is_input = input_mode is not InputMode.NONE
         pipes = open_pipes(streams, os.getuid(), relays_input=is_input)
         self.process = subprocess.Popen(
@@ -87,28 +89,43 @@ class Captured:
         pipes.close_inner()
         self.loop = Loop(threads=1)
         self.is_finished = False
-        facts = SessionFacts("capture", identity, settings, 0, (), self.process.pid)
-        self.session = CaptureSession(
-            self.loop,
-            facts,
-            pipes,
-            watch_process(self.process.pid),
-            session,
-            clock,
-            destinations,
-            capture_bytes=capture_bytes,
-            finish=self._finish,
+        facts = SessionFacts(
+            "capture", identity, settings, 0, (), self.process.pid, capture_bytes=capture_bytes
         )
+        ring = Ring.create(b"", encode_kept(session.state()), is_terminal=False)
+        fds = Descriptors(leader=watch_process(self.process.pid))
+        self.session = CaptureSession(self, facts, fds, session, clock, [writer], ring, pipes.ways)
         self._reaper = threading.Thread(target=self.process.wait)
         self._reaper.start()
         self.session.start()
         self._runner = threading.Thread(target=self.loop.run)
         self._runner.start()
 
-    def _finish(self, _session: LiveSession, work: Callable[[], None]) -> None:
+    def finish(self, _session: LiveSession, work: Callable[[], None]) -> None:
+        """Do what makes the recording safe, and stop."""
         work()
         self.is_finished = True
         self.loop.stop()
+
+    def keep(self, session: LiveSession) -> None:
+        """Keep nothing."""
+
+    def release(self, session: LiveSession, words: Iterable[str]) -> None:
+        """Release nothing."""
+
+    def release_terminals(self, session: LiveSession) -> None:
+        """Release nothing."""
+
+    def admit(self, size_bytes: int) -> int | None:
+        """Admit all."""
+        return 0
+
+    def count_dropped(self, size_bytes: int) -> None:
+        """Count nothing: nothing is dropped."""
+
+    def report_failure(self, session: LiveSession, why: str) -> None:
+        """Destinations do not fail here."""
+        raise AssertionError(why)
 
     def wait(self) -> Recorded:
         """Return what was recorded when the recording has ended."""
@@ -444,7 +461,7 @@ def test_without_descriptors_nothing_stays_open() -> None:
     """Where the system has no descriptors left, that is said, and what was open is closed."""
     program = """
 import os, resource, sys
-from steno.agent.capture import open_pipes
+from steno.agent.pipes import open_pipes
 from steno.errors import TerminalError
 reader, writer = os.pipe()
 error = os.dup(2)

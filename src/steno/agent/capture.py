@@ -4,113 +4,46 @@ The command gets pipes in the place of its streams, and the agent relays between
 session's own. It goes on for as long as somebody holds the pipes and somebody reads what comes out,
 as sshd does: a background process that the command left may still write. What ends on one side
 ends on the other: the end of input, and a reader that went away.
+
+An agent that leaves in good order hands the streams over with what is in them, and the next one
+goes on. Of one that is killed nobody knows what it had passed on: the next one kills the command,
+for output with a hole, or input cut short, must not look like success.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import stat
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 
-import msgspec
-
-from steno.agent.exits import ExitWatch
-from steno.agent.loop import Loop, Timer
-from steno.agent.session import LiveSession, SessionFacts
-from steno.agent.shared import SharedSink, SharedSource, is_same_file
+from steno.agent.handover import WayState, read_handover, write_handover
+from steno.agent.hosting import Hosting
+from steno.agent.leader import Leader
+from steno.agent.recording import Recording
+from steno.agent.ring import Ring
+from steno.agent.ring_layout import WINDOW_BYTES
+from steno.agent.ring_layout import Way as Lane
+from steno.agent.session import Descriptors, SessionFacts
+from steno.agent.shared import SharedSink, SharedSource
 from steno.agent.ways import Way
-from steno.errors import TerminalError
-from steno.model import Note
+from steno.delivery.writers.protocol import Writer
+from steno.errors import StoreError
 from steno.recorder.child import Exit
 from steno.recorder.clock import RecordingClock
-from steno.recorder.destinations import RETRY_US, Destinations
+from steno.recorder.echo import Echo
 from steno.recorder.session import Session
 from steno.recorder.streams import StreamMeter
 
 _GRACE_US = 5_000_000
 """So long a command that was hung up may take to end before it is killed."""
 
-Streams = tuple[int, int, int]
-"""Descriptors of input, output and error, in this order."""
-
-
-class Pipes(msgspec.Struct, frozen=True):
-    """What lies between a command and its session's own streams.
-
-    Attributes:
-        inner: What the command gets as 0, 1 and 2; when it has them, `close_inner`.
-        ways: Name, source and sink of each stream that is relayed; the session owns them.
-    """
-
-    inner: Streams
-    ways: tuple[tuple[str, int, int], ...]
-
-    def close_inner(self) -> None:
-        """Close the command's ends, which it has got by now; also those that it shares with us."""
-        for fd in set(self.inner):
-            os.close(fd)
-
-    def close(self) -> None:
-        """Close all: nothing came of it."""
-        self.close_inner()
-        for _, source, sink in self.ways:
-            os.close(source)
-            os.close(sink)
-
-
-def open_pipes(streams: Streams, uid: int, *, relays_input: bool) -> Pipes:
-    """Put pipes between a command and its session's streams; takes over `streams`.
-
-    Standard output and error that go to one place get one pipe, so that they keep their order; they
-    cannot be told apart then. The pipes belong to the user, who may open them by name
-    (/dev/stderr). Without `relays_input` the command gets the session's own input.
-
-    Raises:
-        TerminalError: The system has no descriptors left; all are closed.
-    """
-    input_, output, error = streams
-    opened: list[int] = []
-    ways: list[tuple[str, int, int]] = []
-    is_one = is_same_file(output, error) and not _is_null(output)
-    try:
-        inner = [input_, *_open_pipe(uid, opened)]
-        inner[1], source = inner[2], inner[1]
-        ways.append(("output", source, output))
-        if is_one:
-            os.close(error)
-            inner[2] = inner[1]
-        else:
-            source, inner[2] = _open_pipe(uid, opened)
-            ways.append(("error", source, error))
-        if relays_input:
-            inner[0], sink = _open_pipe(uid, opened)
-            ways.append(("input", input_, sink))
-        for name, source, sink in ways:
-            os.set_blocking(sink if name == "input" else source, False)
-    except OSError as failure:
-        for fd in {*streams, *opened}:
-            with contextlib.suppress(OSError):  # closed above
-                os.close(fd)
-        raise TerminalError(f"no pipes for the command: {failure.strerror}") from failure
-    return Pipes((inner[0], inner[1], inner[2]), tuple(ways))
-
-
-def _open_pipe(uid: int, opened: list[int]) -> tuple[int, int]:
-    reader, writer = os.pipe()
-    opened += [reader, writer]
-    os.fchown(reader, uid, -1)
-    return reader, writer
-
-
-def _is_null(fd: int) -> bool:
-    """Return whether order does not matter there: in /dev/null and the like."""
-    return stat.S_ISCHR(os.fstat(fd).st_mode) and not os.isatty(fd)
+_HANDED_OVER = ("handover", "output", "output-pipe", "error", "error-pipe", "input")
+"""What is kept of a session only while no agent runs."""
+_LANES = {"output": Lane.OUTPUT, "error": Lane.ERROR, "input": Lane.INPUT}
 
 
 class CaptureSession:
-    """Relays and records one command. Owns its streams, its pidfd and its destinations.
+    """Relays and records one command. Owns its descriptors, ring and destinations.
 
     Attributes:
         facts: What does not change.
@@ -118,172 +51,229 @@ class CaptureSession:
 
     def __init__(
         self,
-        loop: Loop,
+        hosting: Hosting,
         facts: SessionFacts,
-        pipes: Pipes,
-        leader: int | None,
-        recording: Session,
+        descriptors: Descriptors,
+        session: Session,
         clock: RecordingClock,
-        destinations: Destinations,
+        writers: Sequence[Writer],
+        ring: Ring,
+        ways: Sequence[tuple[str, int | None, int]],
+        states: Mapping[str, WayState] | None = None,
         *,
-        capture_bytes: int,
-        finish: Callable[[LiveSession, Callable[[], None]], None],
+        is_broken: bool = False,
     ) -> None:
-        """Take over the ways of `pipes` and `leader`, the command's pidfd; `start` begins.
+        """Take everything over; nothing happens before `start` or `take_up`.
 
         Args:
-            loop: What waits for everything.
+            hosting: The agent.
             facts: What does not change.
-            pipes: Made by `open_pipes`.
-            leader: None: the command ended before it could be watched.
-            recording: Has given its first line.
+            descriptors: `leader` and `connection`.
+            session: The recording's logic, which has begun.
             clock: The recording's.
-            destinations: Get the lines.
-            capture_bytes: How much of each stream is recorded.
-            finish: Hosting.finish: told when the recording has its last line.
+            writers: Where its lines go.
+            ring: The session's memory.
+            ways: Name, source and sink of each stream, see pipes.Pipes.
+            states: How the streams stood when another agent left.
+            is_broken: Whether that agent was killed, so that the command cannot go on.
         """
         self.facts = facts
-        self._loop = loop
-        self._leader = leader
-        self._recording = recording
-        self._clock = clock
-        self._destinations = destinations
-        self._finish_recording = finish
-        self._exit: Exit | None = None
-        self._watch: ExitWatch | None = None
-        self._timer: Timer | None = None
+        self._host = hosting
+        self._ring = ring
+        self._handover: int | None = None
+        self._is_broken = is_broken
         self._reason: str | None = None
         self._is_over = False
-        self._meters = {name: StreamMeter(capture_bytes) for name, _, _ in pipes.ways}
-        self._ways = [self._make_way(*way) for way in pipes.ways]
+        self._is_ended = False
+        self._recording = Recording(
+            hosting, self, session, clock, writers, ring,
+            on_change=self._update, on_loss=lambda _failure, _is_last: None,
+        )  # fmt: skip
+        self._leader = Leader(
+            hosting.loop, facts, descriptors, on_report=lambda _report: None,
+            on_end=self._meet_end, on_orphaned=self._meet_end, on_parent=lambda: None,
+        )  # fmt: skip
+        self._meters: dict[str, StreamMeter] = {}
+        self._ways = [self._make_way(*way, (states or {}).get(way[0])) for way in ways]
+        for name, state in (states or {}).items():
+            if name not in self._meters:  # a stream that was over
+                self._resume_meter(name, state)
 
-    def _make_way(self, name: str, source: int, sink: int) -> Way:
+    def _make_way(self, name: str, source: int | None, sink: int, state: WayState | None) -> Way:
         is_input = name == "input"
+        self._meters[name] = StreamMeter(self.facts.capture_bytes)
+        if state is not None:
+            self._resume_meter(name, state)
         return Way(
-            self._loop,
+            self._host.loop,
             name,
-            SharedSource(source, is_nonblocking=not is_input),
+            None if source is None else SharedSource(source, is_nonblocking=not is_input),
             SharedSink(sink, is_nonblocking=is_input),
             take=lambda data: self._record(name, data),
-            finish=self._look_at_ways,
+            finish=lambda: self._meet_over(name),
+            waiting=b"" if state is None else state.waiting,
+        )
+
+    def _resume_meter(self, name: str, state: WayState) -> None:
+        self._meters[name] = StreamMeter.resume(
+            self.facts.capture_bytes, state.passed_bytes, state.recorded_bytes
         )
 
     @property
     def descriptors(self) -> dict[str, int]:
-        """Nothing: pipes end with the process that passes on what is in them."""
-        return {}
+        """What must be kept: to end the command if the agent dies, all of it when it leaves.
+
+        Of the streams only the pipe that is the command's input is kept before: were it closed
+        by the agent's death, the command would take what it got for the whole.
+        """
+        kept = self._leader.descriptors | self._ring.descriptors
+        for way in self._ways:
+            if self._handover is None and way.name != "input":
+                continue
+            ends = {way.name: way.source, f"{way.name}-pipe": way.sink}
+            if way.name != "input":
+                ends = {way.name: way.sink, f"{way.name}-pipe": way.source}
+            if self._handover is None:
+                ends.pop(way.name)
+            kept |= {word: fd for word, fd in ends.items() if fd is not None}
+        if self._handover is not None:
+            kept["handover"] = self._handover
+        return kept
 
     @property
     def passed_bytes(self) -> int:
         """How many bytes went through, both ways."""
-        return self._recording.output_bytes + self._recording.input_bytes
+        return sum(meter.passed_bytes for meter in self._meters.values())
 
     def start(self) -> None:
         """Begin to relay."""
-        if self._leader is not None:
-            self._watch = ExitWatch(self._loop, self._leader, self._take_exit)
+        self._leader.start()
+        self._is_ended = self._leader.is_unknown
         for way in self._ways:
             way.start()
         self._update()
+        self._look_at_ways()
+
+    def take_up(self, lines: list[bytes]) -> None:
+        """Go on where an agent that left was, or end what one that was killed cut off.
+
+        Args:
+            lines: What the recording lacks.
+        """
+        self._recording.go_on(lines)
+        if not self._is_broken:
+            # A kept copy of an end would hold it open when it ends on the other side.
+            self._host.release(self, _HANDED_OVER)
+            self.start()
+            return
+        # Nobody knows what had been passed on. Nothing of the streams is closed before the command
+        # is dead: it must not take what it got for all there was.
+        self._recording.note("lost", {"what": "bytes on their way when the agent was killed"})
+        self._reason = "recorder"
+        self._leader.start()
+        self._leader.await_end(0, self._finish, is_killed=True)
 
     def send_message(self, text: str, by: str) -> None:
         """Note a message in the recording; there is no terminal to show it on."""
-        self._note("message", {"text": text, "by": by, "shown": False})
+        self._recording.note("message", {"text": text, "by": by, "shown": False})
 
     def kill(self, by: str) -> None:
         """Hang the command up; a little later kill it, and close what others of it hold."""
-        self._note("kill", {"by": by})
+        if self._is_over:
+            return
+        self._recording.note("kill", {"by": by})
         self._reason = "hangup"
-        self._send(signal.SIGHUP)
-        self._loop.call_in(_GRACE_US, self._kill_now)
+        self._leader.hang_up()
+        self._leader.await_end(_GRACE_US, self._kill_now, is_killed=True)
 
     def leave(self) -> None:
-        """End the recording: pipes do not outlive the process that relays between them."""
-        self.end()
+        """Let go of it without ending it: the next agent takes it up."""
+        if self._is_over:
+            return
+        states = {}
+        for way in self._ways:
+            meter = self._meters[way.name]
+            states[way.name] = WayState(meter.passed_bytes, meter.recorded_bytes, way.leave())
+        try:
+            self._handover = write_handover(states)
+        except OSError:
+            # The next agent will find no word of the streams, and end the command.
+            self.end()
+            return
+        self._host.keep(self)
+        self._is_over = True
+        for fd in self._stream_descriptors():
+            os.close(fd)
+        os.close(self._handover)
+        self._leader.close()
+        self._recording.leave()
 
     def end(self) -> None:
         """End the recording now: nobody will take it up."""
         self._reason = self._reason or "recorder"
+        self._finish()
+
+    def _stream_descriptors(self) -> list[int]:
+        ends = [fd for way in self._ways for fd in (way.source, way.sink)]
+        return [fd for fd in ends if fd is not None]
+
+    def _kill_now(self) -> None:
+        self._is_ended = True
         self._close_ways()
         self._finish()
 
-    def _kill_now(self) -> None:
-        if not self._is_over:
-            self._send(signal.SIGKILL)
-            self._close_ways()
-
-    def _send(self, number: int) -> None:
-        if self._leader is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                signal.pidfd_send_signal(self._leader, number)
-
     def _record(self, name: str, data: bytes) -> bool:
         """Record what was read; return whether more of this stream will be recorded."""
-        at_us = self._clock.at_us()
-        meter, recording = self._meters[name], self._recording
+        at_us = self._recording.clock.at_us()
+        meter, session = self._meters[name], self._recording.session
         was_whole = meter.recorded_bytes == meter.passed_bytes
         kept = meter.take(data)
-        lines: list[bytes] = []
-        if name == "input":
-            recording.input_bytes += len(data) - len(kept)
-            lines += recording.take_input(at_us, kept) if kept else []
+        is_input = name == "input"
+        if kept:
+            self._keep(_LANES[name], at_us, kept)
+            if is_input:
+                self._recording.take_input(at_us, kept, Echo.SHOWN)
+            else:
+                self._recording.take_output(at_us, kept, is_stderr=name == "error")
+        if is_input:
+            session.input_bytes += len(data) - len(kept)
         else:
-            recording.output_bytes += len(data) - len(kept)
-            is_stderr = name == "error"
-            lines += recording.take_output(at_us, kept, is_stderr=is_stderr) if kept else []
+            session.output_bytes += len(data) - len(kept)
         if was_whole and len(kept) < len(data):
             facts = {"stream": name, "recorded_bytes": meter.recorded_bytes}
-            lines += recording.take_note(Note(at_us, "limit", facts))
-        self._write(lines, at_us)
+            self._recording.note("limit", facts)
+        self._update()
         return meter.recorded_bytes == meter.passed_bytes
 
-    def _note(self, kind: str, facts: dict[str, object]) -> None:
-        if not self._is_over:
-            at_us = self._clock.at_us()
-            self._write(self._recording.take_note(Note(at_us, kind, facts)), at_us)
-
-    def _write(self, lines: list[bytes], at_us: int) -> None:
-        if lines:
-            self._destinations.write(lines, at_us)
-        self._update()
+    def _keep(self, lane: Lane, at_us: int, data: bytes) -> None:
+        """Put what is recorded into the session's memory: it outlives the agent from now on."""
+        for begin in range(0, len(data), WINDOW_BYTES):
+            part = data[begin : begin + WINDOW_BYTES]
+            if len(part) > self._ring.room_bytes(lane):
+                self._recording.checkpoint()
+            self._ring.put(lane, at_us, part)
+            self._ring.drop_waiting(lane)
 
     def _update(self) -> None:
-        """Read on or wait; have `_tick` called when the next thing is due."""
-        at_us = self._clock.at_us()
-        held_us = self._recording.held_until_us
-        is_held = self._destinations.is_backlogged or held_us > at_us
+        """Read on, or wait until the recording's destinations have taken more."""
+        is_held = not self._recording.may_read()
         for way in self._ways:
             way.hold(is_held)
-        due = [self._recording.due_us] if self._recording.due_us is not None else []
-        if held_us > at_us:
-            due.append(held_us)
-        if self._destinations.is_pending:
-            due.append(at_us + RETRY_US)
-        if due and self._timer is None and not self._is_over:
-            self._timer = self._loop.call_in(max(0, min(due) - at_us), self._tick)
 
-    def _tick(self) -> None:
-        self._timer = None
-        if self._is_over:
-            return
-        at_us = self._clock.at_us()
-        lines = self._recording.tick(at_us)
-        if self._destinations.is_pending:
-            self._destinations.flush(at_us)
-        self._write(lines, at_us)
+    def _meet_end(self) -> None:
+        self._is_ended = True
+        self._look_at_ways()
 
-    def _take_exit(self, exit_: Exit | None) -> None:
-        self._exit = exit_
-        if self._leader is not None:
-            os.close(self._leader)
-            self._leader = None
+    def _meet_over(self, name: str) -> None:
+        """A stream is over: no kept copy may hold it open."""
+        if name == "input":
+            self._host.release(self, ("input-pipe",))
         self._look_at_ways()
 
     def _look_at_ways(self) -> None:
         """End when the command has ended and nobody can write any more."""
         outputs = [way for way in self._ways if way.name != "input"]
-        if self._leader is None and all(way.is_over for way in outputs):
-            self._close_ways()
+        if self._is_ended and all(way.is_over for way in outputs):
             self._finish()
 
     def _close_ways(self) -> None:
@@ -294,29 +284,47 @@ class CaptureSession:
         if self._is_over:
             return
         self._is_over = True
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._watch is not None:
-            self._watch.cancel()
-        if self._leader is not None:
-            os.close(self._leader)
-            self._leader = None
-        at_us = self._clock.at_us()
-        lines: list[bytes] = []
+        self._close_ways()
+        exit_ = self._leader.exit
+        self._leader.close()
         for way in self._ways:
             if way.failure is not None:
-                facts = {"what": f"standard {way.name}: {way.failure.strerror}"}
-                lines += self._recording.take_note(Note(at_us, "lost", facts))
-        reason, exit_ = self._reason or _reason_of(self._exit), self._exit
-        lines += self._recording.end(
-            at_us,
-            reason,
-            exit_status=None if exit_ is None else exit_.status,
-            signal=None if exit_ is None else exit_.signal,
-            streams={name: meter.total() for name, meter in self._meters.items()},
-        )
-        self._destinations.write(lines, at_us)
-        self._finish_recording(self, lambda: self._destinations.finish(self._clock))
+                what = f"standard {way.name}: {way.failure.strerror}"
+                self._recording.note("lost", {"what": what})
+        totals = {name: meter.total() for name, meter in self._meters.items()}
+        self._recording.end(self._reason or _reason_of(exit_), exit_, totals)
+
+
+def resume_capture(
+    hosting: Hosting,
+    facts: SessionFacts,
+    kept: dict[str, int],
+    session: Session,
+    clock: RecordingClock,
+    writers: Sequence[Writer],
+    ring: Ring,
+) -> CaptureSession:
+    """Return a command whose agent is gone.
+
+    Takes over the descriptors in `kept`, but the ring's and the spool file's.
+    """
+    descriptors = Descriptors(leader=kept.get("leader"), connection=kept.get("connection"))
+    handover = kept.get("handover")
+    states: dict[str, WayState] | None = None
+    if handover is not None:
+        with contextlib.suppress(StoreError):
+            states = read_handover(handover)
+        os.close(handover)
+    ways: list[tuple[str, int | None, int]] = []
+    for name in ("output", "error", "input"):
+        ends = kept.get(f"{name}-pipe"), kept.get(name)
+        source, sink = ends if name != "input" else (ends[1], ends[0])
+        if sink is not None:
+            ways.append((name, source, sink))
+        elif source is not None:
+            os.close(source)
+    parts = hosting, facts, descriptors, session, clock, writers, ring
+    return CaptureSession(*parts, ways, states, is_broken=states is None)
 
 
 def _reason_of(exit_: Exit | None) -> str:

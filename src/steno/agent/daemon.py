@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,6 @@ from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
 from steno.errors import NotFoundError, StenoError, UsageError
 from steno.metrics import Metrics
-from steno.recorder.destinations import Destinations
 
 log = logging.getLogger("steno.agent")
 
@@ -133,29 +132,16 @@ class Agent:
     def _begin(self, opened: Opened, admission: Admission) -> None:
         """Relay a session that has its answer."""
         session: LiveSession
+        parts = (
+            self, opened.facts, opened.descriptors, opened.session, opened.clock,
+            opened.writers, opened.ring,
+        )  # fmt: skip
         if opened.pipes is not None:
-            session = CaptureSession(
-                self.loop,
-                opened.facts,
-                opened.pipes,
-                opened.descriptors.leader,
-                opened.session,
-                opened.clock,
-                Destinations(opened.writers),
-                capture_bytes=admission.decision.capture_bytes,
-                finish=self.finish,
-            )
-        elif opened.ring is not None:
-            kind = TerminalSession if opened.facts.kind == "terminal" else CommandSession
-            session = kind(
-                self,
-                opened.facts,
-                opened.descriptors,
-                opened.session,
-                opened.clock,
-                opened.writers,
-                opened.ring,
-            )
+            session = CaptureSession(*parts, opened.pipes.ways)
+        elif opened.facts.kind == "terminal":
+            session = TerminalSession(*parts)
+        else:
+            session = CommandSession(*parts)
         self.add(session)
 
     def add(self, session: LiveSession) -> None:
@@ -194,11 +180,15 @@ class Agent:
 
     def release_terminals(self, session: LiveSession) -> None:
         """See hosting.Hosting."""
+        self.release(session, ("outer", "master"))
+
+    def release(self, session: LiveSession, words: Iterable[str]) -> None:
+        """See hosting.Hosting."""
         try:
-            self._keep.release(session.facts.rec, ("outer", "master"))
+            self._keep.release(session.facts.rec, words)
         except StenoError as error:
             extra = {"rec": session.facts.rec, "why": str(error)}
-            log.warning("a session's terminals may stay open", extra=extra)
+            log.warning("what was kept of a session may stay open", extra=extra)
 
     def finish(self, session: LiveSession, work: Callable[[], None]) -> None:
         """See hosting.Hosting."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from steno.agent.loop import Loop
@@ -21,6 +21,9 @@ class Hosting(Protocol):
 
     def release_terminals(self, session: LiveSession) -> None:
         """Have kept copies of the session's terminals closed: a copy would keep them up."""
+
+    def release(self, session: LiveSession, words: Iterable[str]) -> None:
+        """Have kept copies of some of the session's descriptors closed."""
 
     def finish(self, session: LiveSession, work: Callable[[], None]) -> None:
         """Do `work`, which makes the recording safe, in a thread; then forget the session."""

@@ -37,6 +37,10 @@ _LETTERS = {
     "error": "E",
     "output": "P",
     "input": "N",
+    "output-pipe": "Q",
+    "error-pipe": "F",
+    "input-pipe": "T",
+    "handover": "H",
 }
 _WORDS = {letter: word for word, letter in _LETTERS.items()}
 _NAME = re.compile(r"([0-9]+)([A-Z])")

@@ -18,10 +18,10 @@ import msgspec
 from steno import __version__
 from steno.agent import outer
 from steno.agent.admission import Admission
-from steno.agent.capture import Pipes, open_pipes
 from steno.agent.configuration import FILE, JOURNAL, SPOOL, AgentConfig
 from steno.agent.handshake import Action
 from steno.agent.keep import Keep
+from steno.agent.pipes import Pipes, open_pipes
 from steno.agent.pty import open_pair
 from steno.agent.resume import encode_kept
 from steno.agent.ring import Ring
@@ -56,7 +56,7 @@ class Opened(msgspec.Struct):
         session: The recording's logic, which has begun.
         clock: The recording's clock.
         writers: Where its lines go; they have the first one.
-        ring: The session's memory; None for a captured command.
+        ring: The session's memory.
         pipes: What lies between a captured command and its streams.
         action: What `steno-shell` is told to do.
         handed: The descriptors to hand over to it, and then to close.
@@ -67,7 +67,7 @@ class Opened(msgspec.Struct):
     session: Session
     clock: RecordingClock
     writers: list[Writer]
-    ring: Ring | None = None
+    ring: Ring
     pipes: Pipes | None = None
     action: Action = "exec"
     handed: tuple[int, ...] = ()
@@ -132,6 +132,9 @@ class Opener:
             return open_pipes(copies, admission.account.uid, relays_input=relays_input)
         except StenoError:
             _abandon(opened.session, opened.clock, opened.writers)
+            opened.ring.close()
+            with contextlib.suppress(StenoError):
+                self._keep.remove(opened.facts.rec)
             raise
 
     def _begin(
@@ -158,15 +161,14 @@ class Opener:
             peer_pid=admission.peer.pid,
             attributes=attributes,
             on_failure=admission.decision.on_failure,
+            capture_bytes=admission.decision.capture_bytes if admission.way == "capture" else 0,
         )
         session = Session(identity, settings)
         try:
             lines = session.begin(clock.at_us(), size)
             for writer in writers:
                 writer.write(lines)
-            ring = None
-            if admission.way != "capture":
-                ring = self._keep_session(facts, session, fds, writers)
+            ring = self._keep_session(facts, session, fds, writers)
         except (OSError, StenoError, ValueError):
             _abandon(session, clock, writers)
             raise

@@ -5,7 +5,7 @@ What happened in the session comes in, after it was kept in the ring; lines go t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from steno.agent.exits import Exit
 from steno.agent.hosting import Hosting
@@ -15,7 +15,7 @@ from steno.agent.ring import Ring
 from steno.agent.session import LiveSession
 from steno.agent.spooling import HostSpoolWriter
 from steno.delivery.writers.protocol import Writer
-from steno.model import Note
+from steno.model import Note, StreamTotal
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import RETRY_US, Destinations, Failure
 from steno.recorder.echo import Echo
@@ -204,14 +204,17 @@ class Recording:
 
     # The end.
 
-    def end(self, reason: str, exit_: Exit | None) -> None:
+    def end(
+        self, reason: str, exit_: Exit | None, streams: Mapping[str, StreamTotal] | None = None
+    ) -> None:
         """Write the last lines and make the recording safe, in a thread; harmless when repeated."""
         if self._is_over:
             return
         at_us = self.clock.at_us()
         status = exit_.status if exit_ is not None else None
         number = exit_.signal if exit_ is not None else None
-        self._hand_over(self.session.end(at_us, reason, exit_status=status, signal=number), at_us)
+        lines = self.session.end(at_us, reason, exit_status=status, signal=number, streams=streams)
+        self._hand_over(lines, at_us)
         self._stop()
         self._host.finish(self._owner, lambda: self._destinations.finish(self.clock))
 

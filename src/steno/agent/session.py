@@ -32,6 +32,7 @@ class SessionFacts(msgspec.Struct, frozen=True):
         is_suspended: Whether the outer terminal is lent to that parent's own parent.
         ending: Why the session ends, "" when that is not known yet, once its terminals were given
             back; None before.
+        capture_bytes: How much of each stream of a captured command is recorded.
     """
 
     kind: str
@@ -45,6 +46,7 @@ class SessionFacts(msgspec.Struct, frozen=True):
     has_parent: bool = False
     is_suspended: bool = False
     ending: str | None = None
+    capture_bytes: int = 0
 
     @property
     def rec(self) -> str:

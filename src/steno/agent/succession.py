@@ -9,6 +9,7 @@ import os
 import msgspec
 
 from steno.agent import outer
+from steno.agent.capture import CaptureSession, resume_capture
 from steno.agent.command import CommandSession
 from steno.agent.configuration import SPOOL, AgentConfig
 from steno.agent.hosting import Hosting
@@ -25,7 +26,8 @@ from steno.delivery.syncing import SyncThread
 from steno.delivery.writers.protocol import Writer
 from steno.errors import NotFoundError, StenoError
 
-Survived = tuple[TerminalSession | CommandSession, list[bytes]]
+Session = TerminalSession | CommandSession | CaptureSession
+Survived = tuple[Session, list[bytes]]
 
 log = logging.getLogger("steno.agent")
 
@@ -65,19 +67,15 @@ class Succession:
                 survived.append((self._build(survivor), survivor.lines))
         return survived
 
-    def _build(self, survivor: Survivor) -> TerminalSession | CommandSession:
+    def _build(self, survivor: Survivor) -> Session:
         facts = survivor.facts
         log.info("session goes on", extra={"rec": facts.rec, "user": facts.identity.user})
+        writers = self._open_writers(survivor)
+        recorded = survivor.session, survivor.clock, writers, survivor.ring
+        if facts.kind == "capture":
+            return resume_capture(self._host, facts, survivor.descriptors, *recorded)
         kind = TerminalSession if facts.kind == "terminal" else CommandSession
-        return kind(
-            self._host,
-            facts,
-            Descriptors(**survivor.descriptors),
-            survivor.session,
-            survivor.clock,
-            self._open_writers(survivor),
-            survivor.ring,
-        )
+        return kind(self._host, facts, Descriptors(**survivor.descriptors), *recorded)
 
     def _open_writers(self, survivor: Survivor) -> list[Writer]:
         writers: list[Writer] = []

@@ -37,33 +37,37 @@ class Way:
         self,
         loop: Loop,
         name: str,
-        source: SharedSource,
+        source: SharedSource | None,
         sink: SharedSink,
         *,
         take: Callable[[bytes], bool],
         finish: Callable[[], None],
+        waiting: bytes = b"",
     ) -> None:
         """Take over both descriptors; `start` begins.
 
         Args:
             loop: What waits for them.
             name: Which stream it is.
-            source: Where bytes come from.
+            source: Where bytes come from; None: it has ended.
             sink: Where they go.
             take: Told what was read before it is passed on; returns whether it wants more.
             finish: Told once, when the way is over.
+            waiting: What another process has read and not passed on.
         """
         self.name = name
         self.is_recorded = True
         self.is_over = False
         self.failure: OSError | None = None
         self._loop = loop
-        self._source: SharedSource | None = source
+        self._source = source
         self._sink = sink
         self._take = take
         self._finish = finish
         self._flow = Flow(_FLOW_BYTES)
+        self._flow.put(waiting)
         self._is_held = False
+        self._has_left = False
         self._is_posted = False
         self._asked: dict[int, int] = {}
 
@@ -72,13 +76,30 @@ class Way:
         """How much was read and not taken yet."""
         return self._flow.size_bytes
 
+    @property
+    def source(self) -> int | None:
+        """Where bytes come from; None when that has ended."""
+        return None if self._source is None else self._source.fd
+
+    @property
+    def sink(self) -> int | None:
+        """Where bytes go; None when nobody takes any more."""
+        return None if self.is_over else self._sink.fd
+
     def start(self) -> None:
         """Begin to relay.
 
         Raises:
             OSError: The loop cannot watch the descriptors.
         """
-        self._ask()
+        self._settle()
+
+    def leave(self) -> bytes:
+        """Stop for good without closing anything; return what was read and not taken yet."""
+        for fd in [*self._asked]:
+            self._watch(fd, None, self._serve_source)
+        self._has_left = True
+        return b"".join(bytes(chunk) for chunk in self._flow.all())
 
     def hold(self, is_held: bool) -> None:
         """Stop to read the source, or go on: the recording's destinations are behind."""
@@ -146,10 +167,12 @@ class Way:
             self._ask()
 
     def _wants(self) -> bool:
-        return not self._is_held and not self._flow.is_full
+        return not self._has_left and not self._is_held and not self._flow.is_full
 
     def _ask(self) -> None:
         """Tell the loop what is worth waiting for."""
+        if self._has_left:
+            return
         source = self._source
         if source is not None and source.is_always_ready:
             if self._wants() and not self._is_posted:

@@ -34,6 +34,10 @@ class Flow:
         """Return what is to be written next, as buffers for writev(2)."""
         return [self._chunks[index] for index in range(min(len(self._chunks), _MAX_CHUNKS))]
 
+    def all(self) -> list[memoryview]:
+        """Return all that is queued, in order."""
+        return [*self._chunks]
+
     def advance(self, count_bytes: int) -> None:
         """Forget the first `count_bytes`: they were written."""
         self.size_bytes -= count_bytes

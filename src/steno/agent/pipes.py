@@ -1,0 +1,88 @@
+"""The pipes that a captured command gets in the place of its session's streams."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+
+import msgspec
+
+from steno.agent.shared import is_same_file
+from steno.errors import TerminalError
+
+Streams = tuple[int, int, int]
+"""Descriptors of input, output and error, in this order."""
+
+
+class Pipes(msgspec.Struct, frozen=True):
+    """What lies between a command and its session's own streams.
+
+    Attributes:
+        inner: What the command gets as 0, 1 and 2; when it has them, `close_inner`.
+        ways: Name, source and sink of each stream that is relayed; the session owns them.
+    """
+
+    inner: Streams
+    ways: tuple[tuple[str, int, int], ...]
+
+    def close_inner(self) -> None:
+        """Close the command's ends, which it has got by now; also those that it shares with us."""
+        for fd in set(self.inner):
+            os.close(fd)
+
+    def close(self) -> None:
+        """Close all: nothing came of it."""
+        self.close_inner()
+        for _, source, sink in self.ways:
+            os.close(source)
+            os.close(sink)
+
+
+def open_pipes(streams: Streams, uid: int, *, relays_input: bool) -> Pipes:
+    """Put pipes between a command and its session's streams; takes over `streams`.
+
+    Standard output and error that go to one place get one pipe, so that they keep their order; they
+    cannot be told apart then. The pipes belong to the user, who may open them by name
+    (/dev/stderr). Without `relays_input` the command gets the session's own input.
+
+    Raises:
+        TerminalError: The system has no descriptors left; all are closed.
+    """
+    input_, output, error = streams
+    opened: list[int] = []
+    ways: list[tuple[str, int, int]] = []
+    is_one = is_same_file(output, error) and not _is_null(output)
+    try:
+        inner = [input_, *_open_pipe(uid, opened)]
+        inner[1], source = inner[2], inner[1]
+        ways.append(("output", source, output))
+        if is_one:
+            os.close(error)
+            inner[2] = inner[1]
+        else:
+            source, inner[2] = _open_pipe(uid, opened)
+            ways.append(("error", source, error))
+        if relays_input:
+            inner[0], sink = _open_pipe(uid, opened)
+            ways.append(("input", input_, sink))
+        for name, source, sink in ways:
+            os.set_blocking(sink if name == "input" else source, False)
+    except OSError as failure:
+        for fd in {*streams, *opened}:
+            with contextlib.suppress(OSError):  # closed above
+                os.close(fd)
+        raise TerminalError(f"no pipes for the command: {failure.strerror}") from failure
+    return Pipes((inner[0], inner[1], inner[2]), tuple(ways))
+
+
+def _open_pipe(uid: int, opened: list[int]) -> tuple[int, int]:
+    reader, writer = os.pipe()
+    opened += [reader, writer]
+    os.fchown(reader, uid, -1)
+    return reader, writer
+
+
+def _is_null(fd: int) -> bool:
+    """Return whether order does not matter there: in /dev/null and the like."""
+    return stat.S_ISCHR(os.fstat(fd).st_mode) and not os.isatty(fd)
