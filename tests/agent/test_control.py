@@ -11,10 +11,12 @@ import sys
 import urllib.request
 from pathlib import Path
 
+import msgspec
 import pytest
 from agent_host import LONG_S, AgentHost, wait_for
 from driven import STENO
 
+from steno.agent.configuration import AgentConfig
 from steno.agent.sockets import listen
 
 
@@ -212,10 +214,6 @@ def test_prometheus_finds_the_numbers_everywhere(host: AgentHost) -> None:
 
 def test_every_key_is_documented() -> None:
     """docs/agent.md names each key of the configuration."""
-    import msgspec
-
-    from steno.agent.configuration import AgentConfig
-
     page = (Path(__file__).parents[2] / "docs/agent.md").read_text()
     names = []
     for field in msgspec.structs.fields(AgentConfig):

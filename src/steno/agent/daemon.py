@@ -291,6 +291,7 @@ class Agent:
                 "free_bytes": facts.free_bytes,
                 "recordings": facts.recordings,
                 "lag_s": round(facts.lag_s, 1),
+                "is_full": self._spool.is_full,
             },
             "number": self._opener.number or None,
             "policy": {

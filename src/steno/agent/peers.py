@@ -33,6 +33,7 @@ class Process(msgspec.Struct, frozen=True):
         uids: Its real, effective, saved and file system user ids.
         program: What it runs (exe), with links resolved; "" where that may not be seen.
         started_ticks: When it started, in clock ticks since the boot.
+        login_uid: The audit login uid, None when unset: of no login's making.
     """
 
     pid: int
@@ -41,6 +42,7 @@ class Process(msgspec.Struct, frozen=True):
     uids: tuple[int, int, int, int]
     program: str = ""
     started_ticks: int = 0
+    login_uid: int | None = None
 
     @property
     def is_root(self) -> bool:
@@ -133,6 +135,7 @@ def read_process(pid: int) -> Process | None:
         uids=(real, effective, saved, file_system),
         program=program,
         started_ticks=int(fields[19]),
+        login_uid=_read_audit_id(pid, "loginuid"),
     )
 
 

@@ -235,7 +235,7 @@ class Reception:
 
     def _check_limits(self, arrived: Arrived) -> None:
         limits = self._config.limits
-        if len(self._sessions) + self.starting > limits.sessions + limits.starting:
+        if len(self._sessions) >= limits.sessions:
             raise StenoError(f"{limits.sessions} sessions are being recorded, and no more may be")
         uid = arrived.account.uid
         if uid and self._sessions.count_of(uid) >= limits.sessions_per_user:

@@ -2,8 +2,10 @@
 
 Names of processes can be chosen by whoever starts them, also of programs that run as root (a link
 to sudo may be called cron). So the daemons that let people in count only where no user had a hand
-in: in processes with all of root's ids whose parents have them too. Next come programs that
-change the user; programs that any user may run count last.
+in: in processes with all of root's ids whose parents have them too, and that were not started by
+anybody who had logged in, as the audit login uid tells (sshd and others set it in the process that
+serves a login; then one of its parents by that name has none). Next come programs that change the
+user; programs that any user may run count last.
 """
 
 from __future__ import annotations
@@ -124,10 +126,20 @@ def _find_trusted(parents: Sequence[Process]) -> str:
     """Return what the first of `parents` is, if its name can be believed."""
     process = parents[0]
     name = _name(process)
-    if all(parent.is_root for parent in parents) and name in _DAEMONS:
-        return _DAEMONS[name]
+    daemon = _DAEMONS.get(name, "")
+    if daemon and all(parent.is_root for parent in parents) and _is_systems(daemon, parents):
+        return daemon
     # A program that root's bit on its file makes root's: its effective id shows it.
     return _CHANGERS.get(name, "") if process.uids[1] == 0 else ""
+
+
+def _is_systems(daemon: str, parents: Sequence[Process]) -> bool:
+    """Return whether the system has started this daemon, and not somebody who had logged in."""
+    if daemon in ("login", "cockpit"):
+        # These have no parent by their name that could tell; they are started by init.
+        return parents[0].login_uid is None or parents[0].parent in (0, 1)
+    same = (parent for parent in parents if _DAEMONS.get(_name(parent)) == daemon)
+    return any(parent.login_uid is None for parent in same)
 
 
 def _name(process: Process) -> str:

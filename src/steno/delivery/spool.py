@@ -102,7 +102,7 @@ class Spool:
         clock: Decides when a sync is due, in microseconds.
         sync_every_us: How long a line may be unsynced.
         counts_itself: Whether appending looks at the disk now and then; else the owner calls
-            `recount`, from another thread, so that appending never waits for that.
+            `usage`, from another thread, so that appending never waits for that.
 
     Raises:
         StoreError: The directory cannot be made or used.
@@ -157,7 +157,7 @@ class Spool:
                 descriptor = self._open_file(self.path(rec, OPEN), flags)
             except OSError as error:
                 raise self.explained(error) from error
-            # Held until the file is closed, however that comes: who gets it finds an orphan.
+            # Held until the file is closed: who gets it finds an orphan.
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         self.sync_directory()
         return SpoolFile(self, rec, descriptor)
@@ -169,7 +169,6 @@ class Spool:
             stem, suffix = os.path.splitext(item.name)
             if suffix in _LOGS and is_sane_rec(stem):
                 recs.add(stem)
-        # None: finished and delivered, or dropped, since we listed it.
         found = [entry for entry in map(self.entry, recs) if entry is not None]
         return sorted(found, key=lambda entry: (entry.changed_unix_us, entry.rec))
 
@@ -278,6 +277,11 @@ class Spool:
             self._free_bytes -= length_bytes
             self._uncounted_bytes += length_bytes
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no recording could begin, as far as was counted."""
+        return self._lacking(_BEGIN_BYTES) is not None
+
     def _lacking(self, length_bytes: int) -> str | None:
         limits = self.limits
         if self._used_bytes + length_bytes > limits.total_bytes:
@@ -287,10 +291,13 @@ class Spool:
             return f"its disk has {free_bytes} bytes free, and {limits.free_bytes} must stay so"
         return None
 
-    def recount(self) -> tuple[int, int]:
-        """Look at the disk; return how much the spool uses and how much is free.
+    def usage(self) -> tuple[int, int]:
+        """Return how many bytes the spool's files take, and how many its disk has free.
 
         May be called from any thread: who appends meanwhile does not wait.
+
+        Raises:
+            OSError: The directory cannot be read.
         """
         with self._lock:
             uncounted_bytes = self._uncounted_bytes
