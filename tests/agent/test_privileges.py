@@ -51,7 +51,7 @@ def test_the_agent_drops_what_it_does_not_need(host: AgentHost) -> None:
     assert int(fields["CapEff"], 16) == int(fields["CapPrm"], 16) == wanted
     assert fields["NoNewPrivs"] == "1"
     assert fields["Groups"].split() == []
-    session = host.shell("-steno-shell", "-c", "stat -c '%u %a' $(tty); exit 7")
+    session = host.shell("steno-shell", "-c", "stat -c '%u %a' $(tty); exit 7")
     assert session.finish() == 7
     assert b"0 620" in bytes(session.seen)
     (recorded,) = host.recordings()

@@ -56,7 +56,7 @@ class SpoolWatch:
 
     def _look(self) -> None:
         try:
-            used_bytes, free_bytes = self._spool.usage()
+            used_bytes, free_bytes = self._spool.recount()
             entries = [entry for entry in self._spool.entries() if not entry.is_delivered]
         except (StenoError, OSError):
             return  # what was known stays; appending tells what is wrong

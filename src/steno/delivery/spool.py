@@ -102,7 +102,7 @@ class Spool:
         clock: Decides when a sync is due, in microseconds.
         sync_every_us: How long a line may be unsynced.
         counts_itself: Whether appending looks at the disk now and then; else the owner calls
-            `usage`, from another thread, so that appending never waits for that.
+            `recount`, from another thread, so that appending never waits for that.
 
     Raises:
         StoreError: The directory cannot be made or used.
@@ -291,7 +291,7 @@ class Spool:
             return f"its disk has {free_bytes} bytes free, and {limits.free_bytes} must stay so"
         return None
 
-    def usage(self) -> tuple[int, int]:
+    def recount(self) -> tuple[int, int]:
         """Return how many bytes the spool's files take, and how many its disk has free.
 
         May be called from any thread: who appends meanwhile does not wait.
