@@ -22,7 +22,7 @@ input = "all"
 class KeptHost:
     """Starts `steno agent --keeper`; use it as a context manager."""
 
-    def __init__(self, directory: Path, build: Build) -> None:
+    def __init__(self, directory: Path, build: Build, *, to: str = "spool") -> None:
         self.spool = directory / "spool"
         self.log = directory / "agent.log"
         self._build = build
@@ -40,7 +40,8 @@ class KeptHost:
             "numbers": directory,
             "nested": "record",
         }
-        self._config.write_text("".join(f'{key} = "{value}"\n' for key, value in settings.items()))
+        lines = [f'{key} = "{value}"\n' for key, value in settings.items()]
+        self._config.write_text("".join([*lines, f'to = ["{to}"]\n']))
         self._keeper: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> KeptHost:

@@ -228,6 +228,21 @@ def test_other_charsets_go_on_in_the_middle_of_a_character() -> None:
     assert "日本語のテキスト".encode() == _output(_pieces(whole))
 
 
+def test_without_a_spool_the_last_number_tells() -> None:
+    """Places that cannot be read again get what was not handed to them, and nothing else."""
+    session = Session(_IDENTITY, _SETTINGS)
+    lines = session.begin(0, (80, 24))
+    kept = decode_kept(encode_kept(session.state()))
+    entries = [Entry(Kind.OUTPUT, 1, b"one"), Entry(Kind.TICK, 2_000_000)]
+    entries.append(Entry(Kind.OUTPUT, 2_000_001, b"two"))
+    made = _take(session, entries)
+    for handed in (1, 2):
+        had = lines + made[: handed - 1]
+        resumed = resume(_IDENTITY, _SETTINGS, kept, entries, [], handed, 3_000_000)
+        assert verify_lines(had + resumed.lines).state == "so_far"
+        assert _output(_pieces(had + resumed.lines)) == b"onetwo"
+
+
 def test_a_newer_state_is_refused() -> None:
     """An agent that is older than the state says so in one line."""
     session = Session(_IDENTITY, _SETTINGS)

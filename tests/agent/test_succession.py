@@ -21,6 +21,7 @@ from steno.agent.exits import read_exit
 from steno.agent.ring_layout import MAGIC, VERSION
 from steno.delivery.recovery import recover
 from steno.delivery.spool import Spool
+from steno.integrity.chain import verify_lines
 
 _SUDO = """
 import os, signal, subprocess, sys
@@ -179,6 +180,25 @@ def test_a_session_of_a_newer_version_waits_for_it(host: KeptHost) -> None:
     session.send(b"x\r")
     assert session.finish() == 3
     assert recorded_whole(_finished(host))
+    session.close()
+
+
+def test_sessions_that_are_not_spooled_go_on_too(tmp_path: Path, build: Build) -> None:
+    """Where lines go to a file only, it gets each of them once."""
+    path = tmp_path / "recording.log"
+    with KeptHost(tmp_path, build, to=f"file:{path}") as host:
+        session = host.start("-c", "seq 2000; read word; echo two $word; exit 3")
+        session.expect(b"\r\n2000\r\n")
+        host.kill()
+        session.send(b"x\r")
+        session.expect(b"two x\r\n")
+        host.kill(signal.SIGTERM)
+        assert session.finish() == 3
+        wait_for(lambda: b'"end":{' in path.read_bytes(), "the end")
+    recorded = Recorded(path)
+    assert recorded.output() == bytes(session.seen)
+    assert len(recorded.notes("restart")) == 2
+    assert verify_lines(path.read_bytes().splitlines(keepends=True)).state == "complete"
     session.close()
 
 

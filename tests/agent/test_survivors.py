@@ -78,6 +78,23 @@ def test_a_session_of_which_not_all_was_kept_is_void(agent: Agent, word: str) ->
     _close(descriptors)
 
 
+def test_descriptors_of_a_later_version_are_refused(agent: Agent) -> None:
+    """What a newer agent keeps besides means that this one cannot go on."""
+    descriptors = _kept(agent) | {"Z": os.dup(0)}
+    with pytest.raises(StoreError, match="not known what \\['Z'\\] are for"):
+        take_up(agent.spool, descriptors)
+    _close(descriptors)
+
+
+def test_sessions_of_an_unknown_kind_are_refused(agent: Agent) -> None:
+    """A newer agent's kinds of sessions wait for one that knows them."""
+    _change_facts(agent, kind="hologram")
+    descriptors = _kept(agent)
+    with pytest.raises(StoreError, match="'hologram' is not known"):
+        take_up(agent.spool, descriptors)
+    _close(descriptors)
+
+
 def test_a_session_whose_terminals_were_given_back_needs_none(agent: Agent) -> None:
     """It only ends yet."""
     _change_facts(agent, ending="hangup")

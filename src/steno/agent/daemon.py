@@ -158,8 +158,13 @@ class Agent:
         """Go on with the sessions that an agent before this one has left."""
         succession = Succession(self, self.config, self._keep, self._spool, self._sync_thread)
         for session, lines in succession.recover():
-            self._host(session)
-            session.take_up(lines)
+            try:
+                self._host(session)
+                session.take_up(lines)
+            except Exception:
+                # One session must not keep the agent from starting, again and again.
+                log.exception("a kept session cannot go on", extra={"rec": session.facts.rec})
+                self.loop.faults += 1
 
     def _host(self, session: LiveSession) -> None:
         self.sessions.add(session)

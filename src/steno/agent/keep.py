@@ -42,7 +42,10 @@ _LETTERS = {
     "input-pipe": "T",
     "handover": "H",
 }
+WORDS = frozenset(_LETTERS)
+"""What a session's descriptors may be for."""
 _WORDS = {letter: word for word, letter in _LETTERS.items()}
+"""Those of a later version are words of their own, which `take_up` does not know."""
 _NAME = re.compile(r"([0-9]+)([A-Z])")
 _MAX_NAMES_BYTES = 120_000
 """All names together come back in one variable of the environment: 128 KiB at the most (Linux,
@@ -199,10 +202,10 @@ class StoreKeep:
     def _take(self, fd: int, name: str) -> None:
         os.set_inheritable(fd, False)
         match = _NAME.fullmatch(name)
-        word = _WORDS.get(match[2]) if match else None
-        if match is None or word is None:
+        if match is None:
             self.others[name] = fd
             return
+        word = _WORDS.get(match[2], match[2])
         number = int(match[1])
         if word in self._stored.setdefault(number, {}):
             os.close(fd)  # An agent died while it put another in its place.
@@ -237,7 +240,7 @@ class StoreKeep:
         return next(number for number in itertools.count() if number not in self._stored)
 
     def _remove(self, number: int, word: str) -> None:
-        name = f"{number}{_LETTERS[word]}"
+        name = f"{number}{_LETTERS.get(word, word)}"
         self._send(f"FDSTOREREMOVE=1\nFDNAME={name}", [])
         del self._stored[number][word]
         self._names_bytes -= len(name) + 1

@@ -159,6 +159,7 @@ class Recording:
     def _hand_over(self, lines: list[bytes], at_us: int) -> None:
         if lines:
             self._destinations.write(lines, at_us)
+            self._ring.set_handed(self.session.next_id - 1)
 
     # What is due.
 

@@ -18,7 +18,7 @@ from steno.errors import StoreError
 from steno.formats.charset import Charset, find_charset
 from steno.formats.cutter import CutterState, Identity
 from steno.formats.tlog import decode_message
-from steno.model import Input, Message, Note, Output, Piece, Window
+from steno.model import Input, Message, Note, Output, Piece, Window, digest_of_line
 from steno.recorder.session import Session, Settings, read_state
 
 RESTART = "restart"
@@ -84,7 +84,7 @@ def resume(
     kept: KeptState,
     entries: Sequence[Entry],
     spooled: Sequence[Message],
-    last: tuple[int, str] | None,
+    last: tuple[int, str] | int,
     at_us: int,
 ) -> Resumed:
     """Return the session as it was, and the lines that are to be appended now.
@@ -95,8 +95,8 @@ def resume(
         kept: What the ring kept as the state.
         entries: What happened since.
         spooled: The spool's messages from `first_unsure_id` on, decoded with `charset_of`.
-        last: The number and the digest of the spool's last message; None where there is no
-            spool, and what other places got of `entries` is not known: they get it (again).
+        last: The number and the digest of the spool's last message; where there is no spool,
+            the number of the last one that was handed to other places.
         at_us: The present instant, in the recording.
 
     Raises:
@@ -106,10 +106,14 @@ def resume(
     before = Session.resume(identity, settings, state)
     made_lines = [*kept.held, *_replay(before, entries)]
     after = read_state(before.state())
-    if last is None:
-        last = state.cutter.next_id - 1 - len(kept.held), state.cutter.prev or ""
-    missing = state.cutter.next_id - len(kept.held) - 1 - last[0]
     charset = charset_of(identity)
+    if isinstance(last, int):
+        # As this version would have cut them: another one may have to repeat a little.
+        count = max(0, min(last - state.cutter.next_id + 1, len(made_lines)))
+        spooled = [decode_message(line, charset) for line in made_lines[:count]]
+        prev = digest_of_line(made_lines[count - 1]) if count else state.cutter.prev or ""
+        last = state.cutter.next_id + count - 1, prev
+    missing = state.cutter.next_id - len(kept.held) - 1 - last[0]
     made = _pieces([decode_message(line, charset) for line in made_lines])
     window = _last_window(spooled) if spooled else state.cutter.window
     cutter = CutterState(last[0] + 1, last[1], window)

@@ -51,6 +51,7 @@ _ECHOES = (Echo.SHOWN, Echo.HIDDEN, Echo.DRAWN)
 
 _WINDOW_WORD, _TICK_WORD = int(Kind.WINDOW), int(Kind.TICK)
 _RECORDS, _STATE, _FACTS = int(Word.RECORDS), int(Word.STATE), int(Word.FACTS)
+_HANDED = int(Word.HANDED)
 
 
 class Ring(RingMemory):
@@ -180,6 +181,15 @@ class Ring(RingMemory):
                 positions[way] += value
                 found.append(Entry(kind, at_us, data, _ECHOES[word >> ECHO_SHIFT & 3]))
         return found
+
+    @property
+    def handed(self) -> int:
+        """The number of the last message that was handed to the recording's places."""
+        return self._words[Word.HANDED]
+
+    def set_handed(self, number: int) -> None:
+        """Keep that messages up to this number were handed over; the spool knows by itself."""
+        self._words[_HANDED] = number
 
     @property
     def is_pressed(self) -> bool:

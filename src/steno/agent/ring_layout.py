@@ -39,6 +39,7 @@ class Word(IntEnum):
     OUTPUT_PASSED = 4
     ERROR_PASSED = 5
     INPUT_PASSED = 6
+    HANDED = 7
 
 
 class Kind(IntEnum):

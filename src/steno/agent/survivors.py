@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steno.agent.configuration import SPOOL
-from steno.agent.keep import Descriptors
+from steno.agent.keep import WORDS, Descriptors
 from steno.agent.resume import charset_of, decode_kept, first_unsure_id, resume
 from steno.agent.ring import Ring
 from steno.agent.session import SessionFacts
@@ -18,6 +18,7 @@ from steno.recorder.facts import read_line
 from steno.recorder.session import Session
 
 _OURS = ("ring", "ring-input", "spool")
+_KINDS = ("terminal", "command", "capture")
 
 
 class Survivor(msgspec.Struct):
@@ -52,6 +53,8 @@ def take_up(spool: Spool, descriptors: Descriptors) -> Survivor:
     """
     if "ring" not in descriptors:
         raise NotFoundError("not all of the session was kept")
+    if unknown := descriptors.keys() - WORDS:
+        raise StoreError(f"of a kept session it is not known what {sorted(unknown)} are for")
     ring = Ring.open({name: descriptors[name] for name in _OURS[:2] if name in descriptors})
     try:
         facts = msgspec.json.decode(ring.facts, type=SessionFacts)
@@ -67,6 +70,8 @@ def take_up(spool: Spool, descriptors: Descriptors) -> Survivor:
 def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: Ring) -> Survivor:
     rec, start = facts.rec, facts.identity.start
     boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
+    if facts.kind not in _KINDS:
+        raise StoreError(f"session {rec}: its kind {facts.kind!r} is not known")
     if SPOOL in facts.places and "spool" not in descriptors:
         raise NotFoundError(f"session {rec}: not all of it was kept")
     terminals = {"outer", "master"} if facts.kind == "terminal" and facts.ending is None else set()
@@ -79,16 +84,16 @@ def _take_up(spool: Spool, facts: SessionFacts, descriptors: Descriptors, ring: 
     )
     at_us = clock.at_us()
     kept = decode_kept(ring.state)
-    tail = None
+    spooled, last, tail = [], None, None
     if "spool" in descriptors:
         tail = read_tail(spool, rec, first_unsure_id(kept), charset_of(facts.identity))
         if tail.last.end is not None:
             raise NotFoundError(f"session {rec}: its recording has ended")
+        spooled, last = tail.messages, (tail.last.id, tail.head)
     ring.salvage(at_us)
-    spooled = [] if tail is None else tail.messages
-    last = None if tail is None else (tail.last.id, tail.head)
-    entries = ring.entries()
-    resumed = resume(facts.identity, facts.settings, kept, entries, spooled, last, at_us)
+    resumed = resume(
+        facts.identity, facts.settings, kept, ring.entries(), spooled, last or ring.handed, at_us
+    )
     file = None if tail is None else resume_file(spool, rec, descriptors["spool"], tail)
     others = {name: fd for name, fd in descriptors.items() if name not in _OURS}
     return Survivor(facts, others, ring, resumed.session, clock, file, resumed.lines)

@@ -172,6 +172,11 @@ class Session:
         return session
 
     @property
+    def next_id(self) -> int:
+        """The next message's number."""
+        return self._cutter.next_id
+
+    @property
     def is_pending(self) -> bool:
         """Whether something waits to be cut: then there is no `state`."""
         return self._cutter.pending_since_us is not None
