@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import guest
 import guest_tree as trees
+import packages as debian_packages
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -56,6 +58,14 @@ def sssd_tree(guest_tree: trees.Tree) -> trees.Tree:
         return trees.sssd_tree()
     except trees.UnavailableError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> debian_packages.Packages:
+    """The Debian packages of this tree, by name; those in $STENO_TEST_PACKAGES, if it is set."""
+    if built := os.environ.get("STENO_TEST_PACKAGES"):
+        return debian_packages.find(Path(built))
+    return debian_packages.build(tmp_path_factory.mktemp("packages"))
 
 
 @pytest.fixture(scope="module")

@@ -249,7 +249,7 @@ class Guest:
         """Return what runs `command` in the guest as root, for a subprocess or a `Driven`."""
         namespaces = ["-m", "-u", "-i", "-n", "-p", "-C"]
         environ = [f"{name}={value}" for name, value in ENVIRONMENT.items()]
-        target = ["nsenter", "-t", str(self._leader), *namespaces, "--root", "--wd=/"]
+        target = ["nsenter", "-t", str(self._leader), *namespaces, "--root"]
         return [*target, "/usr/bin/env", "-i", *environ, *command]
 
     def run(

@@ -10,6 +10,7 @@ The two talk in lines over the child's standard input (`wake REC`) and output (J
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -292,7 +293,8 @@ def main() -> None:
     # Who stops the server may signal the whole group; the end of standard input is what counts.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.nice(_NICENESS)
+    with contextlib.suppress(PermissionError):  # in a sandbox that forbids even that
+        os.nice(_NICENESS)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildSettings)
     configure_logs(settings.log.level, settings.log.style)
     store = open_store(Path(settings.directory), must_exist=True)

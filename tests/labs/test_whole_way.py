@@ -1,0 +1,235 @@
+"""The whole way: people log in to a host for real, and a server has what their terminals showed.
+
+The network between host and server is cut, slow, lossy and mended meanwhile, the server loses its
+power, the agent is killed: nothing is lost, nothing is there twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import subprocess
+from dataclasses import dataclass, field
+
+import pytest
+from driven import Driven
+from guest import Guest, Lab, Wire, wait_for
+from guest_tree import Tree
+from packages import Packages, install
+from steno_guests import (
+    PASSWORD,
+    boot_server,
+    console,
+    enrol,
+    name,
+    output,
+    recordings,
+    ssh,
+    wait_for_delivery,
+)
+
+pytestmark = pytest.mark.lab
+
+SHELLS = {"pat": "/bin/bash", "dan": "/bin/dash", "zoe": "/bin/zsh", "fay": "/usr/bin/fish"}
+SHELLS |= {"tom": "/bin/tcsh"}
+# What stands around a session on the terminal of who called it, and is none of it.
+AFTERWARDS = re.compile(rb"(Connection to web1 closed\.\r?\n)?")
+
+
+@dataclass
+class Place:
+    """The guests, the cable, and what was seen of the sessions that have to be recorded."""
+
+    host: Guest
+    server: Guest
+    desk: Guest
+    wire: Wire
+    seen: dict[str, bytes] = field(default_factory=dict)
+    commands: list[str] = field(default_factory=list)
+
+    @property
+    def count(self) -> int:
+        """How many recordings there have to be."""
+        return len(self.seen) + len(self.commands)
+
+
+@pytest.fixture(scope="module")
+def place(lab: Lab, guest_tree: Tree, packages: Packages) -> Place:
+    """A host with users of all shells, a server behind a cable, a desk to log in from."""
+    lab.add_bridge("far")
+    wire = lab.connect("lan", "far")
+    server = boot_server(lab, guest_tree, packages, bridge="far")
+    host = lab.boot("web1", guest_tree)
+    desk = lab.boot("desk1", guest_tree)
+    name([host, server, desk])
+    install(host, packages["steno"])
+    for user, shell in SHELLS.items():
+        host.add_user(user, shell=shell, password=PASSWORD)
+        # Without it zsh asks new users questions.
+        host.run("touch", f"/home/{user}/.zshrc")
+    host.add_user("opal", password=PASSWORD)
+    host.write("/etc/sudoers.d/opal", "opal ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    host.run("steno", "host", "enable", "--even-root", "root", *SHELLS)
+    enrol(host, server)
+    return Place(host, server, desk, wire)
+
+
+def work(terminal: Driven, prompt: bytes, mark: str) -> None:
+    """Do what people do: look around, let a lot scroll by, use other letters, resize."""
+    terminal.expect(prompt, timeout_s=60)
+    terminal.send(b"printf '%s-%s\\n' mark " + mark.encode() + b"\n")
+    terminal.expect(b"mark-" + mark.encode() + b"\r\n", timeout_s=60)
+    terminal.send("printf '%s%s\\n' 'größe ' '文字'\n".encode())
+    terminal.expect("größe 文字\r\n".encode(), timeout_s=60)
+    terminal.resize(100, 30)
+    terminal.send(b"seq 3000; printf '%s%s\\n' do ne\n")
+    terminal.expect(b"\n3000\r\n", b"done\r\n", timeout_s=60)
+
+
+def leave(place: Place, terminal: Driven, mark: str, *, status: int = 0) -> None:
+    """End a session that was worked in, and keep what was seen of it."""
+    terminal.send(b"exit\n")
+    ended = terminal.finish(60)
+    place.seen[mark] = bytes(terminal.seen)
+    terminal.close()
+    assert ended == status, place.seen[mark]
+
+
+PROMPTS = {"bash": b"$ ", "dash": b"$ ", "zsh": b"% ", "fish": b"> ", "tcsh": b"> "}
+
+
+def log_in(place: Place, user: str) -> None:
+    """Log in over ssh, work, and leave."""
+    shell = SHELLS[user].rpartition("/")[2]
+    terminal = Driven(ssh(place.desk, user, place.host, "-tt"))
+    work(terminal, PROMPTS[shell], f"ssh-{user}")
+    leave(place, terminal, f"ssh-{user}")
+
+
+def test_every_shell_over_ssh_while_the_network_is_cut(place: Place) -> None:
+    """People log in with any shell, and do not notice that no server is reached."""
+    place.wire.cut()
+    for user in SHELLS:
+        log_in(place, user)
+    status = place.host.text("steno", "agent", "status")
+    assert f"{len(SHELLS)} recordings waiting" in status
+
+
+@pytest.mark.parametrize(
+    ("mark", "words"),
+    [
+        ("su", ["su", "pat"]),
+        ("su-login", ["su", "-", "pat"]),
+        ("sudo-i", ["sudo", "-iu", "pat"]),
+        ("sudo-root", ["sudo", "-i"]),
+        ("sudo-su", ["sudo", "su", "-", "pat"]),
+    ],
+)
+def test_su_and_sudo_on_a_slow_network(place: Place, mark: str, words: list[str]) -> None:
+    """Who becomes somebody recorded is recorded from there on, and is back in their shell after."""
+    place.wire.mend(delay_ms=150, loss_percent=3, bytes_per_s=60_000)
+    terminal = Driven(ssh(place.desk, "opal", place.host, "-tt"))
+    terminal.expect(b"opal@web1", b"$ ", timeout_s=60)
+    terminal.send(" ".join(words).encode() + b"\n")
+    if words[0] == "su":
+        terminal.expect(b"Password: ", timeout_s=60)
+        terminal.send(PASSWORD.encode() + b"\n")
+    terminal.expect(b"This session is recorded.", timeout_s=60)
+    work(terminal, b"# " if mark == "sudo-root" else b"$ ", mark)
+    terminal.send(b"exit 5\n")
+    terminal.expect(b"opal@web1", b"$ ", timeout_s=60)
+    terminal.send(b"echo it was $?; stty -a | grep -o ' echo '\n")
+    terminal.expect(b"it was 5", b" echo ", timeout_s=60)
+    leave(place, terminal, mark)
+
+
+def test_a_login_at_the_console(place: Place) -> None:
+    """Who logs in where the machine stands is recorded like anybody."""
+    terminal = console(place.host)
+    terminal.expect(b"login: ", timeout_s=60)
+    terminal.send(b"pat\n")
+    terminal.expect(b"Password: ", timeout_s=60)
+    terminal.send(PASSWORD.encode() + b"\n")
+    work(terminal, b"$ ", "console")
+    terminal.send(b"exit\n")
+    terminal.expect(b"login: ", timeout_s=60)
+    place.seen["console"] = bytes(terminal.seen)
+    terminal.close()
+
+
+def run(place: Place, words: list[str], stdin: bytes = b"") -> bytes:
+    """Run a command at the desk that has to succeed; return its output."""
+    done = subprocess.run(words, input=stdin, capture_output=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_commands_and_files_pass_untouched(place: Place) -> None:
+    """Commands, scp, sftp, rsync and git work as ever, byte for byte, and each is noted."""
+    place.wire.mend()
+    host, desk = place.host, place.desk
+    data = hashlib.shake_256(b"file").digest(3_000_000)
+    desk.write("/root/file", data)
+    assert run(place, ssh(desk, "pat", host, "cat"), data) == data
+    place.commands.append("command")
+    failing = subprocess.run(ssh(desk, "pat", host, "exit 3"), capture_output=True, check=False)
+    assert (failing.returncode, failing.stdout, failing.stderr) == (3, b"", b"")
+    place.commands.append("command")
+    run(place, ssh(desk, "pat", host, "/root/file", "pat@web1:by-sftp", program="scp"))
+    run(place, ssh(desk, "pat", host, "-O", "/root/file", "pat@web1:by-scp", program="scp"))
+    rsync = (
+        "rsync -e 'sshpass -p secret ssh -o StrictHostKeyChecking=no' /root/file pat@web1:by-rsync"
+    )
+    desk.shell(rsync)
+    place.commands += ["sftp", "scp", "rsync"]
+    for by in ("sftp", "scp", "rsync"):
+        assert host.read(f"/home/pat/by-{by}") == data
+    host.shell("su -s /bin/sh pat -c 'git init -q --bare ~/project.git'")
+    clone = (
+        "GIT_SSH_COMMAND='sshpass -p secret ssh' git clone -q pat@web1:project.git /root/project"
+    )
+    desk.shell(f"{clone} 2>&1")
+    place.commands.append("git")
+
+
+def test_sessions_outlive_the_agent_and_the_servers_power(place: Place) -> None:
+    """A session goes on when the agent is killed and when the server's power fails."""
+    terminal = Driven(ssh(place.desk, "pat", place.host, "-tt"))
+    work(terminal, b"$ ", "before")
+    place.server.cut_power()
+    for mark in ("killed", "upgraded"):
+        if mark == "killed":
+            place.host.run("systemctl", "kill", "-s", "KILL", "steno-agent")
+        else:
+            place.host.run("systemctl", "restart", "steno-agent")
+        terminal.send(b"\n")
+        work(terminal, b"$ ", mark)
+    place.server.start()
+    leave(place, terminal, "before")
+
+
+def test_the_server_has_it_all_once(place: Place) -> None:
+    """Each session is there once, whole, in order, and holds what its terminal showed."""
+    found = wait_for_delivery(place.host, place.server, place.count)
+    assert [one["number"] for one in found] == [*range(1, place.count + 1)]
+    assert {one["chain"]["state"] for one in found} == {"complete"}
+    assert {one["host"] for one in found} == {"web1"}
+    assert place.server.attempt("steno", "verify").returncode == 0
+    shown = {one["rec"]: output(place.server, one["rec"]) for one in found if one["terminal"]}
+    for mark, seen in place.seen.items():
+        [recorded] = [data for data in shown.values() if b"mark-%s\r\n" % mark.encode() in data]
+        before, _, after = seen.partition(recorded)
+        assert recorded in seen, mark
+        assert b"mark" not in before, mark
+        assert mark.startswith("su") or mark == "console" or AFTERWARDS.fullmatch(after), after
+    kinds = [one["command"] for one in found if not one["terminal"]]
+    assert len(kinds) == len(place.commands), kinds
+    ended = [one["end"] for one in found if not one["terminal"]]
+    assert sorted(end["exit_status"] for end in ended) == [0] * (len(ended) - 1) + [3]
+
+
+def test_the_server_knows_how_the_host_is(place: Place) -> None:
+    """The host's heartbeats arrive, with the agent's version and its running number."""
+    place.host.run("true")
+    assert recordings(place.server)
+    wait_for(lambda: "web1" in place.server.text("steno", "host", "list"), "the host's heartbeat")
