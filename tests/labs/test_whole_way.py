@@ -111,8 +111,8 @@ def test_every_shell_over_ssh_while_the_network_is_cut(place: Place) -> None:
     place.wire.cut()
     for user in SHELLS:
         log_in(place, user)
-    status = place.host.text("steno", "agent", "status")
-    assert f"{len(SHELLS)} recordings waiting" in status
+    waiting = f"{len(SHELLS)} recordings waiting"
+    wait_for(lambda: waiting in place.host.text("steno", "agent", "status"), waiting)
 
 
 @pytest.mark.parametrize(
