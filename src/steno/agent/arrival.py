@@ -225,6 +225,9 @@ class Arrival:
             shell=admission.shell,
             argv0=admission.argv0,
             message=_cut(admission.decision.notice),
+            # sshd and login stop reading a terminal as soon as the process that they started has
+            # ended; that must not be before the last output was passed on.
+            must_wait=opened.action == "terminal",
         )
         try:
             _send(connection, encode_answer(answer), opened.handed)
