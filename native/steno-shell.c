@@ -248,7 +248,6 @@ int main(int argc, char **argv)
     char reason[256];
     sigset_t background;
 
-    session.argv = argv;
     if (argc < 1 || !fill_standard())
         return CANNOT_RUN;
     (void)sigaction(SIGHUP, NULL, &session.hangup);
@@ -262,6 +261,7 @@ int main(int argc, char **argv)
     }
     if (session.outer >= 0 && tcgetattr(session.outer, &session.before) != 0)
         session.outer = -1;
+    session.argv = argv;
     const char *wrong = ask_agent(&session);
     if (!wrong)
         follow_answer(&session);

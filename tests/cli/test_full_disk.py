@@ -73,7 +73,7 @@ def test_a_recording_is_made_although_it_cannot_be_counted(disk: Path, tmp_path:
     done = run("rec", "--spool", disk / "spool", "--file", tmp_path / "a.log", "--", "echo", "hi")
     assert (done.returncode, done.stdout) == (0, "hi\n")
     assert done.stderr == (
-        f"steno: {disk}/number: No space left on device; this recording has no number\n"
+        f"steno: {disk}/local/number: No space left on device; this recording has no number\n"
     )
     assert "complete" in run_steno("verify", tmp_path / "a.log").stdout
 

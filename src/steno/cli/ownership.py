@@ -22,7 +22,7 @@ def become_owner(directory: Path) -> None:
         return
     try:
         owner = directory.stat().st_uid
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if owner == 0:
         return
