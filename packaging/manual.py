@@ -16,6 +16,7 @@ import click
 
 from steno import __version__
 from steno.cli import group
+from steno.cli.tlog.schema import PLAY, REC, Program
 
 BY_HAND = Path(__file__).parent / "man"
 
@@ -49,6 +50,28 @@ def page(context: click.Context) -> str:
         "What each number means stands in docs/exit\\-codes.md.",
         *see_also(context),
     ]
+    return "\n".join(lines) + "\n"
+
+
+def tlog_page(program: Program) -> str:
+    """Return the page of one of the programs that stand in for tlog's."""
+    purpose = program.purpose[:1].lower() + program.purpose[1:].rstrip(".")
+    lines = [
+        f'.TH {quote(program.name.upper())} 8 "" {quote(f"Steno {__version__}")} "Steno\'s manual"',
+        ".SH NAME",
+        f"{escape(program.name)} \\- {escape(purpose)}",
+        ".SH SYNOPSIS",
+    ]
+    for usage in program.usage:
+        lines += [f".B {escape(usage.format(name=program.name))}", ".br"]
+    lines += [".SH DESCRIPTION", "Stands in for tlog's program of that name; see docs/tlog.md."]
+    lines.append(".SH OPTIONS")
+    for parameter in program.parameters:
+        if parameter.is_option:
+            short = f"-{parameter.short}, " if parameter.short else ""
+            call = f"{short}--{parameter.option}{parameter.value}"
+            lines += [".TP", f".B {escape(call)}", escape(parameter.help + ".")]
+    lines += [".SH FILES", escape(f"/etc/tlog/{program.file}"), ".SH SEE ALSO", ".BR steno (1)"]
     return "\n".join(lines) + "\n"
 
 
@@ -132,6 +155,8 @@ def main() -> None:
     for context in commands(group, click.Context(group, info_name="steno")):
         name = context.command_path.replace(" ", "-")
         (directory / f"{name}.1").write_text(page(context))
+    for program in (REC, PLAY):  # tlog-rec-session is steno-shell there
+        (directory / f"{program.name}.8").write_text(tlog_page(program))
     for written in BY_HAND.iterdir():
         shutil.copy(written, directory)
 

@@ -36,15 +36,22 @@ for name in null zero full random urandom tty ptmx pts fd; do ln -s /run/dev/$na
 """Lines for the shell that leave /dev without a log socket."""
 
 
+def install_stand_ins(directory: Path) -> Path:
+    """Install the stand-ins; return where they are."""
+    command = [*STENO, "tlog", "install", str(directory)]
+    subprocess.run(command, check=True, capture_output=True)
+    return directory
+
+
 class Programs:
     """Both kinds of programs; each run has /run to itself, and `etc` as /etc/tlog."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, stand_ins: Path) -> None:
+        """Keep files in `directory`; the stand-ins are installed in `stand_ins`."""
+        self._directory = directory
+        self._stand_ins = stand_ins
         self.etc = directory / "etc"
         self.etc.mkdir()
-        self._stand_ins = directory / "bin"
-        install = [*STENO, "tlog", "install", str(self._stand_ins)]
-        subprocess.run(install, check=True, capture_output=True)
         for name in ("tlog-rec", "tlog-rec-session", "tlog-play"):
             self.configure(name, "{}")
 
@@ -58,13 +65,13 @@ class Programs:
 
     def link(self, kind: str, name: str, new_name: str) -> None:
         """Let the program be called `new_name`, too, in a directory of its own."""
-        place = Path(self.path(STAND_IN, name)).with_name(f"{kind}-links")
-        place.mkdir(exist_ok=True)
-        (place / new_name).symlink_to(self.path(kind, name))
+        place = Path(self.linked(kind, new_name))
+        place.parent.mkdir(exist_ok=True)
+        place.symlink_to(self.path(kind, name))
 
     def linked(self, kind: str, new_name: str) -> str:
         """Return the path of such a link."""
-        return str(self._stand_ins / f"{kind}-links" / new_name)
+        return str(self._directory / f"{kind}-links" / new_name)
 
     def wrap(self, command: Sequence[str], *, more: str = "") -> list[str]:
         """Return what runs `command` in a place of its own, after the shell's lines `more`."""
