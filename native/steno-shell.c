@@ -244,10 +244,11 @@ static _Noreturn void follow_answer(struct session *session)
 
 int main(int argc, char **argv)
 {
-    static struct session session = {.socket = -1, .outer = -1};
+    struct session session = {.socket = -1, .outer = -1};
     char reason[256];
     sigset_t background;
 
+    session.argv = argv;
     if (argc < 1 || !fill_standard())
         return CANNOT_RUN;
     (void)sigaction(SIGHUP, NULL, &session.hangup);
@@ -261,7 +262,6 @@ int main(int argc, char **argv)
     }
     if (session.outer >= 0 && tcgetattr(session.outer, &session.before) != 0)
         session.outer = -1;
-    session.argv = argv;
     const char *wrong = ask_agent(&session);
     if (!wrong)
         follow_answer(&session);
