@@ -108,6 +108,12 @@ def test_nonsense_on_the_socket_is_one_line(
         AgentControl(tmp_path / "socket").perform(KILL)
 
 
+def test_an_agent_that_is_not_ours_to_ask_is_none(tmp_path: Path) -> None:
+    """It hangs up on other users: their couriers tell of their spools alone."""
+    with peer(tmp_path / "socket", b""):
+        assert AgentControl(tmp_path / "socket").facts() is None
+
+
 def test_who_never_answers_is_not_waited_for(tmp_path: Path) -> None:
     """A socket that nobody serves is given up after the time-out."""
     listener = socket.socket(socket.AF_UNIX)

@@ -25,11 +25,13 @@ from indexed_recordings import (
 )
 
 from steno.errors import NotFoundError
+from steno.heartbeat import Heartbeat, SpoolFacts
 from steno.model import End, Output, Window
 from steno.server.derivation import Derivation
 from steno.server.index_process import IndexProcess
 from steno.server.indexer import Indexer, reindex
 from steno.server.indexing import IndexerSettings
+from steno.store.fleet import Heard
 from steno.store.opening import open_store
 from steno.store.protocol import Store
 from steno.store.query import parse
@@ -364,3 +366,72 @@ def test_an_unindexed_recording_is_not_found(store: Store) -> None:
     append(store, "r1", b"".join(make_lines("r1", *shell("one"))))
     with pytest.raises(NotFoundError):
         store.find("r1")
+
+
+def say_open(store: Store, *recs: str, at_unix_us: int, source: str = "s") -> None:
+    """Let host web1 say which of its recordings are being made."""
+    beat = Heartbeat(at_unix_us, "b", source, "1", spool=SpoolFacts(open=recs))
+    store.put_heard(Heard("web1", at_unix_us, beat))
+
+
+def test_a_recording_is_live_while_its_host_says_so(store: Store) -> None:
+    """However long nothing is shown; 15 minutes after the host's last word that ends."""
+    lines = make_lines("r1", *shell("one"))
+    store.append("r1", 0, b"".join(lines), sender="web1")
+    now_us = [START_US + 1_000_000]
+
+    def index() -> bool:
+        Indexer(store, now_unix_us=lambda: now_us[0]).drain()
+        return store.find("r1").is_live
+
+    assert index()
+    say_open(store, "r1", at_unix_us=now_us[0])
+    now_us[0] += 24 * 3600 * 1_000_000
+    say_open(store, "r1", at_unix_us=now_us[0])
+    assert index()
+    now_us[0] += 899 * 1_000_000
+    assert index()
+    now_us[0] += 2 * 1_000_000
+    assert not index()
+    say_open(store, "r1", at_unix_us=now_us[0])
+    now_us[0] += 2_000_000
+    assert index(), "the host is back, and the session was there all the time"
+
+
+def test_a_recording_that_its_host_names_no_more_is_over(store: Store) -> None:
+    """Within seconds of its word; that another spool does not name it says nothing."""
+    store.append("r1", 0, b"".join(make_lines("r1", *shell("one"))), sender="web1")
+    now_us = [START_US + 1_000_000]
+
+    def index() -> bool:
+        Indexer(store, now_unix_us=lambda: now_us[0]).drain()
+        return store.find("r1").is_live
+
+    assert index()
+    say_open(store, "r1", at_unix_us=now_us[0])
+    say_open(store, at_unix_us=now_us[0], source="other")
+    now_us[0] += 10_000_000
+    assert index()
+    say_open(store, at_unix_us=now_us[0])
+    now_us[0] += 4_000_000
+    assert index(), "its last lines may be on their way"
+    now_us[0] += 2_000_000
+    assert not index()
+    assert store.find("r1").end is None
+
+
+def test_the_host_s_word_is_acted_on_at_once(store: Store) -> None:
+    """In the background: what ceased to be named is over soon, and what is named again lives."""
+    now_us = time.time_ns() // 1000
+    lines = make_lines("r1", *shell("one"), started_unix_us=now_us)
+    indexer = Indexer(store, IndexerSettings(gone_wait_s=0.2, settle_wait_s=0.1))
+    indexer.start()
+    store.append("r1", 0, b"".join(lines), sender="web1")
+    wait_until(lambda: store.derived_bytes("r1") > 0)
+    say_open(store, "r1", at_unix_us=time.time_ns() // 1000)
+    wait_until(lambda: store.find("r1").is_live)
+    say_open(store, at_unix_us=time.time_ns() // 1000)
+    wait_until(lambda: not store.find("r1").is_live)
+    say_open(store, "r1", at_unix_us=time.time_ns() // 1000)
+    wait_until(lambda: store.find("r1").is_live)
+    indexer.stop()

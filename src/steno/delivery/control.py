@@ -74,18 +74,21 @@ class AgentControl:
         self._timeout_s = timeout_s
 
     def facts(self) -> AgentFacts | None:
-        """Return what the agent says of itself; None when there is none.
+        """Return what the agent says of itself; None when there is none for this user.
 
         Raises:
             UnreachableError: It is there and does not answer.
-            RefusedError: It does not speak with this user.
             ProtocolError: It answers nonsense.
         """
-        with self._connected() as connection:
-            if connection is None:
-                return None
-            status = self._ask(connection, {"do": "status"}, _Status)
-            found = self._ask(connection, {"do": "sessions"}, _Sessions).sessions
+        try:
+            with self._connected() as connection:
+                if connection is None:
+                    return None
+                status = self._ask(connection, {"do": "status"}, _Status)
+                found = self._ask(connection, {"do": "sessions"}, _Sessions).sessions
+        except RefusedError:
+            # Somebody's own recordings are delivered; the host's agent is not theirs to ask.
+            return None
         return AgentFacts(
             version=status.version,
             started_unix_us=status.started_unix_us,

@@ -1,0 +1,125 @@
+"""What people are told of hosts, and what they may ask of live sessions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from running_server import Running, make_lines, running_server
+from spoken_host import SpokenHost
+
+from steno.heartbeat import OpenSession, SpoolFacts
+from steno.store.accounts_file import AccountsFile
+from steno.store.hosts import HostRegistry
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Iterator[Running]:
+    """A server that lets auditors send messages, and on which an order soon expires."""
+    flags = {"orders.message": "auditor", "orders.expire_s": 2}
+    with running_server(tmp_path_factory.mktemp("server"), password_hash, flags) as server:
+        yield server
+
+
+def enrol(running: Running, name: str) -> SpokenHost:
+    """Enrol a host with the running server."""
+    file = AccountsFile(running.config.accounts_path)
+    registry = HostRegistry(file)
+    token = registry.enrol(registry.make_code().code, name, None)
+    file.close()
+    return SpokenHost(running.url, token)
+
+
+@pytest.fixture(scope="module")
+def host(running: Running) -> Iterator[SpokenHost]:
+    """Host web1, on which alice's session `live-1` is being recorded."""
+    host = enrol(running, "web1")
+    lines = make_lines("live-1", "alice", ["hello"], started_unix_us=time.time_ns() // 1000)
+    running.deliver("live-1", lines[:-1])
+    running.wait_for("live-1", lambda summary: summary.is_live)
+    host.beat(OpenSession("live-1", "alice", number=3))
+    yield host
+    host.close()
+
+
+def test_a_host_shows_what_it_said_last(running: Running, host: SpokenHost) -> None:
+    """State, sessions, clock, spool and failures; an unknown host is 404, a user's question 403."""
+    spool = SpoolFacts(used_bytes=7, limit_bytes=1 << 30, free_bytes=1 << 34, open=("live-1",))
+    session = OpenSession("live-1", "alice", service="sshd", number=3)
+    host.beat(session, spool=spool, number=9, failures=("policy: no",), clock_offset_s=-30)
+    auditor = running.sign_in("audrey")
+    found = auditor.get("/api/v1/hosts/web1").json()
+    assert (found["state"], found["sessions"], found["open"]) == ("good", 1, 1)
+    assert (found["spool_bytes"], found["agent_version"], found["last_number"]) == (7, "0.1.0", 9)
+    assert -31_000_000 < found["clock_offset_us"] < -29_000_000
+    assert found["warnings"] == ["clock", "failures"]
+    assert found["failures"] == ["policy: no"]
+    assert found["open_sessions"][0]["rec"] == "live-1"
+    listed = auditor.get("/api/v1/hosts").json()["items"]
+    assert {**listed[0], "silence_us": 0} == {name: found[name] for name in listed[0]} | {
+        "silence_us": 0
+    }
+    assert auditor.get("/api/v1/hosts/web9").status_code == 404
+    assert running.sign_in("alice").get("/api/v1/hosts/web1").status_code == 403
+    assert auditor.get("/api/v1/warnings").json() == {"items": []}
+
+
+def test_the_configuration_says_who_may_act(running: Running, host: SpokenHost) -> None:
+    """Here auditors may send messages and not kill; the recorded person may neither."""
+    host.beat(OpenSession("live-1", "alice"))
+    auditor, admin, user = (running.sign_in(name) for name in ("audrey", "ada", "alice"))
+    path = "/api/v1/recordings/live-1"
+    assert auditor.get(f"{path}/orders").json()["may"] == ["message"]
+    assert admin.get(f"{path}/orders").json()["may"] == ["kill", "message"]
+    assert auditor.post(f"{path}/kill", json={}).status_code == 403
+    assert user.post(f"{path}/message", json={"text": "hi"}).status_code == 403
+    del admin.headers["X-CSRF-Token"]
+    assert admin.post(f"{path}/kill", json={}).status_code == 403
+    assert auditor.post(f"{path}/message", json={"text": ""}).status_code == 422
+    assert auditor.post(f"{path}/message", json={"text": "x" * 1001}).status_code == 422
+    assert auditor.get(f"{path}/orders").json()["items"] == []
+
+
+def test_an_order_is_logged_told_and_settled_or_expires(running: Running, host: SpokenHost) -> None:
+    """What nobody carries out in time is said to have expired."""
+    host.beat(OpenSession("live-1", "alice"))
+    auditor = running.sign_in("audrey")
+    path = "/api/v1/recordings/live-1"
+    given = auditor.post(f"{path}/message", json={"text": "hi", "reason": "noon"})
+    assert (given.status_code, given.json()["state"]) == (201, "waiting")
+    (told,) = host.orders(30.0).orders
+    assert (told.text, told.reason, told.by) == ("hi", "noon", "audrey")
+    host.answer(told, "no terminal")
+    host.beat(OpenSession("live-1", "alice"))
+    assert auditor.get(f"{path}/orders").json()["items"][0]["failure"] == "no terminal"
+    auditor.post(f"{path}/message", json={"text": "nobody hears this"})
+    for _ in range(200):
+        newest = auditor.get(f"{path}/orders").json()["items"][0]
+        if newest["state"] != "waiting":
+            break
+        time.sleep(0.05)
+    assert newest["state"] == "expired"
+    logged = auditor.get("/api/v1/viewings", params={"rec": "live-1"}).json()["items"]
+    assert [(one["user"], one["how"], one["detail"]) for one in reversed(logged)] == [
+        ("audrey", "message", "hi; noon"),
+        ("audrey", "message", "nobody hears this"),
+    ]
+
+
+def test_what_cannot_be_acted_on_is_a_conflict(running: Running) -> None:
+    """A session that has ended is not asked for at its host; an unknown one is 404."""
+    admin = running.sign_in("ada")
+    ended = admin.post("/api/v1/recordings/a1ice-0001/kill", json={})
+    assert (ended.status_code, ended.json()["detail"]) == (409, "the session has ended")
+    assert admin.post("/api/v1/recordings/none/kill", json={}).status_code == 404
+
+
+def test_a_host_that_never_spoke_cannot_be_asked(fresh: Running) -> None:
+    """A recording may be live by its lines; but nobody there would hear of an order."""
+    enrol(fresh, "web1").close()
+    lines = make_lines("live-2", "bob", ["x"], started_unix_us=time.time_ns() // 1000)
+    fresh.deliver("live-2", lines[:-1])
+    fresh.wait_for("live-2", lambda summary: summary.is_live)
+    refused = fresh.sign_in("ada").post("/api/v1/recordings/live-2/kill", json={})
+    assert (refused.status_code, "unheard" in refused.json()["detail"]) == (409, True)
