@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -154,9 +155,13 @@ def _run(
             )
             if terminal is not None:
                 terminal.enter_raw()
-            if on_ready is not None:
-                on_ready()
-            ended = relay.run(signals)
+            try:
+                if on_ready is not None:
+                    on_ready()
+                ended = relay.run(signals)
+            except BaseException:
+                child.send(signal.SIGHUP)  # nobody relays for it any more
+                raise
     finally:
         if terminal is not None:
             terminal.restore()

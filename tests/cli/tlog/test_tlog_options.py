@@ -47,6 +47,7 @@ def test_options_are_read_as_getopt_does(
         (REC, ["--log-input=0"], "neither yes, on or true"),
         (PLAY, ["--speed=-1"], "less than 0"),
         (PLAY, ["--speed=nan"], "not a number"),
+        (PLAY, ["--speed=inf"], "not a number"),
         (SESSION, ["--latency=3"], "--latency: no such option"),
         (SESSION, ["--shell=/bin/sh"], "--shell: no such option"),
     ],

@@ -15,6 +15,7 @@ from steno.cli.tlog.options import Value, find_fault, parse_options
 from steno.cli.tlog.schema import Kind, Origin, Parameter, Program
 from steno.errors import ConfigError, FormatError
 from steno.formats.commented_json import decode_commented
+from steno.recorder.facts import to_text
 
 DIRECTORY = Path("/etc/tlog")
 """Where the configuration files are."""
@@ -72,8 +73,8 @@ class Configuration:
                 for section in sections:
                     place = place.setdefault(section, {})
                 if value is not None:
-                    place[name] = value
-        tree["args"] = self.arguments
+                    place[name] = _to_json(value)
+        tree["args"] = _to_json(self.arguments)
         return orjson.dumps(tree, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
     def _get(self, key: str) -> Value | None:
@@ -168,6 +169,13 @@ def _check(allowed: Mapping[str, Parameter], source: str, key: str, value: Any) 
     if fault is not None:
         raise ConfigError(fault, file=source, key=key)
     return checked
+
+
+def _to_json(value: Value) -> Value:
+    """Return a value as JSON can hold it: what is no UTF-8 with escapes."""
+    if isinstance(value, list):
+        return [to_text(one) for one in value]
+    return to_text(value) if isinstance(value, str) else value
 
 
 def _describe(value: object) -> str:

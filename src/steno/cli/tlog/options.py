@@ -8,6 +8,7 @@ behind the letter. A letter that no such value follows may be followed by other 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from steno.cli.tlog.schema import Kind, Parameter, Program
@@ -116,10 +117,11 @@ def find_fault(parameter: Parameter, value: Value) -> str | None:
     """Return what is wrong with a value of the right kind, or None."""
     if parameter.choices and value not in parameter.choices:
         return f"{value!r} is none of {', '.join(parameter.choices)}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is not a number that something can be"
     least = parameter.minimum
-    is_number = isinstance(value, (int, float))
-    if is_number and least is not None and not value >= least:  # type: ignore[operator]  # a number
-        return f"{value} is less than {least}" if value == value else "it is not a number"
+    if least is not None and isinstance(value, (int, float)) and value < least:
+        return f"{value} is less than {least}"
     return None
 
 

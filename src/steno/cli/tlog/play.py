@@ -157,7 +157,7 @@ def _read_start(text: str | None) -> int:
     Raises:
         UsageError: It says none.
     """
-    if text is None or text.lower() == "start":
+    if text is None or text.lower() == "start" or not text.strip(" :."):
         return 0
     if text.lower() == "end":
         return _END_US

@@ -53,6 +53,9 @@ def _run(program: Program, words: Sequence[str], called: str, directory: Path) -
         return _NOT_RUN
     except StenoError as error:
         return _fail(program, str(error))
+    except BrokenPipeError:
+        # The reader (head, less) has gone; there is nobody left to tell.
+        return 141
     except OSError as error:
         reason = error.strerror or str(error)
         place = "" if error.filename is None else f"{error.filename}: "

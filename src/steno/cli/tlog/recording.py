@@ -24,6 +24,8 @@ from steno.recorder.foreground import Outcome, Request, explain, has_terminal, r
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Settings
 
+_MAX_LATENCY_S = 3600
+_MAX_PAYLOAD_BYTES = 1 << 20
 SYSLOG_TAG = "tlog"
 """What tlog's messages are called in syslog."""
 
@@ -39,8 +41,8 @@ def make_settings(configuration: Configuration) -> Settings:
     if action is Action.DELAY and not rate:
         raise UsageError("limit.rate is 0 and limit.action delay: the session would stand still")
     return Settings(
-        latency_us=configuration.count("latency") * 1_000_000,
-        payload_bytes=max(configuration.count("payload"), MIN_LIMIT_BYTES),
+        latency_us=min(configuration.count("latency"), _MAX_LATENCY_S) * 1_000_000,
+        payload_bytes=min(max(configuration.count("payload"), MIN_LIMIT_BYTES), _MAX_PAYLOAD_BYTES),
         output=configuration.flag("log.output"),
         window=configuration.flag("log.window"),
         charset=find_charset(),
