@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import termios
+from pathlib import Path
 
+import pytest
 from agent_host import AgentHost, wait_for
 
 LONG = 60.0
@@ -184,16 +186,20 @@ def test_an_odd_terminal_is_no_obstacle(host: AgentHost) -> None:
     assert large.windows() == [(65535, 65535)]
 
 
-def test_a_session_within_a_recorded_one(host: AgentHost) -> None:
-    """A nested session begins unrecorded by default; the outer recording shows it all."""
-    host.start()
-    name = host.build.name
-    session = host.shell("-steno-shell", "-c", f"{name} -c 'echo within; exit 6'; echo after $?")
-    session.expect(b"after")
+@pytest.mark.parametrize("nested", ["unrecorded", "record"])
+def test_a_session_within_a_recorded_one(host: AgentHost, nested: str) -> None:
+    """A nested session of one login begins unrecorded, unless it is to be recorded too."""
+    if os.geteuid() != 0 or not Path("/proc/self/loginuid").exists():
+        pytest.skip("only root can begin an audit session")
+    host.start(f'nested = "{nested}"\n')
+    within = f"{host.build.name} -c 'echo within; exit 6'; echo after $?"
+    script = f'echo 0 > /proc/self/loginuid && exec {host.build.name} -c "{within}"'
+    session = host.shell("sh", "-c", script, executable=None)
+    session.expect(b"within", b"after")
     session.finish()
-    recorded = host.recordings()
+    recorded = host.recordings(1 if nested == "unrecorded" else 2)
     outer = next(one for one in recorded if b"after" in one.output())
     assert b"within" in outer.output()
-    # Outside of an audit session nothing can be nested: then it has a recording of its own.
-    has_audit_session = outer.start.audit_session is not None
-    assert len(recorded) == (1 if has_audit_session else 2)
+    assert outer.start.audit_session is not None
+    assert outer.start.login_uid == 0
+    assert len(recorded) == (1 if nested == "unrecorded" else 2)

@@ -22,7 +22,9 @@ _REST_US = 5_000_000
 class Idle(Protocol):
     """A session that is looked after."""
 
-    active_us: int
+    @property
+    def active_us(self) -> int:
+        """When something last passed, on the loop's clock."""
 
     def look_at_window(self) -> None:
         """Look whether the outer terminal's size has changed."""

@@ -1,15 +1,8 @@
-"""A session with a terminal: what passes between the person's terminal and the pseudo-terminal.
-
-What is read is kept in the session's ring before it is passed on, and recorded after. Each turn
-takes a bounded amount; whoever does not take what is passed on stops this session only.
-"""
+"""A session with a terminal: its beginning and end, and what people at a distance do to it."""
 
 from __future__ import annotations
 
-import logging
-import os
-import select
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -17,26 +10,19 @@ from steno.agent import outer
 from steno.agent.handshake import RESTORED, TAKEN, Report
 from steno.agent.hosting import Hosting
 from steno.agent.leader import Leader
-from steno.agent.loop import GONE, READABLE, WRITABLE, Timer, now_us
+from steno.agent.loop import now_us
 from steno.agent.pty import read_leader
 from steno.agent.recording import Recording
+from steno.agent.relay import Relay
 from steno.agent.ring import Ring
 from steno.agent.ring_layout import Way
 from steno.agent.session import Descriptors, SessionFacts
 from steno.delivery.writers.protocol import Writer
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import Failure
-from steno.recorder.echo import Echo
 from steno.recorder.foreground import explain
-from steno.recorder.session import InputMode, Session
-from steno.recorder.terminal import read_echo
+from steno.recorder.session import Session
 
-_READS_PER_TURN = 4
-"""So many reads of output, some 16 KiB, then other sessions get their turn."""
-_LONG_BYTES = 1024
-"""After a read this long there is likely more."""
-_EMPTY_US = 100_000
-"""How often a terminal that nobody has open is looked at again while its session lives."""
 _QUIET_US = 30_000
 """After the session's leader has ended, so long without output means that there is none left."""
 _DRAIN_US = 10_000_000
@@ -50,15 +36,12 @@ _LOOK_US = 50_000
 _STATUS_US = 2_000_000
 """How long to wait for the exit status; and after a hang-up for the end, before killing."""
 
-log = logging.getLogger("steno.agent")
-
 
 class TerminalSession:
     """Relays one session until it ends. Owns its descriptors, ring and destinations.
 
     Attributes:
         facts: What does not change.
-        active_us: When something last passed, on the loop's clock.
     """
 
     def __init__(
@@ -73,33 +56,33 @@ class TerminalSession:
     ) -> None:
         """Take everything over; nothing happens before `start`."""
         self.facts = facts
-        self.active_us = now_us()
         self._host = hosting
         self._loop = hosting.loop
-        self._outer = descriptors.outer
-        self._master = descriptors.master
         self._ring = ring
         self._recording = Recording(
             hosting, self, session, clock, writers, ring,
             on_change=self._update, on_loss=self._lose_destination,
         )  # fmt: skip
+        self._relay = Relay(
+            self._loop, (descriptors.outer, descriptors.master), ring, self._recording,
+            facts.settings.input, on_hang_up=self.hang_up, on_end=self._meet_end,
+            on_output=self._check_end,
+        )  # fmt: skip
+        self._relay.is_suspended = facts.is_suspended
         self._leader = Leader(
             self._loop, facts, descriptors, on_report=self._obey, on_end=self._begin_end,
             on_orphaned=self.hang_up, on_parent=self._note_parent,
         )  # fmt: skip
-        self._keeps_input = facts.settings.input is not InputMode.NONE
-        self._sees_input = facts.settings.input is InputMode.SEEN
-        self._window = b""
-        self._interest: dict[int, int] = {}
-        self._timer: Timer | None = None
-        self._is_suspended = facts.is_suspended
-        self._is_ending = False
         self._is_over = False
         self._is_killed = False
         self._reason: str | None = None
-        self._empty_until_us = 0
-        self._quiet_at_us = self._drained_at_us = 0
-        self._rest_bytes = 0
+        self._ended_bytes = 0
+        self._check_at_us = 0
+
+    @property
+    def active_us(self) -> int:
+        """When something last passed, on the loop's clock."""
+        return self._relay.active_us
 
     @property
     def passed_bytes(self) -> int:
@@ -110,14 +93,12 @@ class TerminalSession:
     @property
     def descriptors(self) -> dict[str, int]:
         """What must be kept for the session to be taken up by another process."""
-        named = {"outer": self._outer, "master": self._master}
-        ours = {name: fd for name, fd in named.items() if fd is not None}
-        return ours | self._leader.descriptors | self._ring.descriptors
+        return self._relay.descriptors | self._leader.descriptors | self._ring.descriptors
 
     def start(self) -> None:
         """Begin to relay."""
         self._leader.start()
-        self.look_at_window()
+        self._relay.look_at_window()
         self._update()
 
     def take_up(self, lines: list[bytes]) -> None:
@@ -127,7 +108,7 @@ class TerminalSession:
         if self.facts.ending is not None:
             # The outer terminal has been somebody else's since.
             self._reason = self.facts.ending or None
-            self._is_ending = True
+            self._relay.is_ending = True
             self._close_terminals(is_returned=True)
             self._await_status()
         else:
@@ -135,157 +116,26 @@ class TerminalSession:
 
     def _await_begin(self, until_us: int) -> None:
         """Relay once there is a session within: until then the person's keys may not be ours."""
-        if self._is_over or self._is_ending or self._master is None:
+        relay = self._relay
+        if self._is_over or relay.is_ending or relay.master is None:
             return
-        if read_leader(self._master) is not None or self._leader.is_gone():
-            self.look_at_window()
-            self._pass_output()
-            self._pass_input()
+        if read_leader(relay.master) is not None or self._leader.is_gone():
+            relay.look_at_window()
+            relay.pass_output()
+            relay.pass_input()
             self._update()
         elif now_us() < until_us:
             self._loop.call_in(_LOOK_US, lambda: self._await_begin(until_us))
         else:
             self.end()
 
-    # What to wait for.
-
     def _update(self) -> None:
-        """Tell the loop what this session waits for now."""
-        if self._is_over:
-            return
-        ring, is_suspended = self._ring, self._is_suspended
-        if self._master is not None:
-            mask = READABLE if self._may_read_output() else 0
-            if ring.waiting_bytes(Way.INPUT):
-                mask |= WRITABLE
-            self._set_interest(self._master, mask, self._serve_master)
-        if self._outer is not None:
-            mask = 0
-            if not self._is_ending and not is_suspended and self._may_read_input():
-                mask = READABLE
-            if ring.waiting_bytes(Way.OUTPUT) and not is_suspended:
-                mask |= WRITABLE
-            self._set_interest(self._outer, mask, self._serve_outer)
-
-    def _may_read_output(self) -> bool:
-        if self._is_suspended or self._empty_until_us > now_us():
-            return False
-        # A little is enough to read ahead: what a key should stop must not be far.
-        if self._ring.waiting_bytes(Way.OUTPUT) or not self._ring.room_bytes(Way.OUTPUT):
-            return False
-        return self._recording.may_read()
-
-    def _may_read_input(self) -> bool:
-        if self._ring.waiting_bytes(Way.INPUT) or not self._ring.room_bytes(Way.INPUT):
-            return False
-        return not self._keeps_input or self._recording.may_read()
-
-    def _set_interest(self, fd: int, mask: int, callback: Callable[[int], None]) -> None:
-        if self._interest.get(fd) == mask:
-            return
-        # That a terminal is closed is told over and over: a master that waits is not watched.
-        if mask or fd == self._outer:
-            self._loop.watch(fd, mask, callback)
-        else:
-            self._loop.ignore(fd)
-        self._interest[fd] = mask
-
-    def _close(self, fd: int | None) -> None:
-        if fd is not None:
-            self._interest.pop(fd, None)
-            self._loop.ignore(fd)
-            os.close(fd)
-
-    # What passes.
-
-    def _serve_master(self, events: int) -> None:
-        self.active_us = now_us()
-        if events & WRITABLE:
-            self._pass_input()
-        if events & (READABLE | GONE):
-            self._pump_output()
-        self._update()
-
-    def _pump_output(self) -> None:
-        """Read, keep, pass on and record output, as long as that goes on and others may wait."""
-        for _ in range(1 if self._loop.is_busy else _READS_PER_TURN):
-            if self._master is None or not self._may_read_output():
-                return
-            at_us = self._recording.clock.at_us()
-            data = self._ring.read(Way.OUTPUT, self._master, at_us)
-            if data is None:
-                return
-            if not data:
-                self._meet_end()
-                return
-            self._pass_output()
-            self._recording.take_output(at_us, data)
-            if self._is_ending:
-                self._quiet_at_us = now_us() + _QUIET_US
-                self._rest_bytes += len(data)
-            if len(data) < _LONG_BYTES:
-                return
-
-    def _pass_output(self) -> None:
-        """Hand the outer terminal what waits for it."""
-        try:
-            if self._outer is not None:
-                self._ring.pass_on(Way.OUTPUT, self._outer)
-                return
-        except OSError:
-            self.hang_up()
-        self._ring.drop_waiting(Way.OUTPUT)
-
-    def _serve_outer(self, events: int) -> None:
-        self.active_us = now_us()
-        if events & WRITABLE:
-            self._pass_output()
-            self._drained_at_us = now_us()
-        if events & READABLE:
-            self._pump_input()
-        if events & GONE:
-            self.hang_up()
-        if self._is_ending:
-            self._check_end()
-        self._update()
-
-    def _pump_input(self) -> None:
-        if self._outer is None or self._master is None or not self._may_read_input():
-            return
-        self.look_at_window()
-        echo = read_echo(self._master) if self._sees_input else Echo.SHOWN
-        at_us = self._recording.clock.at_us()
-        data = self._ring.read(Way.INPUT, self._outer, at_us, echo=echo)
-        if data:
-            self._pass_input()
-            self._recording.take_input(at_us, data, echo)
-        elif data is not None and outer.read_window(self._outer) is None:
-            self.hang_up()
-
-    def _pass_input(self) -> None:
-        try:
-            if self._master is not None:
-                self._ring.pass_on(Way.INPUT, self._master)
-                return
-        except OSError:
-            # Nobody has the terminal open; what it means is found out by reading.
-            log.debug("input that nobody takes", extra={"rec": self.facts.rec})
-        self._ring.drop_waiting(Way.INPUT)
+        if not self._is_over:
+            self._relay.update()
 
     def look_at_window(self) -> None:
-        """Look whether the outer terminal's size has changed: no signal reaches the agent."""
-        if self._outer is None or self._master is None or self._is_suspended:
-            return
-        window = outer.read_window(self._outer)
-        if window is None or window == self._window:
-            return
-        self._window = window
-        outer.write_window(self._master, window)
-        size = outer.size_of(window)
-        if size is not None:
-            at_us = self._recording.clock.at_us()
-            self._ring.put_window(at_us, *size)
-            self._recording.take_window(at_us, *size)
+        """Look whether the outer terminal's size has changed."""
+        self._relay.look_at_window()
 
     def rest(self) -> None:
         """Give memory back to the system: nothing has passed for a while."""
@@ -296,36 +146,22 @@ class TerminalSession:
 
     def send_message(self, text: str, by: str) -> None:
         """Show a line to the person and note it in the recording."""
-        self._show(f"\r\n*** {by}: {text}\r\n")
+        self._relay.show(f"\r\n*** {by}: {text}\r\n")
         self._recording.note("message", {"text": text, "by": by})
         self._update()
 
     def kill(self, by: str) -> None:
         """Hang the session up; a little later, kill what leads it."""
-        if self._is_over or self._is_ending:
+        if self._is_over or self._relay.is_ending:
             return
-        self._show(f"\r\n*** this session is ended by {by}\r\n")
+        self._relay.show(f"\r\n*** this session is ended by {by}\r\n")
         self._recording.note("kill", {"by": by})
         self._is_killed = True
         self.hang_up()
 
-    def _show(self, text: str) -> None:
-        """Put a line of ours on the person's terminal, and what is shown into the recording."""
-        data = text.encode("utf-8", "replace")
-        at_us = self._recording.clock.at_us()
-        try:
-            self._ring.put(Way.OUTPUT, at_us, data)
-        except BlockingIOError:
-            return  # the terminal takes nothing; the recording's note tells
-        self._recording.take_output(at_us, data)
-        if not self._is_suspended:
-            self._pass_output()
-
     def _lose_destination(self, failure: Failure, is_last: bool) -> None:
-        if not is_last:
-            return
-        if self.facts.on_failure == "deny":
-            self._show(explain(failure, is_raw=True))
+        if is_last and self.facts.on_failure == "deny":
+            self._relay.show(explain(failure, is_raw=True))
             self._reason = "recorder"
             self._loop.post(self.hang_up)
 
@@ -334,20 +170,20 @@ class TerminalSession:
     def _obey(self, report: Report) -> None:
         if report.kind == "stopped":
             # The shell has stopped itself: the outer terminal is its parent's for a while.
-            self._pass_output()
+            self._relay.pass_output()
             self._suspend(is_suspended=True)
             self._restore()
             self._leader.say(RESTORED)
         elif report.kind == "continued":
             self._suspend(is_suspended=False)
-            if self._outer is not None:
-                outer.enter_raw(self._outer)
+            if self._relay.outer is not None:
+                outer.enter_raw(self._relay.outer)
             self._leader.say(TAKEN)
-            self.look_at_window()
+            self._relay.look_at_window()
         self._update()
 
     def _suspend(self, *, is_suspended: bool) -> None:
-        self._is_suspended = is_suspended
+        self._relay.is_suspended = is_suspended
         self._change_facts(is_suspended=is_suspended)
 
     def _note_parent(self) -> None:
@@ -360,55 +196,57 @@ class TerminalSession:
         self._ring.set_facts(msgspec.json.encode(self.facts))
 
     def _restore(self) -> None:
-        if self._outer is not None and self.facts.attributes is not None:
-            outer.write_settings(self._outer, self.facts.attributes)
+        if self._relay.outer is not None and self.facts.attributes is not None:
+            outer.write_settings(self._relay.outer, self.facts.attributes)
 
     # The end.
 
-    def _meet_end(self) -> None:
-        """Nobody has the inner terminal open: its session is over, or may open it again."""
-        if self._is_ending or self._leader.is_gone():
-            self._close(self._master)
-            self._master = None
-            self._begin_end()
-            self._check_end()
-            return
-        self._empty_until_us = now_us() + _EMPTY_US
-        self._loop.call_in(_EMPTY_US, self._update)
+    def _meet_end(self) -> bool:
+        """Nobody has the inner terminal open; return whether the session is over."""
+        if not self._relay.is_ending and not self._leader.is_gone():
+            return False
+        self._relay.close_master()
+        self._begin_end()
+        self._check_end()
+        return True
 
     def _begin_end(self) -> None:
         """What leads the session has ended: pass on what is left."""
-        if self._is_ending or self._is_over:
+        relay = self._relay
+        if relay.is_ending or self._is_over:
             return
-        self._is_ending = True
-        self._is_suspended = False
-        self._empty_until_us = 0
-        self._quiet_at_us = self._drained_at_us = now_us()
-        self._pump_output()
+        relay.is_ending = True
+        relay.is_suspended = False
+        relay.stop_waiting()
+        relay.drained_us = now_us()
+        self._ended_bytes = relay.output_bytes
+        relay.pump_output()
         self._update()
         self._check_end()
 
     def _check_end(self) -> None:
         """Go on to the end once all output has come and was passed on."""
-        if self._is_over or self._outer is None:
+        relay = self._relay
+        if self._is_over or not relay.is_ending or relay.outer is None:
             return
         now = now_us()
-        is_stuck = now - self._drained_at_us > _DRAIN_US
+        is_stuck = now - relay.drained_us > _DRAIN_US
         is_drained = is_stuck or not self._ring.waiting_bytes(Way.OUTPUT)
-        is_quiet = self._master is None or self._rest_bytes > _REST_BYTES
-        if not is_quiet and now >= self._quiet_at_us:
-            is_quiet = not _has_input(self._master) or is_stuck
+        is_quiet = relay.master is None or relay.output_bytes - self._ended_bytes > _REST_BYTES
+        if not is_quiet and now - relay.output_us >= _QUIET_US:
+            is_quiet = is_stuck or not relay.has_input
         if is_drained and is_quiet:
             self._close_terminals()
             self._await_status()
-        else:
+        elif self._check_at_us <= now:
+            self._check_at_us = now + _QUIET_US
             self._loop.call_in(_QUIET_US, self._check_end)
 
     def hang_up(self) -> None:
         """The person's terminal has vanished, or is to: the session within gets to know."""
-        if self._is_over or self._outer is None:
+        if self._is_over or self._relay.outer is None:
             return
-        self._is_ending = True
+        self._relay.is_ending = True
         self._reason = self._reason or "hangup"
         self._ring.drop_waiting(Way.OUTPUT)
         self._close_terminals()
@@ -416,13 +254,12 @@ class TerminalSession:
 
     def _close_terminals(self, *, is_returned: bool = False) -> None:
         """Close the inner terminal, which hangs up what is left there; give the outer one back."""
-        self._close(self._master)
+        self._relay.close_master()
         if not is_returned:
             self._restore()
             self._change_facts(ending=self._reason or "")
             self._leader.say(RESTORED)
-        self._close(self._outer)
-        self._master = self._outer = None
+        self._relay.close_outer()
         self._host.release_terminals(self)
 
     def _await_status(self) -> None:
@@ -452,15 +289,7 @@ class TerminalSession:
         if self._is_over:
             return
         self._is_over = True
-        self._close(self._master)
-        self._close(self._outer)
-        self._master = self._outer = None
+        self._relay.close_master()
+        self._relay.close_outer()
         self._leader.close()
         self._recording.leave()
-
-
-def _has_input(fd: int | None) -> bool:
-    ready = select.poll()
-    if fd is not None:
-        ready.register(fd, select.POLLIN)
-    return any(events & select.POLLIN for _, events in ready.poll(0))
