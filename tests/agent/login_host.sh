@@ -58,6 +58,13 @@ options=(-q -i "$base/layers/key" -o IdentitiesOnly=yes -o StrictHostKeyChecking
 into() { ssh "${options[@]}" -p 2222 "$@"; }
 copy() { sftp "${options[@]}" -P 2222 -b - "$1@127.0.0.1" <<<"pwd"; }
 into ann@127.0.0.1 'echo from-a-command' >"$base/said"
+# A mistake: what was in force stays so.
+printf '\n[[rule]]\nname = "commands"\nlabels = ["wrong"]\n' >>/etc/steno/policy.toml
+for _ in $(seq 60); do
+    into ann@127.0.0.1 'echo under-a-bad-policy' >>"$base/said"
+    steno agent status --json >"$base/status.json"
+    grep -q '"is_current": *false' "$base/status.json" && break
+done
 copy ben >>"$base/said"
 copy ann >>"$base/said"
 for _ in $(seq 600); do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ class LoginHost:
     """What became of the host: what people saw, and the recordings."""
 
     def __init__(self, base: Path) -> None:
+        self.status = json.loads((base / "status.json").read_text())
         self.said = (base / "said").read_text()
         self.recordings: list[tuple[Start, End]] = []
         for path in sorted((base / "spool").rglob("*")):
@@ -79,17 +81,29 @@ def test_a_login_without_a_shell_is_recorded(host: LoginHost) -> None:
 def test_a_login_with_a_shell_is_recorded_once(host: LoginHost) -> None:
     """A command by ssh goes through the login shell, and makes no login of its own kind."""
     sessions = [start for start, _ in host.recordings if start.kind != "login"]
-    assert [(start.user, start.kind) for start in sessions] == [("ann", "command")]
+    assert {(start.user, start.kind) for start in sessions} == {("ann", "command")}
+    said = [line for line in host.said.splitlines() if "a-" in line]
+    assert len(sessions) == len(said) >= 2
     assert "from-a-command" in host.said
 
 
 def test_the_policy_is_in_force(host: LoginHost) -> None:
     """A rule by group and kind applies to the command, and not to the login."""
-    (command,) = [start for start, _ in host.recordings if start.kind == "command"]
+    command = next(start for start, _ in host.recordings if start.kind == "command")
     assert (command.policy, command.labels) == ("commands", ["seen"])
     assert command.mail_to == ["audit@example.org"]
     (login,) = [start for start, _ in host.recordings if start.kind == "login"]
     assert (login.policy, login.labels, login.mail_to) == (None, [], [])
+
+
+def test_a_bad_policy_changes_nothing(host: LoginHost) -> None:
+    """The last good policy stays in force, and the agent says which line is wrong."""
+    commands = [start for start, _ in host.recordings if start.kind == "command"]
+    assert all(start.labels == ["seen"] for start in commands)
+    assert "under-a-bad-policy" in host.said
+    policy = host.status["policy"]
+    assert not policy["is_current"]
+    assert policy["error"].startswith("/etc/steno/policy.toml: line 9: rule.name: a second rule")
 
 
 def test_nobody_is_locked_out_by_the_hook(host: LoginHost) -> None:
