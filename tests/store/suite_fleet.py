@@ -69,6 +69,17 @@ class FleetSuite:
         store.put_heard(heard("r1", "imported"))
         assert store.liveness("imported") is None
 
+    def test_a_spool_that_is_gone_for_a_day_is_forgotten(self, store: Store) -> None:
+        """While its host is heard of otherwise: else nothing would ever end its silence."""
+        day_us = 24 * 3600 * 1_000_000
+        store.put_heard(heard("r1"))
+        store.put_heard(heard("r9", host="web2"))
+        store.put_heard(heard("r2", source="s2", at_us=NOW_US + day_us))
+        assert len(store.heard("web1")) == 2
+        store.put_heard(heard("r2", source="s2", at_us=NOW_US + day_us + 1))
+        assert [one.heartbeat.source for one in store.heard("web1")] == ["s2"]
+        assert len(store.heard("web2")) == 1
+
     def test_news_of_what_is_open_is_told(self, store: Store) -> None:
         """Listeners hear of recordings that opened or closed, and of nothing twice."""
         told: list[Change] = []

@@ -11,7 +11,8 @@ from steno.store.fleet import Heard, Liveness, Numbers, open_recs
 
 _GAPS_LIMIT = 1000
 _FORGET_US = 24 * 3600 * 1_000_000
-"""What a host said no more of so long ago is no news about any recording."""
+"""What a host said no more of so long ago is no news about any recording; and a spool that was not
+heard of for so long, while others of the same host were, is not expected back."""
 
 
 def put(connection: apsw.Connection, heard: Heard) -> list[str]:
@@ -20,6 +21,10 @@ def put(connection: apsw.Connection, heard: Heard) -> list[str]:
     connection.execute(
         "INSERT OR REPLACE INTO heard VALUES(?, ?, ?, ?)",
         (heard.host, source, at_us, msgspec.json.encode(heard)),
+    )
+    connection.execute(
+        "DELETE FROM heard WHERE host = ? AND received_unix_us < ?",
+        (heard.host, at_us - _FORGET_US),
     )
     now_open = open_recs(heard.heartbeat)
     known: Any = connection.execute(

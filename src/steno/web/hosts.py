@@ -93,7 +93,7 @@ class HostDetail(HostFacts, frozen=True, kw_only=True):
     spool: SpoolFacts | None = None
 
 
-class Warning(msgspec.Struct, frozen=True):
+class HostWarning(msgspec.Struct, frozen=True):
     """A host that somebody should look at now."""
 
     kind: str
@@ -102,10 +102,10 @@ class Warning(msgspec.Struct, frozen=True):
     heard_unix_us: int | None
 
 
-class Warnings(msgspec.Struct, frozen=True):
+class HostWarnings(msgspec.Struct, frozen=True):
     """All hosts that have fallen silent with open sessions."""
 
-    items: list[Warning]
+    items: list[HostWarning]
 
 
 class NewCode(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -143,14 +143,14 @@ async def list_warnings(call: Call) -> Response:
     """GET /warnings."""
     services = call.services
 
-    def read() -> Warnings:
+    def read() -> HostWarnings:
         look = _Look(services)
         found = []
         for host in services.hosts.hosts():
             health = look.health(host)
             if health.state == "silent":
-                found.append(Warning("silent", host.name, health.open, health.heard_unix_us))
-        return Warnings(found)
+                found.append(HostWarning("silent", host.name, health.open, health.heard_unix_us))
+        return HostWarnings(found)
 
     return json_response(await anyio.to_thread.run_sync(read))
 

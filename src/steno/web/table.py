@@ -316,7 +316,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         hosts.list_warnings,
         "Hosts with open sessions that have fallen silent.",
         least="auditor",
-        answers=(Answer(type=hosts.Warnings),),
+        answers=(Answer(type=hosts.HostWarnings),),
     ),
     Endpoint(
         "POST",
