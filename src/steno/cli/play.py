@@ -82,6 +82,8 @@ def command(
     try:
         if not sys.stdout.isatty():
             return write_all(feed)
+        if follow:
+            feed.expect_more()
         timeline = Timeline(KeptPieces())
         for pieces in feed.batches():
             timeline.add(pieces)

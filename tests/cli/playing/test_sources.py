@@ -6,17 +6,19 @@ import contextlib
 import shutil
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
 
+import orjson
 import pytest
 from cli_recordings import make_recording
 from opensearch_node import index_lines, needs_opensearch
 
 from steno.cli.library import Location
 from steno.cli.playing.feed import open_feed
-from steno.cli.playing.sources import FileSource, open_elastic
+from steno.cli.playing.sources import ElasticSource, FileSource, open_elastic
 from steno.errors import NotFoundError, RefusedError, UsageError
 from steno.model import Output
 
@@ -91,6 +93,31 @@ def test_recordings_are_read_from_opensearch(opensearch: str) -> None:
         read = b"".join(iter(source.read_new, b"")).splitlines()
     # Pages end between two messages of one number, of which none is left out or comes twice.
     assert len(read) == len(set(read)) == indexed
+
+
+@pytest.mark.real
+@pytest.mark.slow
+@needs_opensearch
+def test_messages_that_are_found_late_come_in_their_order(opensearch: str) -> None:
+    """While a recording is followed, what is behind a missing message waits for it, for a while."""
+    first, second, third, fourth, *_, last = make_recording("r-3", TEXTS * 3).splitlines()
+    source = ElasticSource(f"{opensearch}/late/_search", "rec.keyword:r\\-3")
+    source.patience_s = 60
+    index_lines(opensearch, "late", [first, second, fourth])
+    assert source.read_new() == b"".join(normal(line) for line in (first, second))
+    assert source.read_new() == b""
+    index_lines(opensearch, "late", [third, last])
+    assert source.read_new() == b"".join(normal(line) for line in (third, fourth))
+    assert source.read_new() == b""
+    source.patience_s = 0.001
+    time.sleep(0.01)
+    assert source.read_new() == normal(last)
+    source.close()
+
+
+def normal(line: bytes) -> bytes:
+    """Return a line as a search's source is written."""
+    return orjson.dumps(orjson.loads(line)) + b"\n"
 
 
 @pytest.mark.parametrize("target", ["es+http://127.0.0.1:1/", "es+http://127.0.0.1:1/index"])

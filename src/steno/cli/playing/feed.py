@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 from steno.cli.input_files import names_file
 from steno.cli.library import Library, Location, open_library
 from steno.cli.playing.sources import (
+    ElasticSource,
     FileSource,
     LibrarySource,
     LineSource,
@@ -22,6 +23,9 @@ from steno.formats.lines import LineSplitter
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed, decode_message, read_rec
 from steno.model import Damage, End, Message, Piece
+
+_PATIENCE_S = 10.0
+"""How long a message that a search does not find yet is waited for."""
 
 
 class Feed:
@@ -60,6 +64,11 @@ class Feed:
     def name(self) -> str:
         """What to call the source in a message."""
         return self._source.name
+
+    def expect_more(self) -> None:
+        """Take it that messages are still being written: one that is missing may come yet."""
+        if isinstance(self._source, ElasticSource):
+            self._source.patience_s = _PATIENCE_S
 
     def poll(self) -> list[Piece]:
         """Return the pieces that came since the last call.

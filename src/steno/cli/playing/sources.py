@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -168,8 +169,23 @@ def without_ties(hits: Sequence[_SearchHit]) -> list[_SearchHit]:
     return [hit for hit in hits if hit.sort != hits[-1].sort]
 
 
+def before_gap(hits: Sequence[_SearchHit], last_id: int) -> list[_SearchHit]:
+    """Return the hits that go on from message `last_id` without one missing between them."""
+    whole: list[_SearchHit] = []
+    for hit in hits:
+        number = hit.sort[0]
+        if not isinstance(number, int) or number > last_id + 1:
+            break
+        whole.append(hit)
+        last_id = number
+    return whole
+
+
 class ElasticSource:
     """Messages in OpenSearch or Elasticsearch, in the order of their ids.
+
+    What was indexed at one time need not be found at one time. While a recording is followed,
+    `patience_s` says how long a missing message is waited for before those behind it are read.
 
     Args:
         url: The address that answers searches, `http://HOST:9200/INDEX/_search`.
@@ -183,6 +199,8 @@ class ElasticSource:
     ) -> None:
         parts = urlsplit(url)
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path.removesuffix('/_search')}"
+        self.patience_s = 0.0
+        self._missing_since_s: float | None = None
         self._query = query
         self._after: list[Any] | None = None
         self._path = parts.path
@@ -206,9 +224,25 @@ class ElasticSource:
         hits = self._search(_SEARCH_HITS)
         if len(hits) == _SEARCH_HITS:
             hits = without_ties(hits) or self._search(_MOST_SEARCH_HITS)
+        if self.patience_s:
+            hits = self._wait_for_missing(hits)
         if hits:
             self._after = hits[-1].sort
         return b"".join(orjson.dumps(orjson.loads(bytes(hit.source))) + b"\n" for hit in hits)
+
+    def _wait_for_missing(self, hits: list[_SearchHit]) -> list[_SearchHit]:
+        """Return the hits that may be read now."""
+        whole = before_gap(hits, 0 if self._after is None else self._after[0])
+        now_s = time.monotonic()
+        if whole or not hits:
+            self._missing_since_s = None
+            return whole
+        if self._missing_since_s is None:
+            self._missing_since_s = now_s
+        if now_s - self._missing_since_s < self.patience_s:
+            return []
+        self._missing_since_s = None
+        return hits
 
     def _search(self, size: int) -> list[_SearchHit]:
         request: dict[str, Any] = {

@@ -83,7 +83,9 @@ def run(configuration: Configuration) -> int:
     start_us = _read_start(configuration.text("goto"))
     rec = configuration.text("file.match") if configuration.word("reader") == "file" else None
     feed = CheckedFeed(open_source(configuration), rec, is_lax=configuration.flag("lax"))
-    feed.is_live = configuration.flag("follow")
+    if configuration.flag("follow"):
+        feed.is_live = True
+        feed.expect_more()
     try:
         was_interrupted = False
         if sys.stdout.isatty():
