@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -195,6 +197,29 @@ def test_many_at_a_time_lose_nobody(image: Path) -> None:
     assert [process.wait(100) for process in running] == [0] * len(names)
     assert table_of(image) == [f"{name}:/bin/dash" for name in names]
     assert {shells_of(image)[name] for name in names} == {"/usr/bin/steno-shell"}
+
+
+def test_killed_anywhere_nobody_is_without_a_shell(image: Path) -> None:
+    """Whenever it is killed, a user whose entry says steno-shell has a real shell in the table."""
+    command = [sys.executable, "-m", "steno.cli", "host"]
+    real = {"ann": "/bin/bash", "ben": "/bin/dash"}
+    began = time.monotonic()
+    steno("disable", "ann", "ben", "--root", str(image))
+    usual_s = time.monotonic() - began
+    for turn in range(8):
+        words = ["enable", "ann", "ben"] if turn % 2 == 0 else ["disable", "ann", "ben"]
+        running = subprocess.Popen([*command, *words, "--root", str(image)])
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            running.wait(usual_s * (0.6 + turn * 0.1))
+        running.kill()
+        running.wait()
+        kept = table_of(image) if (image / "etc/steno/shells").exists() else []
+        for user, shell in real.items():
+            found = shells_of(image)[user]
+            assert found == shell or (found == "/usr/bin/steno-shell" and f"{user}:{shell}" in kept)
+    assert steno("enable", "ann", "ben", "--root", str(image)).returncode == 0
+    assert steno("disable", "--all", "--root", str(image)).returncode == 0
+    assert {user: shells_of(image)[user] for user in real} == real
 
 
 def test_a_damaged_table_is_not_written_over(image: Path) -> None:

@@ -67,10 +67,7 @@ def enable(
         RefusedError: One may not be recorded (root, no login, no real shell); nothing was changed.
         StenoError: usermod failed; those before are enabled, the real shells of all are kept.
     """
-    if not os.access(places.login_shell, os.X_OK):
-        raise NotFoundError(
-            f"{places.login_shell}: no such program: with it as login shell nobody could log in"
-        )
+    _require_login_shell(places)
     places.configuration.mkdir(mode=0o755, parents=True, exist_ok=True)
     with lock(places.configuration / ".shells.lock"):
         passwd = parse_passwd(places.passwd.read_bytes())
@@ -120,6 +117,13 @@ def disable(places: HostPlaces, users: Iterable[str], *, everybody: bool = False
         if left != table:
             replace_file(places.table, render_table(left), 0o644)
         return changes
+
+
+def _require_login_shell(places: HostPlaces) -> None:
+    if not os.access(places.login_shell, os.X_OK):
+        raise NotFoundError(
+            f"{places.login_shell}: no such program: with it as login shell nobody could log in"
+        )
 
 
 def _put_back(
