@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -186,9 +188,15 @@ def test_a_file_may_hold_several_recordings(tmp_path: Path) -> None:
     path = tmp_path / "r.log"
     path.write_text(make_message(1, 0, "one", "r-1") + make_message(1, 0, "two", "r-2"))
     assert run("-i", path, "-m", "r-2").stdout == b"two"
-    ran = run("-i", path)
-    assert (ran.returncode, ran.stdout) == (1, b"")
-    assert b"r-1 and r-2" in ran.stderr
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeding = threading.Thread(target=lambda: pipe.write_bytes(path.read_bytes()))
+    feeding.start()
+    for source in (path, pipe):
+        ran = run("-i", source)
+        assert (ran.returncode, ran.stdout) == (1, b"")
+        assert b"r-1 and r-2" in ran.stderr
+    feeding.join()
 
 
 @pytest.mark.parametrize("words", [("-i", "EMPTY"), ("-i", "ONE", "-m", "r-9")])

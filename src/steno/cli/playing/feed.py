@@ -98,23 +98,32 @@ class Feed:
         return pieces
 
     def stream(self) -> Iterator[Piece]:
-        """Yield all pieces there are, keeping few; raises as `poll` and `finish` do."""
-        self.find_only()
-        for pieces in self.batches():
-            yield from pieces
+        """Yield all pieces there are, keeping few where the source can be looked through before.
+
+        That there are several recordings, and none was named, is noticed before the first piece
+        is given out. Raises as `poll` and `finish` do.
+        """
+        if self.find_only():
+            for pieces in self.batches():
+                yield from pieces
+        else:
+            yield from self.poll()
         yield from self.finish()
 
-    def find_only(self) -> None:
+    def find_only(self) -> bool:
         """Look a file through for the one recording that is in it, before anything is read of it.
 
-        Other sources, and files that cannot be read twice, are left alone.
+        Returns:
+            Whether it is sure that no second recording turns up.
 
         Raises:
             AmbiguousError: There are several.
         """
         source = self._source
-        if self._wanted is not None or not isinstance(source, FileSource) or not source.is_regular:
-            return
+        if self._wanted is not None:
+            return True
+        if not isinstance(source, FileSource) or not source.is_regular:
+            return False
         found: list[str] = []
         for line in _read_lines(source):
             rec = read_rec(line)
@@ -123,6 +132,7 @@ class Feed:
                 if len(found) > 1:
                     raise self._refuse_several(*found)
         source.rewind()
+        return True
 
     def close(self) -> None:
         """Release the source."""

@@ -122,9 +122,10 @@ def _play(configuration: Configuration, feed: CheckedFeed, start_us: int) -> boo
 def _write_out(feed: CheckedFeed) -> None:
     """Write the output where no terminal is, at once; a live recording's as it comes."""
     out = sys.stdout.buffer
-    feed.find_only()
+    # Several recordings are to be noticed before anything is written.
+    batches = feed.batches if feed.find_only() or feed.is_live else lambda: [feed.poll()]
     while True:
-        for pieces in chain(feed.batches(), _last_pieces(feed)):
+        for pieces in chain(batches(), _last_pieces(feed)):
             for piece in pieces:
                 if isinstance(piece, Output):
                     out.write(piece.data)
