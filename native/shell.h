@@ -16,8 +16,7 @@ struct session {
     int socket;
     int outer;
     struct termios before;
-    struct sigaction hangup;       /* as it was when we came */
-    struct sigaction child_death;
+    struct sigaction child_death;  /* as it was when we came, and so the next */
     sigset_t mask;
     char **argv;
     char packet[ANSWER_BYTES + 2];

@@ -1,9 +1,9 @@
 /* steno-shell: the login shell that hands its session to steno's agent and becomes the user's shell.
  *
  * It sends its standard descriptors to the agent, gets a terminal back on which the agent records,
- * moves over to it and runs the real shell: nothing of Steno is left in the session. Where its own
- * end would give the outer terminal back to somebody (su, sudo), it stays as the shell's parent
- * until the agent has passed on all output. docs/formats/agent-socket.md, docs/login-shell.md.
+ * and runs the real shell there, in a session of its own. It stays as the shell's parent until the
+ * agent has passed on all output; without a terminal it becomes the shell.
+ * docs/formats/agent-socket.md, docs/login-shell.md.
  *
  * It has no privileges. Of the environment it reads TERM and TLOG_REC_SESSION_SHELL, and trusts
  * neither; paths and times are fixed when it is compiled. */
@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -59,8 +60,7 @@ static _Noreturn void run_shell(const struct session *session)
     if (stat("/proc/self/exe", &self) == 0 && stat(answer->shell, &shell) == 0 &&
         self.st_dev == shell.st_dev && self.st_ino == shell.st_ino) {
         reason = ELOOP; /* it would call itself for ever */
-    } else if (setenv("SHELL", answer->shell, 1) == 0) {
-        (void)sigaction(SIGHUP, &session->hangup, NULL);
+    } else if (unsetenv("SHELL") == 0 && setenv("SHELL", answer->shell, 1) == 0) { /* sudo sets it twice */
         (void)sigaction(SIGCHLD, &session->child_death, NULL);
         (void)sigprocmask(SIG_SETMASK, &session->mask, NULL);
         (void)execv(answer->shell, session->argv);
@@ -72,15 +72,13 @@ static _Noreturn void run_shell(const struct session *session)
     _exit(reason == ENOENT || reason == ENOTDIR ? NOT_FOUND : CANNOT_RUN);
 }
 
-/* Leave the outer terminal and settle on the new one, as leader of a session. It takes the place
- * of any terminal: one that is not the session's own would be a way around the recording. */
-static bool move_to_terminal(const struct session *session, bool is_forked)
+/* Settle on the new terminal, as leader of a session. It takes the place of any terminal: one that
+ * is not the session's own would be a way around the recording. */
+static bool move_to_terminal(const struct session *session)
 {
     int inner = session->descriptors[0];
 
-    if (is_forked ? setsid() < 0 : ioctl(session->outer, TIOCNOTTY) != 0)
-        return false;
-    if (ioctl(inner, TIOCSCTTY, 0) != 0)
+    if (setsid() < 0 || ioctl(inner, TIOCSCTTY, 0) != 0)
         return false;
     for (int i = 0; i < 3; i++) {
         if (isatty(i) && dup2(inner, i) < 0)
@@ -95,14 +93,14 @@ static void put_in_place(const struct session *session)
         (void)dup2(session->descriptors[i], i);
 }
 
-static _Noreturn void start_shell(const struct session *session, bool is_forked)
+static _Noreturn void start_shell(const struct session *session)
 {
     const char *message = session->answer.message;
     int place = STDERR_FILENO;
 
     if (session->answer.action == ACTION_TERMINAL) {
         place = session->descriptors[0];
-        if (!move_to_terminal(session, is_forked)) {
+        if (!move_to_terminal(session)) {
             int reason = errno;
             char text[128];
             tell("steno-shell: the recorded terminal cannot be used: %s\r", strerror(reason));
@@ -212,34 +210,37 @@ static _Noreturn void fork_shell(struct session *session)
     if (child == 0) {
         (void)snprintf(text, sizeof text, "started=%d", (int)getpid());
         report(session, text);
-        start_shell(session, true);
+        start_shell(session);
     }
     for (int i = 0; i < session->count; i++)
         close(session->descriptors[i]);
+    (void)prctl(PR_SET_DUMPABLE, 0); /* the user may kill it, not make use of its descriptors */
     stay_parent(session, child);
-}
-
-/* Whether nobody gets the outer terminal back when this process ends. */
-static bool is_terminal_ours(const struct session *session)
-{
-    return session->outer >= 0 && getsid(0) == getpid() && tcgetsid(session->outer) == getpid();
 }
 
 static _Noreturn void follow_answer(struct session *session)
 {
-    struct sigaction ignored = {.sa_handler = SIG_IGN};
-    enum action action = session->answer.action;
-
-    if (action == ACTION_DENY) {
+    if (session->answer.action == ACTION_DENY) {
         if (session->answer.message[0])
             tell("%s", session->answer.message);
         exit(session->answer.status);
     }
-    if (action == ACTION_TERMINAL) /* leaving the terminal sends it */
-        (void)sigaction(SIGHUP, &ignored, NULL);
-    if (session->answer.must_wait || (action == ACTION_TERMINAL && !is_terminal_ours(session)))
+    /* sshd reads no more once its child has ended, and who called su has its terminal back: the end
+     * has to wait until the agent has passed on everything. */
+    if (session->answer.must_wait || session->answer.action == ACTION_TERMINAL)
         fork_shell(session);
-    start_shell(session, false);
+    start_shell(session);
+}
+
+/* In the background, wait for the foreground, as shells do: the terminal is another's now. */
+static void await_foreground(void)
+{
+    for (int tries = 0; tries < 16; tries++) { /* an orphaned group is not stopped */
+        pid_t foreground = isatty(STDIN_FILENO) ? tcgetpgrp(STDIN_FILENO) : -1;
+        if (foreground < 0 || foreground == getpgrp())
+            break;
+        (void)kill(0, SIGTTIN);
+    }
 }
 
 int main(int argc, char **argv)
@@ -251,11 +252,11 @@ int main(int argc, char **argv)
     session.argv = argv;
     if (argc < 1 || !fill_standard())
         return CANNOT_RUN;
-    (void)sigaction(SIGHUP, NULL, &session.hangup);
     (void)sigaction(SIGCHLD, NULL, &session.child_death);
     (void)sigemptyset(&background);
     (void)sigaddset(&background, SIGTTOU); /* so that a terminal's settings can always be put back */
     (void)sigprocmask(SIG_BLOCK, &background, &session.mask);
+    await_foreground();
     for (int i = STDERR_FILENO; i >= 0; i--) {
         if (isatty(i))
             session.outer = i;

@@ -181,12 +181,12 @@ def test_denial_says_why(serve: Serve, start: Start) -> None:
     ("shell", "status", "errno"),
     [("/bin/none", 127, 2), ("/etc/passwd/sh", 127, 20), ("/etc/passwd", 126, 13), ("/", 126, 13)],
 )
-@pytest.mark.parametrize("action", ["exec", "become", "wait"])
+@pytest.mark.parametrize("action", ["exec", "terminal"])
 def test_a_shell_that_cannot_be_run_is_told(
     serve: Serve, start: Start, shell: str, status: int, errno: int, action: str
 ) -> None:
     """Person and agent learn which shell is missing or not executable; the status is env(1)'s."""
-    behaviour: Behaviour = Relaying(shell.encode(), b"-sh", must_wait=action == "wait")
+    behaviour: Behaviour = Relaying(shell.encode(), b"-sh")
     if action == "exec":
         behaviour = answering(Answer("exec", shell.encode(), b"-sh"))
     server = serve(behaviour)
@@ -213,7 +213,7 @@ def test_a_waiting_parent_outlives_a_deaf_agent(hasty: Build) -> None:
     def fall_silent(served: Served) -> None:
         inner = os.openpty()
         tty.setraw(served.descriptors[0])
-        served.answer(Answer("terminal", b"/bin/dash", b"dash", must_wait=True), [inner[1]])
+        served.answer(Answer("terminal", b"/bin/dash", b"dash"), [inner[1]])
         os.close(inner[1])
         while served.read_report() is not None:
             pass
@@ -234,7 +234,7 @@ def test_a_waiting_parent_outlives_the_agent(serve: Serve, start: Start) -> None
 
     def die(served: Served) -> None:
         tty.setraw(served.descriptors[0])
-        served.answer(Answer("terminal", b"/bin/dash", b"dash", must_wait=True), [inner[1]])
+        served.answer(Answer("terminal", b"/bin/dash", b"dash"), [inner[1]])
         served.connection.close()
         ended.set()
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from processes import wait_for_end, wait_for_program
 from shell_builds import Build, Serve, Start
 from shell_server import Relaying, answering
 
@@ -20,6 +19,8 @@ DASH = Relaying(b"/bin/dash", b"-dash", b"You are recorded.")
 RUN_DASH = answering(Answer("exec", b"/bin/dash", b"dash"))
 
 CALLERS = {
+    # The program leads session and group, as under sshd and login.
+    "sshd": "import os,sys; os.execv(sys.argv[1],sys.argv[1:])",
     # Leads session and group itself, the program is one more process in them.
     "su": "import subprocess,sys; sys.exit(subprocess.call(sys.argv[1:]))",
     # Gives the program a group of its own and the terminal's foreground.
@@ -40,28 +41,21 @@ def caller(request: pytest.FixtureRequest) -> list[str]:
     return [sys.executable, "-c", CALLERS[request.param]]
 
 
-def test_a_session_leader_becomes_the_shell(serve: Serve, start: Start) -> None:
-    """Under sshd and login nothing of Steno stays: the process that was started is the shell."""
-    server = serve(DASH)
-    session = start("-steno-shell")
-    session.expect(b"You are recorded.\r\n")
-    session.send(b"echo $$ $PPID $0 $SHELL; ps -o pid=,pgid=,sid=,tpgid= -p $$\r")
-    pid = session.process.pid
-    session.expect(b"%d %d -dash /bin/dash\r\n" % (pid, os.getpid()))
-    session.send(b"ps -o sid= -o pgid= -p $$ | tr -s ' ' :\r")
-    session.expect(b"%d:%d\r\n" % (pid, pid))
-    session.send(b"exit 7\r")
+def test_without_a_terminal_it_becomes_the_shell(serve: Serve, start: Start) -> None:
+    """Where nothing is to be passed on, nothing of Steno stays: the same process is the shell."""
+    server = serve(RUN_DASH)
+    session = start("-steno-shell", "-c", "echo $$ $0 $SHELL; exit 7")
     assert session.finish() == 7
+    assert session.seen == b"%d dash /bin/dash\r\n" % session.process.pid
     server.close()
     assert server.served[0].reports == []
-    assert server.served[0].output == session.seen
-    assert server.served[0].pid == pid
+    assert server.served[0].pid == session.process.pid
 
 
-def test_elsewhere_it_waits_for_the_shell(
+def test_with_a_terminal_it_waits_for_the_shell(
     serve: Serve, start: Start, patient: Build, caller: list[str]
 ) -> None:
-    """Under su and sudo the shell gets a session of its own, and its status is passed on."""
+    """Whoever calls, the shell leads a session of its own, and its status is passed on."""
     server = serve(DASH)
     session = start(*caller, patient.name, executable=sys.executable)
     session.expect(b"You are recorded.\r\n")
@@ -81,7 +75,7 @@ def test_the_caller_gets_its_terminal_back_in_order(
     serve: Serve, start: Start, patient: Build, caller: list[str]
 ) -> None:
     """All output comes before the caller's next word, and the terminal is as it was before."""
-    serve(Relaying(b"/bin/dash", b"dash", last_words_s=0.3))
+    serve(Relaying(b"/bin/dash", b"dash", delay_s=0.2, last_words_s=0.2))
     script = f"stty -g; {shlex.join(caller)} {patient.name} -c 'seq 200'; stty -g"
     session = start("dash", "-c", script, executable="/bin/dash")
     assert session.finish() == 0
@@ -115,25 +109,6 @@ def test_job_control_works(
     assert session.finish() == 3
 
 
-def wait_for_program(*words: bytes) -> None:
-    """Wait until a program with these words runs and sleeps."""
-    deadline = time.monotonic() + 20
-    wanted = b"\0".join(words) + b"\0"
-    while time.monotonic() < deadline:
-        for entry in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
-                if (entry / "cmdline").read_bytes() == wanted and b"S (sl" in state(entry):
-                    return
-        time.sleep(0.05)
-    raise AssertionError(words)
-
-
-def state(entry: Path) -> bytes:
-    """Return the line of a process's status that says what it does."""
-    lines = (entry / "status").read_bytes().splitlines()
-    return next(line for line in lines if line.startswith(b"State:"))
-
-
 def test_a_stopped_shell_gives_the_terminal_back(
     serve: Serve, start: Start, patient: Build, tmp_path: Path
 ) -> None:
@@ -163,21 +138,34 @@ def test_a_stopped_shell_gives_the_terminal_back(
     assert kinds == ["started", "stopped", "continued", "ended"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1, signal.SIGSEGV])
-def test_deaths_by_signal_are_passed_on(
-    serve: Serve, start: Start, patient: Build, number: signal.Signals
+def test_in_the_background_it_waits(
+    serve: Serve, start: Start, patient: Build, tmp_path: Path
 ) -> None:
-    """Who waits for the program sees the signal that ended the shell, waited for or not."""
+    """A session put into the background does not take the terminal from who has it."""
+    server = serve(Relaying(b"/bin/dash", b"dash", b"You are recorded."))
+    place = {"HOME": str(tmp_path), "HISTFILE": ""}
+    session = start("bash", "--norc", "-i", executable="/bin/bash", environ=place)
+    session.expect(b"$ ")
+    session.send(patient.program.as_posix().encode() + b" &\r")
+    session.send(b"sleep 0.2; jobs; echo fo''und\r")
+    session.expect(b"Stopped", b"found")
+    assert server.served == []
+    session.send(b"fg\r")
+    session.expect(b"You are recorded.")
+    session.send(b"exit 4\r")
+    session.expect(b"exit 4\r\n", b"$ ")
+    session.send(b"exit $?\r")
+    assert session.finish() == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGUSR1, signal.SIGSEGV])
+def test_deaths_by_signal_are_passed_on(serve: Serve, start: Start, number: signal.Signals) -> None:
+    """Who waits for the program sees the signal that ended the shell."""
     server = serve(DASH)
-    command = f"kill -{number.value} $$"
-    leader = start("-steno-shell", "-c", command)
-    assert leader.finish() == -number
-    parent = start(
-        sys.executable, "-c", CALLERS["su"], patient.name, "-c", command, executable=sys.executable
-    )
-    assert parent.finish() == 256 - number
+    session = start("-steno-shell", "-c", f"kill -{number.value} $$")
+    assert session.finish() == -number
     server.close()
-    assert server.served[1].reports[1] == Report("ended", signal=number)
+    assert server.served[0].reports[1] == Report("ended", signal=number)
 
 
 def test_signals_to_the_parent_reach_the_shell(serve: Serve, start: Start, patient: Build) -> None:
@@ -210,15 +198,6 @@ def test_a_killed_parent_is_a_hang_up(serve: Serve, start: Start, patient: Build
     wait_for_end(shell)
 
 
-def wait_for_end(pid: int) -> None:
-    """Wait until a process is dead, reaped or not."""
-    deadline = time.monotonic() + 20
-    with contextlib.suppress(OSError):
-        while b"Z (zo" not in state(Path(f"/proc/{pid}")):
-            assert time.monotonic() < deadline, pid
-            time.sleep(0.05)
-
-
 SIGNALS = "grep -E '^Sig(Blk|Ign)' /proc/self/status"
 ODD = "import os,signal,sys\nsignal.signal(signal.SIGHUP,signal.SIG_IGN)\n"
 ODD += "signal.signal(signal.SIGCHLD,signal.SIG_IGN)\n"
@@ -226,12 +205,12 @@ ODD += "signal.pthread_sigmask(signal.SIG_SETMASK,{signal.SIGUSR1,signal.SIGWINC
 
 
 @pytest.mark.parametrize("prefix", ["", ODD], ids=["usual", "odd"])
-@pytest.mark.parametrize("way", ["become", "wait"])
+@pytest.mark.parametrize("way", ["exec", "terminal"])
 def test_signals_are_left_as_they_were(
     serve: Serve, start: Start, patient: Build, prefix: str, way: str
 ) -> None:
     """The shell starts with the dispositions and the mask that its login program gave."""
-    serve(answering_terminal(way))
+    serve(RUN_DASH if way == "exec" else Relaying(b"/bin/dash", b"dash"))
     run = f"{prefix}import os,sys; os.execv(sys.argv[1],sys.argv[1:])"
     expected = start(
         sys.executable, "-c", run, "/bin/dash", "-c", SIGNALS, executable=sys.executable
@@ -243,11 +222,6 @@ def test_signals_are_left_as_they_were(
     assert session.finish() == 0
     assert session.seen == expected.seen
     assert b"SigBlk" in session.seen
-
-
-def answering_terminal(way: str) -> Relaying:
-    """A session that is waited for, or not."""
-    return Relaying(b"/bin/dash", b"dash", must_wait=way == "wait")
 
 
 ALL_BYTES = bytes(range(1, 256))

@@ -135,15 +135,15 @@ def answering(answer: Answer, descriptors: Sequence[int] = ()) -> Behaviour:
 class Relaying:
     """Behaviour: a terminal of its own for the session, relayed as the agent does it.
 
-    `last_words_s` is how long the server takes to pass on what is left when the shell has ended.
+    `delay_s` is how long the server takes to pass on each piece of output; `last_words_s`, how long
+    before it restores the terminal when the shell has ended.
     """
 
     shell: bytes
     argv0: bytes
     message: bytes = b""
-    must_wait: bool = False
+    delay_s: float = 0.0
     last_words_s: float = 0.0
-    deaf_after: str = ""
 
     def __call__(self, served: Served) -> None:
         """Serve one session to its end."""
@@ -152,8 +152,8 @@ class Relaying:
         before = termios.tcgetattr(outer)
         termios.tcsetattr(slave, termios.TCSANOW, before)
         termios.tcsetwinsize(slave, termios.tcgetwinsize(outer))
-        tty.setraw(outer)
-        answer = Answer("terminal", self.shell, self.argv0, self.message, must_wait=self.must_wait)
+        tty.setraw(outer, termios.TCSANOW)
+        answer = Answer("terminal", self.shell, self.argv0, self.message)
         try:
             served.answer(answer, [slave])
             os.close(slave)
@@ -161,7 +161,7 @@ class Relaying:
             time.sleep(self.last_words_s)
             _drain(served, outer, master)
             _set(outer, before)
-            if served.reports and self.deaf_after != "ended":
+            if served.reports:
                 with contextlib.suppress(BrokenPipeError):
                     served.connection.send(RESTORED)
             while not served.is_closed and served.read_report() is not None:
@@ -187,10 +187,11 @@ class Relaying:
                     report = served.read_report()
                     assert report is not None
                     assert report.kind == "continued"
-                    tty.setraw(outer)
+                    tty.setraw(outer, termios.TCSANOW)
                     served.connection.send(TAKEN)
             if outer in ready and not _pass_on(outer, master, served.typed):
                 return
+            time.sleep(self.delay_s if master in ready else 0)
             if master in ready and not _pass_on(master, outer, served.output):
                 return
 

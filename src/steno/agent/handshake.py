@@ -82,9 +82,9 @@ class Answer:
             `terminal` it is written to the new terminal, so that it is in the recording, else
             to descriptor 2.
         status: The exit status for `deny`.
-        must_wait: Stay as the shell's parent, and end only after `restored`, whoever started it.
-            With `terminal`, `steno-shell` does so by itself wherever its own end would
-            give the terminal back to somebody.
+        must_wait: Stay as the shell's parent, and end only after `restored`. With `terminal`,
+            `steno-shell` always does so: sshd reads no more once its child has ended, and who
+            called su has its terminal back.
     """
 
     action: Action
