@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 #ifndef STENO_RESTORED_MS
-#define STENO_RESTORED_MS 10000
+#define STENO_RESTORED_MS 30000     /* an agent may be restarting just then */
 #endif
 #define TAKEN_MS 2000
 

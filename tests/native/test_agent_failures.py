@@ -243,7 +243,7 @@ def test_a_waiting_parent_outlives_the_agent(serve: Serve, start: Start) -> None
     assert ended.wait(20)
     began = time.monotonic()
     assert session.finish() == 8
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 25
     assert termios.tcgetattr(session.slave) == session.before
     os.close(inner[0])
     os.close(inner[1])
