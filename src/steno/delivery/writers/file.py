@@ -27,7 +27,7 @@ class FileWriter:
         """
         self.name = f"file {path}"
         self._handed_bytes = 0
-        # Not to wait for anything: a pipe may have taken the file's place.
+        # Not to wait for somebody at the other end, where a path turns out not to be a file.
         flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
         try:
             self._fd = os.open(path, flags, 0o600)
@@ -36,6 +36,7 @@ class FileWriter:
         except OSError as error:
             raise StoreError(f"{path}: {error.strerror}") from error
         try:
+            os.set_blocking(self._fd, True)
             self._check_content(path)
         except BaseException:
             os.close(self._fd)
