@@ -192,9 +192,16 @@ class RemoteLibrary:
         return self._get(f"/hosts/{quote(name, safe='')}", dict[str, Any], {})
 
     def order(self, rec: str, do: str, asked: dict[str, str]) -> dict[str, Any]:
-        """Ask that something be done to a session (`kill`, `message`); return the order."""
+        """Ask that something be done to a session (`kill`, `message`), by its whole id.
+
+        Returns the order. Raises a RefusedError where the session cannot be acted on.
+        """
         path = f"/recordings/{quote(rec, safe='')}/{do}"
-        return self._ask("POST", path, dict[str, Any], {}, msgspec.json.encode(asked))
+        try:
+            return self._ask("POST", path, dict[str, Any], {}, msgspec.json.encode(asked))
+        except AmbiguousError as error:
+            # A conflict, which is about the session: a whole id fits one recording only.
+            raise RefusedError(str(error)) from error
 
     def orders(self, rec: str) -> list[dict[str, Any]]:
         """Return what was asked of a session, newest first, and what came of it."""
