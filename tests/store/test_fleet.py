@@ -91,6 +91,17 @@ def test_warnings_name_what_somebody_should_look_at() -> None:
     assert judge([heard(60, agent=agent("r"))], NOW_US, RULES).warnings == ("silent", "clock")
 
 
+def test_an_agent_that_answers_no_more_is_missed() -> None:
+    """Hosts that never had one are well without; a goodbye is no loss."""
+    assert judge([heard(1)], NOW_US, RULES).warnings == ()
+    kept = hear(heard(30, agent=agent()), "web1", beat(), NOW_US - 15 * SECOND_US)
+    kept = hear(kept, "web1", beat(), NOW_US)
+    assert judge([kept], NOW_US, RULES).warnings == ("agent",)
+    left = hear(kept, "web1", beat(is_leaving=True), NOW_US)
+    assert judge([left], NOW_US, RULES).warnings == ()
+    assert judge([hear(kept, "web1", beat(agent=agent()), NOW_US)], NOW_US, RULES).warnings == ()
+
+
 def test_a_number_is_missed_a_while_after_it_was_given() -> None:
     """Numbers given in the last half minute are not settled, however many heartbeats come."""
     kept: Heard | None = None

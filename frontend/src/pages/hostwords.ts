@@ -38,6 +38,10 @@ export function hostWarnings(host: Host): Saying[] {
       `${count(host.missing)} missing`,
       `${counted(host.missing, "recording")} that the host counted never came.`,
     ],
+    agent: () => [
+      "no agent",
+      "Its agent answered before and does not now: it was stopped, or hangs.",
+    ],
     number: () => ["numbers went back", "The host's running number of recordings went back."],
     lag: () => [
       `${duration(host.lag_us ?? 0)} behind`,

@@ -30,10 +30,21 @@ test("a silent host says how much was open; states that are not known are said a
 });
 
 test("each warning names its amount, silence is left to the state", () => {
-  const warnings = ["silent", "missing", "lag", "clock", "full", "failures", "number", "odd"];
+  const warnings = [
+    "silent",
+    "agent",
+    "missing",
+    "lag",
+    "clock",
+    "full",
+    "failures",
+    "number",
+    "odd",
+  ];
   assert.deepEqual(
     hostWarnings({ ...HOST, warnings }).map(({ text }) => text),
     [
+      "no agent",
       "2 missing",
       "2 min 05 s behind",
       "clock −7.5 s",

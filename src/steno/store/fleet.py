@@ -28,6 +28,7 @@ class Heard(msgspec.Struct, frozen=True):
         number: The running number that it said at `number_unix_us`.
         number_unix_us: When that was.
         highest_number: The highest that it ever said. It never goes back by itself.
+        has_had_agent: Whether an agent ever answered there.
     """
 
     host: str
@@ -38,6 +39,7 @@ class Heard(msgspec.Struct, frozen=True):
     number: int | None = None
     number_unix_us: int = 0
     highest_number: int | None = None
+    has_had_agent: bool = False
 
 
 class Numbers(msgspec.Struct, frozen=True):
@@ -89,8 +91,9 @@ class Health(msgspec.Struct, frozen=True):
         silence_us: How long ago that is.
         lag_us: How long its oldest undelivered bytes waited, as last heard; 0: there are none.
         clock_offset_us: Its clock minus the server's.
-        warnings: What somebody should look at: `silent`, `lag`, `clock`, `full` (the spool),
-            `failures` (as the host tells them), `number` (its running number went back).
+        warnings: What somebody should look at: `silent`, `agent` (it answers no more), `lag`,
+            `clock`, `full` (the spool), `failures` (as the host tells them), `number` (its running
+            number went back).
     """
 
     state: State
@@ -124,6 +127,7 @@ def hear(before: Heard | None, host: str, heartbeat: Heartbeat, now_unix_us: int
         number=candidate,
         number_unix_us=since_us,
         highest_number=max((one for one in known if one is not None), default=None),
+        has_had_agent=heartbeat.agent is not None or (before is not None and before.has_had_agent),
     )
 
 
@@ -204,6 +208,8 @@ def _warnings(
 ) -> Iterator[str]:
     if state == "silent":
         yield "silent"
+    if any(_has_lost_agent(one) for one in heard):
+        yield "agent"
     if lag_us >= rules.lag_us:
         yield "lag"
     if abs(last.clock_offset_us) >= rules.clock_offset_us:
@@ -214,6 +220,10 @@ def _warnings(
         yield "failures"
     if any(_has_number_gone_back(one) for one in heard):
         yield "number"
+
+
+def _has_lost_agent(one: Heard) -> bool:
+    return one.has_had_agent and one.heartbeat.agent is None and not one.heartbeat.is_leaving
 
 
 def _is_nearly_full(spool: SpoolFacts) -> bool:
