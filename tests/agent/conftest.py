@@ -28,10 +28,17 @@ def host(plain_shell: Build) -> Iterator[AgentHost]:
 
 
 @pytest.fixture(scope="module")
-def common_host(plain_shell: Build) -> Iterator[AgentHost]:
-    """A host whose agent all tests of a module share: they leave it as it was."""
+def module_host(plain_shell: Build) -> Iterator[AgentHost]:
+    """A host whose agent runs through a module's tests."""
     with tempfile.TemporaryDirectory(prefix="steno-") as directory:
         made = AgentHost(Path(directory), plain_shell)
         made.start()
         yield made
         made.close()
+
+
+@pytest.fixture
+def common_host(module_host: AgentHost) -> Iterator[AgentHost]:
+    """A host whose agent the tests of a module share, without each other's sessions."""
+    yield module_host
+    module_host.settle()

@@ -60,6 +60,7 @@ class AgentHost:
         self.build = build
         self.process: subprocess.Popen[bytes] | None = None
         self._sessions: list[Driven] = []
+        self._seen: set[str] = set()
         self.configuration = directory / "agent.toml"
         self.policy = directory / "policy.toml"
         self.spool = directory / "spool"
@@ -128,13 +129,15 @@ class AgentHost:
         return self._sessions[-1]
 
     def recordings(self, count: int = 1) -> list[Recorded]:
-        """Return the finished recordings, oldest first, once there are so many."""
-        wait_for(
-            lambda: len(list(self.spool.glob("*.done"))) >= count,
-            f"there are not {count} recordings: {self.log.read_text()}",
-        )
-        found = [Recorded(path) for path in self.spool.glob("*.done")]
-        return sorted(found, key=lambda one: one.start.started_unix_us)
+        """Return recordings that finished since the last call, once there are so many; in order."""
+
+        def find() -> list[Path]:
+            paths = [path for path in self.spool.glob("*.done") if path.name not in self._seen]
+            return paths if len(paths) >= count else []
+
+        paths = wait_for(find, f"there are not {count} recordings: {self.log.read_text()}")
+        self._seen |= {path.name for path in paths}
+        return sorted(map(Recorded, paths), key=lambda one: one.start.started_unix_us)
 
     def caller(self) -> Caller:
         """Connect as any program might."""
@@ -145,6 +148,14 @@ class AgentHost:
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(LONG_S)
+
+    def settle(self) -> None:
+        """End all sessions and forget their recordings; the agent stays."""
+        for session in self._sessions:
+            session.close()
+        self._sessions.clear()
+        wait_for(lambda: not list(self.spool.glob("*.open")), "a recording stays open")
+        self._seen |= {path.name for path in self.spool.glob("*.done")}
 
     def close(self) -> None:
         """End everything."""

@@ -232,7 +232,11 @@ class Arrival:
         try:
             _send(connection, encode_answer(answer), opened.handed)
         except (OSError, ProtocolError) as error:
-            # Who asked has gone: the session ends by itself, its side of everything being closed.
+            # Who asked has gone, and the session ends as its side of everything is closed; nobody's
+            # end is to be awaited.
+            if fds.leader is not None:
+                os.close(fds.leader)
+                fds.leader = None
             facts = {"rec": opened.facts.rec, "why": str(error)}
             log.info("a session left before its answer", extra=facts)
         for fd in set(opened.handed):
@@ -319,8 +323,11 @@ def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:
 
 
 def _send(connection: int, packet: bytes, descriptors: Sequence[int]) -> None:
-    with socket.socket(fileno=os.dup(connection)) as sender:
+    sender = socket.socket(fileno=connection)
+    try:
         socket.send_fds(sender, [packet], list(descriptors))
+    finally:
+        sender.detach()
 
 
 def _cut(text: str) -> bytes:

@@ -211,7 +211,7 @@ class Agent:
             if self._is_ending and not self._finishing:
                 self.loop.stop()
 
-        self.loop.submit(work, done)
+        self.loop.submit(work, done, is_slow=True)
 
     def _let_go(self, rec: str) -> None:
         try:

@@ -61,7 +61,7 @@ class Loop:
             so that whoever comes next waits no longer than a moment.
 
     Args:
-        threads: How many pieces of work `submit` does at a time.
+        threads: How many pieces of work `submit` does at a time, of either kind.
     """
 
     def __init__(self, threads: int = 8) -> None:
@@ -74,6 +74,7 @@ class Loop:
         self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="steno-work")
+        self._slow_pool = ThreadPoolExecutor(threads, thread_name_prefix="steno-slow")
         self._is_running = False
         self.watch(self._wake_fd, READABLE, self._take_posted)
 
@@ -114,9 +115,15 @@ class Loop:
         with contextlib.suppress(BlockingIOError):
             os.eventfd_write(self._wake_fd, 1)
 
-    def submit(self, work: Callable[[], T], done: Callable[[Future[T]], None]) -> None:
-        """Do `work` in a thread, then call `done` with its outcome in the loop's thread."""
-        future = self._pool.submit(work)
+    def submit(
+        self, work: Callable[[], T], done: Callable[[Future[T]], None], *, is_slow: bool = False
+    ) -> None:
+        """Do `work` in a thread, then call `done` with its outcome in the loop's thread.
+
+        What may wait for somebody else for seconds says that it `is_slow`, so that nobody who
+        begins waits behind it.
+        """
+        future = (self._slow_pool if is_slow else self._pool).submit(work)
         future.add_done_callback(lambda finished: self.post(lambda: done(finished)))
 
     def run(self) -> None:
@@ -142,6 +149,7 @@ class Loop:
     def close(self) -> None:
         """Wait for the work in threads and let go of the loop's own descriptors."""
         self._pool.shutdown(wait=True)
+        self._slow_pool.shutdown(wait=True)
         os.close(self._wake_fd)
         self._epoll.close()
 

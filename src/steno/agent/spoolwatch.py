@@ -11,6 +11,10 @@ from steno.delivery.spool import Spool
 from steno.errors import StenoError
 
 _EVERY_S = 1.0
+_ENTRIES_S = 5.0
+"""How often the recordings are looked at one by one."""
+_SHARE = 20
+"""A look at a large spool takes long: it may take one part in so many of the time."""
 
 
 class SpoolFacts(msgspec.Struct, frozen=True):
@@ -30,7 +34,7 @@ class SpoolFacts(msgspec.Struct, frozen=True):
 
 
 class SpoolWatch:
-    """Looks at a spool every second, which also tells the spool how much room there is.
+    """Looks at a spool every second, and tells it so how much room there is.
 
     Attributes:
         facts: What it held lately.
@@ -40,6 +44,8 @@ class SpoolWatch:
         self.facts = SpoolFacts()
         self._spool = spool
         self._undelivered_since: dict[str, tuple[int, float]] = {}
+        self._entries_at_s = 0.0
+        self._recordings = 0
         self._ended = threading.Event()
         self._look()
         self._thread = threading.Thread(target=self._run, name="steno-spool", daemon=True)
@@ -51,16 +57,28 @@ class SpoolWatch:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._ended.wait(_EVERY_S):
+        wait_s = _EVERY_S
+        while not self._ended.wait(wait_s):
+            begun_s = time.monotonic()
             self._look()
+            wait_s = max(_EVERY_S, _SHARE * (time.monotonic() - begun_s))
 
     def _look(self) -> None:
+        now_s = time.monotonic()
         try:
             used_bytes, free_bytes = self._spool.recount()
-            entries = [entry for entry in self._spool.entries() if not entry.is_delivered]
+            if now_s >= self._entries_at_s:
+                self._look_at_entries(now_s)
         except (StenoError, OSError):
             return  # what was known stays; appending tells what is wrong
-        now_s = time.monotonic()
+        since = self._undelivered_since.values()
+        lag_s = max((now_s - at_s for _, at_s in since), default=0.0)
+        self.facts = SpoolFacts(used_bytes, free_bytes, self._recordings, lag_s)
+
+    def _look_at_entries(self, now_s: float) -> None:
+        self._entries_at_s = now_s + _ENTRIES_S
+        entries = [entry for entry in self._spool.entries() if not entry.is_delivered]
+        self._recordings = len(entries)
         since: dict[str, tuple[int, float]] = {}
         for entry in entries:
             if entry.delivered_bytes >= entry.size_bytes and not entry.is_finished:
@@ -71,5 +89,3 @@ class SpoolWatch:
                 (entry.delivered_bytes, now_s) if before is None or is_new else before
             )
         self._undelivered_since = since
-        lag_s = max((now_s - at_s for _, at_s in since.values()), default=0.0)
-        self.facts = SpoolFacts(used_bytes, free_bytes, len(entries), lag_s)
