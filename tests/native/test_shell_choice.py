@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,3 +88,29 @@ def test_both_choose_alike(
     except RefusedError:
         chosen = None
     assert start(alone, name, sssd) == chosen
+
+
+TWICE = """
+import ctypes, sys
+words = [word.encode() for word in ("steno-shell", "-c", "env")]
+given = [b"SHELL=/usr/bin/steno-shell", b"A=b", b"SHELL=/usr/bin/steno-shell"]
+pointers = lambda texts: (ctypes.c_char_p * (len(texts) + 1))(*texts, None)
+ctypes.CDLL(None).execve(sys.argv[1].encode(), pointers(words), pointers(given))
+"""
+
+
+def test_the_real_shell_is_the_only_one_in_the_environment(alone: Build) -> None:
+    """SHELL names the real shell also where it came twice, as from `sudo -i`."""
+    (alone.etc / "passwd").write_text(f"{USER}:x:{os.getuid()}:0::/:/bin/dash\n")
+    (alone.etc / "shells").write_text("")
+    (alone.etc / "steno/shells").write_text("")
+    done = subprocess.run(
+        [sys.executable, "-c", TWICE, alone.name],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if line.startswith(b"SHELL=")] == [b"SHELL=/bin/dash"]
+    assert b"A=b" in lines

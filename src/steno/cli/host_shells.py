@@ -13,6 +13,7 @@ from steno.cli.messages import escape_controls, say
 from steno.errors import RefusedError, UsageError
 from steno.policy.checks.accounts import check_chsh
 from steno.policy.checks.finding import HostFiles
+from steno.policy.checks.running import check_agent
 from steno.policy.enabling import Change, disable, enable
 from steno.policy.places import HostPlaces
 
@@ -61,11 +62,12 @@ def enable_command(
     if not users and not groups:
         raise UsageError("name a user, or a group with --group")
     places = HostPlaces(root)
-    if not places.is_image and not without_agent and not places.agent_socket.is_socket():
-        raise RefusedError(
-            f"{places.agent_socket}: the agent does not run, so that sessions might be denied:"
-            " start it (systemctl enable --now steno-agent), or say --without-agent"
-        )
+    if not places.is_image and not without_agent:
+        for finding in check_agent(places):
+            raise RefusedError(
+                f"{finding.place}: the agent does not run, so that sessions might be denied: start"
+                " it (systemctl enable --now steno-agent), or say --without-agent"
+            )
     changes = enable(
         places,
         users,
