@@ -139,7 +139,6 @@ def ansible(user: str) -> object:
     environment = {
         **os.environ,
         "ANSIBLE_SSH_ARGS": f"-F {SSH_CONFIG}",
-        "ANSIBLE_PIPELINING": "1",
         "ANSIBLE_PYTHON_INTERPRETER": "/usr/bin/python3",
         "HOME": str(BASE),
         "LC_ALL": "C.UTF-8",
@@ -147,6 +146,36 @@ def ansible(user: str) -> object:
     words = ["ansible", "-i", f"{user},", "all", "-m", "ping", "-o"]
     status, output, error = run(words, None, environment)
     return [status, b'"ping": "pong"' in output, (output + error).decode() if status else ""]
+
+
+def terminals(user: str) -> object:
+    """Commands with a terminal (`ssh -tt`): what they write last arrives, every time."""
+    words = [*SSH, "-tt", user, "echo first; echo last; exit 5"]
+    ran = [run(words) for _ in range(8)]
+    return [[status, output.endswith(b"first\r\nlast\r\n")] for status, output, _ in ran]
+
+
+def windows(user: str) -> None:
+    """A terminal's window opened in a login, and a shell in the login's own terminal."""
+    if shutil.which("Xvfb") is None or shutil.which("xterm") is None:
+        return
+    reader, writer = os.pipe()
+    server = subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writer), "-ac", "-nolisten", "tcp"],
+        pass_fds=[writer],
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(writer)
+    with os.fdopen(reader) as file:
+        display = file.readline().strip()
+    try:
+        shell = f"{BASE}/layers/steno-shell"
+        inside = f"{shell} -c 'echo in the same terminal'"
+        window = f"DISPLAY=:{display} xterm -e {shell} -c 'echo in a window'"
+        run([*SSH, "-tt", user, f"{inside}; {window}"])
+    finally:
+        server.terminate()
+        server.wait()
 
 
 THINGS: list[Callable[[str], object]] = [
@@ -161,6 +190,7 @@ THINGS: list[Callable[[str], object]] = [
     background,
     copies,
     git,
+    terminals,
     ansible,
 ]
 
@@ -170,6 +200,7 @@ def main() -> None:
     BIG.write_bytes(DATA)
     BIG.chmod(0o644)
     results = {user: {thing.__name__: thing(user) for thing in THINGS} for user in sys.argv[1:]}
+    windows("command")
     (BASE / "results.json").write_text(json.dumps(results))
 
 

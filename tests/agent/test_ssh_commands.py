@@ -26,6 +26,7 @@ HERE = Path(__file__).parent
 PROGRAMS = ("unshare", "sshd", "sftp", "rsync", "git", "ip")
 MISSING = [name for name in PROGRAMS if shutil.which(name) is None]
 USERS = ["plain", "command", "capture", "off"]
+INSIDE = "echo in the same terminal"
 DATA = random.Random(3).randbytes(3_000_000)
 
 pytestmark = [
@@ -144,6 +145,8 @@ def test_what_was_compared_is_right(host: Host) -> None:
         "rsync": [0, 0, True],
         "sftp": [0, True],
     }
+    assert plain["terminals"] == [[5, True]] * 8
+    assert plain["ansible"] in (None, [0, True, ""]), "where ansible is installed"
     assert plain["git"] == [0, True, ""]
 
 
@@ -195,8 +198,8 @@ def test_a_captured_background_process_is_recorded_to_its_end(host: Host) -> Non
 
 
 def test_what_is_off_leaves_nothing(host: Host) -> None:
-    """Off means off."""
-    assert host.recordings["off"] == []
+    """Off means off; commands with a terminal are sessions, which are not."""
+    assert {one.command for one in host.recordings["off"]} == {"echo first; echo last; exit 5"}
     assert host.recordings["plain"] == []
 
 
@@ -205,3 +208,20 @@ def test_a_copy_comes_to_the_bytes_that_passed(host: Host) -> None:
     (one,) = [one for one in host.recordings["capture"] if one.command.startswith("scp -t")]
     assert one.end.streams["input"].passed_bytes > len(DATA)
     assert DATA[:1000] in one.input
+
+
+@pytest.mark.skipif(
+    shutil.which("Xvfb") is None or shutil.which("xterm") is None,
+    reason="needs Debian's xvfb and xterm",
+)
+def test_a_window_has_a_recording_of_its_own(host: Host) -> None:
+    """What a window shows that was opened in a recorded login is recorded; a shell within is not.
+
+    The latter's terminal is the login's, whose recording shows it.
+    """
+    (outer,) = [one for one in host.recordings["command"] if "xterm" in one.command]
+    window = host.find("command", "echo in a window")
+    assert outer.output.endswith(b"in the same terminal\r\n")
+    assert b"recorded.\r\nin a window\r\n" in window.output
+    assert not [one for one in host.recordings["command"] if one.command == INSIDE]
+    assert window.start.audit_session == outer.start.audit_session
