@@ -28,6 +28,25 @@ def test_the_text_is_what_prometheus_reads() -> None:
     )
 
 
+def test_gauges_of_one_family_differ_in_a_label() -> None:
+    """They are read together, and left out together when they cannot be had."""
+    metrics = Metrics()
+    values = {"b": 2.0, 'a"': 1.5}
+
+    def read() -> dict[str, float]:
+        if not values:
+            raise StoreError("gone")
+        return values
+
+    metrics.gauges("hosts", "Hosts.", "state", read)
+    head = "# HELP hosts Hosts.\n# TYPE hosts gauge\n"
+    assert metrics.expose() == head + 'hosts{state="a\\""} 1.5\nhosts{state="b"} 2\n'
+    with pytest.raises(TypeError):
+        metrics.value("hosts")
+    values.clear()
+    assert metrics.expose() == head
+
+
 def test_a_number_that_cannot_be_had_is_left_out() -> None:
     """One gauge that fails does not take the others away."""
 
