@@ -40,7 +40,8 @@ class Host(msgspec.Struct, frozen=True):
     Attributes:
         name: Under which its recordings are kept (`sender`).
         enrolled_unix_us: When it enrolled, last.
-        last_seen_unix_us: When it last delivered or asked, to about 15 s; None: never.
+        last_seen_unix_us: When it last delivered or asked, to about 15 s, or sent a heartbeat, to
+            about 5 minutes (the store knows better); None: never.
         revoked_unix_us: Since when it is refused; None: it is not.
         certificate_serial: Its newest client certificate's serial number, hex; None without one.
         certificate_sha256: The SHA-256 of that certificate's DER, hex; "" without one.
@@ -266,11 +267,11 @@ class HostRegistry:
             )
         return self.find(name)
 
-    def saw(self, name: str) -> None:
-        """Note that the host delivers or asks now."""
+    def saw(self, name: str, every_us: int = SEEN_EVERY_US) -> None:
+        """Note that the host delivers or asks now; not more often than `every_us`."""
         now_us = self._clock()
         with self._seen_lock:
-            if now_us - self._seen.get(name, -SEEN_EVERY_US) < SEEN_EVERY_US:
+            if now_us - self._seen.get(name, -every_us) < every_us:
                 return
             self._seen[name] = now_us
         with self._file.writing() as connection:
