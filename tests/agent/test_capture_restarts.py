@@ -145,3 +145,33 @@ def test_a_killed_agent_ends_the_command_for_all_to_see(
     assert isinstance(end, End)
     assert (end.reason, end.signal) == ("recorder", signal.SIGKILL)
     process.stdin.close()
+
+
+def test_what_was_written_is_there_when_the_command_is_gone(
+    host: KeptHost, build: Build, tmp_path: Path
+) -> None:
+    """Who waits for the command, as `su -c` does in a script, finds all its output in its file."""
+    for number in range(10):
+        target = tmp_path / f"out{number}"
+        with target.open("wb") as file:
+            ran = subprocess.run(
+                [build.name, "-c", "seq 1 5000; exit 6"],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                env={"PATH": os.environ["PATH"]},
+                timeout=LONG_S,
+                check=False,
+            )
+        assert target.read_bytes() == b"".join(b"%d\n" % line for line in range(1, 5001))
+        assert ran.returncode == 6
+
+
+def test_a_background_process_does_not_hold_up_who_waits(host: KeptHost, build: Build) -> None:
+    """The command's own end is passed on at once, whoever still holds its output."""
+    process = start(build, "sleep 100 & echo $!; exit 6")
+    assert process.stdout is not None
+    try:
+        assert process.wait(LONG_S) == 6
+    finally:
+        os.kill(int(process.stdout.readline()), signal.SIGKILL)
+    assert process.stdout.read() == b""

@@ -32,6 +32,7 @@ DATA = random.Random(3).randbytes(3_000_000)
 pytestmark = [
     pytest.mark.real,
     pytest.mark.lab,
+    pytest.mark.timeout(700),
     pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of hosts are made by root only"),
     pytest.mark.skipif(
         bool(MISSING), reason=f"needs Debian's openssh-server, rsync, git, iproute2: {MISSING}"
@@ -116,7 +117,7 @@ def host() -> Iterator[Host]:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=115,
+            timeout=600,
             check=False,
         )
         logs = [path.read_text() for path in base.glob("*.log")]

@@ -227,7 +227,8 @@ class Arrival:
             message=_cut(admission.decision.notice),
             # sshd and login stop reading a terminal as soon as the process that they started has
             # ended; that must not be before the last output was passed on.
-            must_wait=opened.action == "terminal",
+            # Nor may a script that runs `su -c` go on before its output is where it belongs.
+            must_wait=opened.action in ("terminal", "pipes"),
         )
         try:
             _send(connection, encode_answer(answer), opened.handed)

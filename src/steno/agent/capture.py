@@ -17,6 +17,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from steno.agent.handover import WayState, read_handover, write_handover
+from steno.agent.handshake import RESTORED
 from steno.agent.hosting import Hosting
 from steno.agent.leader import Leader
 from steno.agent.recording import Recording
@@ -37,6 +38,8 @@ from steno.recorder.streams import StreamMeter
 _GRACE_US = 5_000_000
 """So long a command that was hung up may take to end before it is killed."""
 
+_DRAIN_US, _LONGEST_DRAIN_US = 2_000, 100_000
+"""How soon it is looked at again whether all that a command wrote has been passed on."""
 _HANDED_OVER = ("handover", "output", "output-pipe", "error", "error-pipe", "input")
 """What is kept of a session only while no agent runs."""
 _LANES = {"output": Lane.OUTPUT, "error": Lane.ERROR, "input": Lane.INPUT}
@@ -91,7 +94,8 @@ class CaptureSession:
         )  # fmt: skip
         self._leader = Leader(
             hosting.loop, facts, descriptors, on_report=lambda _report: None,
-            on_end=self._meet_end, on_orphaned=self._meet_end, on_parent=lambda: None,
+            on_end=self._meet_end, on_orphaned=self._meet_end,
+            on_parent=lambda: hosting.keep(self),
         )  # fmt: skip
         self._meters: dict[str, StreamMeter] = {}
         self._ways = [self._make_way(*way, (states or {}).get(way[0])) for way in ways]
@@ -262,7 +266,21 @@ class CaptureSession:
 
     def _meet_end(self) -> None:
         self._is_ended = True
+        self._let_parent_go()
         self._look_at_ways()
+
+    def _let_parent_go(self, wait_us: int = _DRAIN_US) -> None:
+        """Let who waits for the command go on when all that it wrote is where it belongs.
+
+        What a process writes that it left behind may come later.
+        """
+        if self._is_over:
+            return
+        if any(way.has_something for way in self._ways if way.name != "input"):
+            longer_us = min(2 * wait_us, _LONGEST_DRAIN_US)
+            self._host.loop.call_in(wait_us, lambda: self._let_parent_go(longer_us))
+        else:
+            self._leader.say(RESTORED)
 
     def _meet_over(self, name: str) -> None:
         """A stream is over: no kept copy may hold it open."""
@@ -286,6 +304,7 @@ class CaptureSession:
         self._is_over = True
         self._close_ways()
         exit_ = self._leader.exit
+        self._leader.say(RESTORED)
         self._leader.close()
         for way in self._ways:
             if way.failure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 from collections.abc import Callable
 
 from steno.agent.loop import GONE, READABLE, WRITABLE, Loop
@@ -75,6 +76,17 @@ class Way:
     def waiting_bytes(self) -> int:
         """How much was read and not taken yet."""
         return self._flow.size_bytes
+
+    @property
+    def has_something(self) -> bool:
+        """Whether something waits to be read or to be taken now."""
+        if self.is_over:
+            return False
+        if self._flow.size_bytes or self._source is None:
+            return True
+        ready = select.poll()
+        ready.register(self._source.fd, select.POLLIN)
+        return any(events & select.POLLIN for _, events in ready.poll(0))
 
     @property
     def source(self) -> int | None:
