@@ -71,6 +71,12 @@ class KeptHost:
         """Run a program on a terminal."""
         return Driven(words, environ={"TERM": "xterm"})
 
+    def children_of(self, session: Driven) -> list[int]:
+        """Return the processes of a session below the one that was started."""
+        path = Path(f"/proc/{session.process.pid}/task/{session.process.pid}/children")
+        children = [int(word) for word in path.read_text().split()]
+        return [child for child in children if not _is_dead(child)]
+
     @property
     def agent(self) -> int | None:
         """The agent's process; None while there is none."""
@@ -116,3 +122,9 @@ class KeptHost:
     def recordings(self) -> list[Path]:
         """Return the finished recordings' files."""
         return sorted(self.spool.glob("*.done"))
+
+
+def _is_dead(pid: int) -> bool:
+    """Return whether a process has ended and was not waited for yet."""
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return stat.rpartition(")")[2].split()[0] == "Z"

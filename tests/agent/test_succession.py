@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import struct
 import sys
@@ -17,7 +16,6 @@ from driven import Recorded
 from kept_host import KeptHost
 from shell_builds import Build, build_shell
 
-from steno.agent.exits import read_exit
 from steno.agent.ring_layout import MAGIC, VERSION
 from steno.delivery.recovery import recover
 from steno.delivery.spool import Spool
@@ -56,29 +54,34 @@ def _finished(host: KeptHost) -> Recorded:
     return Recorded(path)
 
 
-def _knows_exits() -> bool:
-    """Return whether this kernel tells how processes ended (Linux 6.15)."""
-    pid = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], os.environ)
-    pidfd = os.pidfd_open(pid)
-    os.waitpid(pid, 0)
-    exit_ = read_exit(pidfd)
-    os.close(pidfd)
-    return exit_ is not None
-
-
 def test_a_shell_may_end_while_there_is_no_agent(host: KeptHost) -> None:
     """The person sees what was printed last, and the recording says how the shell ended."""
     session = host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
     session.expect(b"begun")
     with host.without_agent():
-        assert session.process.wait(60) == 7
-    recorded = _finished(host)
+        wait_for(lambda: not host.children_of(session), "the shell's end")
     session.expect(b"last words\r\n")
+    assert session.finish() == 7
+    recorded = _finished(host)
     assert recorded.output() == bytes(session.seen)
-    assert recorded.end.reason == ("exit" if _knows_exits() else "unknown")
-    assert recorded.end.exit_status == (7 if _knows_exits() else None)
+    assert (recorded.end.reason, recorded.end.exit_status) == ("exit", 7)
     assert termios.tcgetattr(session.slave) == session.before
     assert len(recorded.notes("restart")) == 1
+    session.close()
+
+
+@pytest.mark.slow
+def test_an_agent_that_comes_too_late_leaves_the_terminal_alone(host: KeptHost) -> None:
+    """Who waited for it has given the terminal back; what was not shown then is recorded only."""
+    session = host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
+    session.expect(b"begun\r\n")
+    with host.without_agent():
+        assert session.process.wait(60) == 7
+    recorded = _finished(host)
+    session.finish()
+    assert recorded.output() == bytes(session.seen) + b"last words\r\n"
+    assert (recorded.end.reason, recorded.end.exit_status) == ("exit", 7)
+    assert termios.tcgetattr(session.slave) == session.before
     session.close()
 
 
@@ -187,12 +190,13 @@ def test_sessions_that_are_not_spooled_go_on_too(tmp_path: Path, build: Build) -
     """Where lines go to a file only, it gets each of them once."""
     path = tmp_path / "recording.log"
     with KeptHost(tmp_path, build, to=f"file:{path}") as host:
-        session = host.start("-c", "seq 2000; read word; echo two $word; exit 3")
+        session = host.start("-c", "seq 2000; read word; echo two $word; read word; exit 3")
         session.expect(b"\r\n2000\r\n")
         host.kill()
         session.send(b"x\r")
         session.expect(b"two x\r\n")
         host.kill(signal.SIGTERM)
+        session.send(b"x\r")
         assert session.finish() == 3
         wait_for(lambda: b'"end":{' in path.read_bytes(), "the end")
     recorded = Recorded(path)

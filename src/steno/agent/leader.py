@@ -91,6 +91,14 @@ class Leader:
         ready.register(self._pidfd, select.POLLIN)
         return bool(ready.poll(0))
 
+    def has_lost_parent(self) -> bool:
+        """Return whether the parent that waited has ended, as one does that waited too long."""
+        if not self._has_parent or self._connection is None:
+            return self._has_parent
+        ready = select.poll()
+        ready.register(self._connection, 0)
+        return bool(ready.poll(0))
+
     @property
     def is_unknown(self) -> bool:
         """Whether there is nothing to watch."""

@@ -104,15 +104,28 @@ class TerminalSession:
     def take_up(self, lines: list[bytes]) -> None:
         """Go on where an agent that has died was; `lines` are what it left undone."""
         self._recording.go_on(lines)
+        has_lost_parent = self._leader.has_lost_parent()
         self._leader.start()
-        if self.facts.ending is not None:
-            # The outer terminal has been somebody else's since.
-            self._reason = self.facts.ending or None
-            self._relay.is_ending = True
-            self._close_terminals(is_returned=True)
-            self._await_status()
+        if self.facts.ending is not None or has_lost_parent:
+            self._end_given_back()
+        elif self._relay.outer is not None and outer.read_window(self._relay.outer) is None:
+            self.hang_up()
         else:
             self._await_begin(now_us() + _BEGIN_US)
+
+    def _end_given_back(self) -> None:
+        """End: the outer terminal has been somebody else's since; what is left is recorded only."""
+        relay = self._relay
+        self._reason = self.facts.ending or None
+        relay.is_ending = True
+        relay.close_outer()
+        self._ring.drop_waiting(Way.OUTPUT)
+        seen_bytes = -1
+        while seen_bytes < relay.output_bytes <= _REST_BYTES:
+            seen_bytes = relay.output_bytes
+            relay.pump_output()
+        self._close_terminals(is_returned=True)
+        self._await_status()
 
     def _await_begin(self, until_us: int) -> None:
         """Relay once there is a session within: until then the person's keys may not be ours."""
