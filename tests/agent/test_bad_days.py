@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
+import socket
+import subprocess
+import time
+from functools import partial
+from pathlib import Path
 
 import pytest
 from agent_host import LONG_S, AgentHost, wait_for
@@ -133,30 +139,139 @@ def test_no_pseudo_terminals_left(host: AgentHost) -> None:
     assert_works(host)
 
 
-def test_the_policys_user_is_gone_meanwhile(host: AgentHost) -> None:
-    """A user without an account is refused; what runs as one that was deleted goes on."""
+def as_stranger(host: AgentHost, *arguments: str) -> tuple[str, ...]:
+    """Return a command that asks for a session as a user whom this system does not know."""
     if os.geteuid() != 0:
         pytest.skip("only root can become a user that does not exist")
-    host.start()
     host.directory.chmod(0o755)
-    command = ("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups", host.build.name)
     host.build.program.parent.chmod(0o755)
-    session = host.shell(*command, "-c", "echo begun", executable=None)
+    become = ("setpriv", "--reuid=54321", "--regid=54321", "--clear-groups")
+    return (*become, host.build.name, *arguments)
+
+
+def test_who_has_no_account_is_refused(host: AgentHost) -> None:
+    """A user id without an account gets no session, and is told why."""
+    host.start()
+    session = host.shell(*as_stranger(host, "-c", "echo begun"), executable=None)
     assert session.finish() != 0
     assert b"there is no such account" in bytes(session.seen)
 
 
+def test_an_account_may_be_renamed_or_deleted_meanwhile(host: AgentHost) -> None:
+    """A session goes on when its user is renamed or deleted; new ones go by the new name."""
+    command = as_stranger(host, "-c", "read x; echo got $x")
+    accounts = host.directory / "passwd"
+    known = Path("/etc/passwd").read_text()
+    entry = f"{{}}:x:54321:54321::{host.directory}:/bin/sh\n"
+    accounts.write_text(known + entry.format("ann"))
+    prefix = (
+        "unshare",
+        "-m",
+        "sh",
+        "-c",
+        f'mount --bind {accounts} /etc/passwd && exec "$@"',
+        "sh",
+    )
+    host.start(prefix=prefix)
+    first = host.shell(*command, executable=None)
+    wait_for(host.sessions, "no session")
+    accounts.write_text(known + entry.format("anna"))
+    assert host.ask("reload")["ok"]  # accounts are asked for anew
+    second = host.shell(*command, executable=None)
+    wait_for(lambda: len(host.sessions()) == 2, "no second session")
+    accounts.write_text(known)
+    for session in (first, second):
+        session.send(b"it\n")
+        session.expect(b"got it")
+        assert session.finish() == 0
+    assert [one.start.user for one in host.recordings(2)] == ["ann", "anna"]
+
+
+def is_in_spool(host: AgentHost, text: bytes) -> bool:
+    """Return whether a recording that is being written holds this already."""
+    return any(text in path.read_bytes() for path in host.spool.glob("*.open"))
+
+
+JUMPY = r"""
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* The time of day jumps by days, forth and back, with every look; other clocks do not. */
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    static int looks;
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    if (result == 0 && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
+        now->tv_sec += ++looks % 2 ? 86400 : -86400;
+    return result;
+}
+"""
+
+
 def test_the_time_of_day_may_jump(host: AgentHost) -> None:
-    """Recordings' instants go by a clock that does not go back."""
-    host.start()
-    session = host.shell("-steno-shell", "-c", "echo one; read x; echo two; read x; echo three")
-    for word in (b"one", b"two", b"three"):
-        session.expect(word)
+    """Instants in a recording go by a clock that does not jump with the time of day."""
+    source, library = host.directory / "jumpy.c", host.directory / "jumpy.so"
+    source.write_text(JUMPY)
+    build = ["cc", "-shared", "-fPIC", str(source), "-o", str(library)]
+    subprocess.run(build, check=True, timeout=LONG_S)
+    host.start(prefix=("env", f"LD_PRELOAD={library}"))
+    session = host.shell("-steno-shell", "-c", "for n in 1 2 3; do echo $n; read x; done")
+    for number in range(1, 4):
+        line = b"%d\\r\\n" % number
+        session.expect(b"%d\r" % number)
+        wait_for(partial(is_in_spool, host, line), "not written")
         session.send(b"\n")
     session.finish()
     (recorded,) = host.recordings()
     instants = [piece.at_us for message in recorded.messages for piece in message.pieces]
     assert instants == sorted(instants)
+    assert instants[-1] < LONG_S * 1e6
+    started_ms = recorded.start.started_unix_us // 1000
+    for message in recorded.messages:
+        assert message.time_ms is not None
+        assert message.time_ms - message.pos_ms == started_ms
+
+
+def test_a_spool_that_is_gone_is_told(host: AgentHost) -> None:
+    """Without its spool the agent refuses sessions with the reason, and recovers by itself."""
+    host.start()
+    assert_works(host)
+    host.recordings()
+    away = host.directory / "away"
+    host.spool.rename(away)
+    session = host.shell("-steno-shell", "-c", "echo begun")
+    assert session.finish() != 0
+    assert b"cannot be recorded: spool" in bytes(session.seen)
+    assert b"No such file or directory" in bytes(session.seen)
+    away.rename(host.spool)
+    assert_works(host)
+
+
+def test_one_user_cannot_keep_others_out(host: AgentHost) -> None:
+    """Half of the places for sessions that begin is the most that a user's silence takes."""
+    host.start("[limits]\nstarting = 8\n")
+    if os.geteuid() != 0:
+        pytest.skip("only root can be another user too")
+    host.build.program.parent.chmod(0o755)
+    ours, theirs = socket.socketpair()
+    child = os.fork()
+    if not child:
+        with contextlib.suppress(Exception):
+            os.setuid(54321)
+            crowd = [host.caller() for _ in range(60)]
+            theirs.send(b"%d" % len(crowd))
+            ours.close()
+            theirs.recv(1)
+        os._exit(0)
+    theirs.close()
+    assert ours.recv(10) == b"60"
+    begun = time.monotonic()
+    assert_works(host)
+    assert host.ask("status")["starting"] == 4 or time.monotonic() - begun > 5
+    ours.close()
+    os.waitpid(child, 0)
 
 
 def test_too_many_sessions_are_refused(host: AgentHost) -> None:

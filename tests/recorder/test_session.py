@@ -176,3 +176,17 @@ def test_what_others_drop_is_counted_and_told() -> None:
     assert notes(messages, "message")[0].facts["text"] == "soon down"
     assert messages[-1].end is not None
     assert (messages[-1].end.output_bytes, messages[-1].end.input_bytes) == (120, 7)
+
+
+def test_a_month_is_not_too_long() -> None:
+    """Instants of a session that lasts for weeks come out of its recording as they went in."""
+    session = Session(IDENTITY, Settings())
+    day_us = 86_400 * SECOND
+    lines = session.begin(0, (80, 24))
+    for day in range(1, 32):
+        lines += session.take_output(day * day_us, b"%d\n" % day)
+        lines += session.tick(day * day_us + SECOND)
+    messages = decode(lines + session.end(32 * day_us, "hangup"))
+    pieces = [p for m in messages for p in m.pieces if isinstance(p, Output)]
+    assert [piece.at_us // day_us for piece in pieces] == [*range(1, 32)]
+    assert messages[-1].pos_ms == 32 * day_us // 1000

@@ -93,10 +93,15 @@ class Reception(Protocol):
 
 
 class Arrival:
-    """One connection of `steno-shell`, until it is answered. Owns its descriptors."""
+    """One connection of `steno-shell`, until it is answered. Owns its descriptors.
 
-    def __init__(self, reception: Reception, connection: socket.socket) -> None:
-        """Take over `connection`, which does not block."""
+    Attributes:
+        uid: The user who made it.
+    """
+
+    def __init__(self, reception: Reception, connection: socket.socket, uid: int) -> None:
+        """Take over `connection`, which does not block, and which this user has made."""
+        self.uid = uid
         self._reception = reception
         self._loop = reception.loop
         self._connection = connection

@@ -152,7 +152,12 @@ class Agent:
         self._begun.add(kind=session.facts.kind)
         self._host(session)
         self.keep(session)
-        session.start()
+        try:
+            session.start()
+        except OSError as error:
+            # The system watches no more descriptors for us: the person is told by a hang-up.
+            log.error("a session cannot go on", extra={**facts, "why": error.strerror})
+            session.end()
 
     def take_up(self) -> None:
         """Go on with the sessions that an agent before this one has left."""

@@ -60,6 +60,7 @@ class Idling:
         self._is_ticking = False
         if not self._sessions:
             return
+        self._wake()
         self._tick_number += 1
         at_us = now_us()
         for number, session in enumerate([*self._sessions.values()]):
@@ -70,4 +71,3 @@ class Idling:
                 session.look_at_window()
             if is_turn and _REST_US <= idle_us < _REST_US + 2 * _TICK_US * _SLOW_TICKS:
                 session.rest()
-        self._wake()

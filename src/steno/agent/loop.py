@@ -38,11 +38,17 @@ def now_us() -> int:
 class Timer:
     """A callback that waits for its instant; `cancel` it when it is no longer wanted."""
 
-    __slots__ = ("at_us", "callback")
+    __slots__ = ("at_us", "callback", "on_fault")
 
-    def __init__(self, at_us: int, callback: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        at_us: int,
+        callback: Callable[[], None],
+        on_fault: Callable[[], None] | None = None,
+    ) -> None:
         self.at_us = at_us
         self.callback: Callable[[], None] | None = callback
+        self.on_fault = on_fault
 
     def cancel(self) -> None:
         """Forget the callback; harmless when it has been called."""
@@ -69,6 +75,7 @@ class Loop:
         self.is_busy = False
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._faults: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[int, int, Timer]] = []
         self._numbers = itertools.count()
         self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -78,11 +85,18 @@ class Loop:
         self._is_running = False
         self.watch(self._wake_fd, READABLE, self._take_posted)
 
-    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
+    def watch(
+        self,
+        fd: int,
+        events: int,
+        callback: Callable[[int], None],
+        on_fault: Callable[[], None] | None = None,
+    ) -> None:
         """Call `callback` with what happened whenever one of `events`, or GONE, comes to `fd`.
 
         Replaces what was asked for `fd` before. The descriptor stays its owner's, who must `ignore`
-        it before it is closed.
+        it before it is closed. `on_fault` is called once after an exception that the callback let
+        out, for the owner to end what can't go on.
 
         Raises:
             OSError: It cannot be watched (a plain file), or the system has no room.
@@ -92,22 +106,32 @@ class Loop:
         else:
             self._epoll.register(fd, events)
         self._callbacks[fd] = callback
+        if on_fault is not None:
+            self._faults[fd] = on_fault
 
     def ignore(self, fd: int) -> None:
         """Watch `fd` no longer; harmless when it is not watched."""
+        self._faults.pop(fd, None)
         if self._callbacks.pop(fd, None) is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._epoll.unregister(fd)
 
-    def call_at(self, at_us: int, callback: Callable[[], None]) -> Timer:
-        """Call `callback` once `now_us()` has reached `at_us`."""
-        timer = Timer(at_us, callback)
+    def call_at(
+        self, at_us: int, callback: Callable[[], None], on_fault: Callable[[], None] | None = None
+    ) -> Timer:
+        """Call `callback` once `now_us()` has reached `at_us`; `on_fault` as with `watch`."""
+        timer = Timer(at_us, callback, on_fault)
         heapq.heappush(self._timers, (at_us, next(self._numbers), timer))
         return timer
 
-    def call_in(self, delay_us: int, callback: Callable[[], None]) -> Timer:
+    def call_in(
+        self,
+        delay_us: int,
+        callback: Callable[[], None],
+        on_fault: Callable[[], None] | None = None,
+    ) -> Timer:
         """Call `callback` so many microseconds from now."""
-        return self.call_at(now_us() + delay_us, callback)
+        return self.call_at(now_us() + delay_us, callback, on_fault)
 
     def post(self, callback: Callable[[], None]) -> None:
         """Call `callback` in the loop's thread soon. May be called from any thread."""
@@ -167,7 +191,7 @@ class Loop:
             timer = heapq.heappop(self._timers)[2]
             callback, timer.callback = timer.callback, None
             if callback is not None:
-                self._guard(callback)
+                self._guard(callback, timer.on_fault)
 
     def _take_posted(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -183,12 +207,19 @@ class Loop:
         except Exception:
             self.faults += 1
             log.exception("a callback failed; its descriptor is no longer watched")
+            on_fault = self._faults.get(fd)
             if fd != self._wake_fd:
                 self.ignore(fd)
+            if on_fault is not None:
+                self._guard(on_fault)
 
-    def _guard(self, callback: Callable[[], None]) -> None:
+    def _guard(
+        self, callback: Callable[[], None], on_fault: Callable[[], None] | None = None
+    ) -> None:
         try:
             callback()
         except Exception:
             self.faults += 1
             log.exception("a callback failed")
+            if on_fault is not None:
+                self._guard(on_fault)

@@ -20,6 +20,7 @@ from steno.agent.configuration import AgentConfig
 from steno.agent.login_desk import LoginDesk
 from steno.agent.loop import READABLE, Loop, Timer, now_us
 from steno.agent.opening import Opened, Opener
+from steno.agent.peers import read_credentials
 from steno.agent.services import is_in_new_window
 from steno.agent.session import Sessions
 from steno.errors import ConfigError, StenoError
@@ -32,6 +33,8 @@ from steno.policy.subject import Subject
 _ACCEPTS_PER_TURN = 16
 _PAUSE_US = 100_000
 """How long nothing is accepted when the system has no descriptors left."""
+_COMPLAIN_US = 10_000_000
+"""How often, at most, the log tells of users who ask too much."""
 _REFRESH_US = 1_000_000
 """How often, at most, the policy's files are looked at."""
 
@@ -70,6 +73,7 @@ class Reception:
         self.policy = PolicyFile(Path(config.policy))
         self._shells = ShellFiles(Path(config.shells), Path(config.listed_shells))
         self._refresh_at_us = 0
+        self._complain_at_us = 0
         self._arrivals: set[Arrival] = set()
         self._waiting: dict[int, list[Asker]] = {}
         self._accounts = Accounts()
@@ -153,7 +157,19 @@ class Reception:
                     self.loop.call_in(_PAUSE_US, self._resume)
                 return
             connection.setblocking(False)
-            self._arrivals.add(Arrival(self, connection))
+            self._welcome(connection)
+
+    def _welcome(self, connection: socket.socket) -> None:
+        """Hear what is asked, unless one user asks so much that others would not be heard."""
+        _, uid, _ = read_credentials(connection)
+        share = self._config.limits.starting // 2
+        if uid and sum(arrival.uid == uid for arrival in self._arrivals) >= share:
+            connection.close()
+            if now_us() >= self._complain_at_us:
+                self._complain_at_us = now_us() + _COMPLAIN_US
+                log.warning("a user asks for too many sessions at a time", extra={"uid": uid})
+            return
+        self._arrivals.add(Arrival(self, connection, uid))
 
     def forget(self, arrival: Arrival) -> None:
         """See arrival.Reception."""

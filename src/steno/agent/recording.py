@@ -178,7 +178,9 @@ class Recording:
         if self._destinations.is_pending:
             due.append(at_us + RETRY_US)
         if due:
-            self._timer = self._host.loop.call_in(max(0, min(due) - at_us), self._tick)
+            self._timer = self._host.loop.call_in(
+                max(0, min(due) - at_us), self._tick, self._owner.end
+            )
 
     def _tick(self) -> None:
         self._timer = None

@@ -55,6 +55,7 @@ class Relay:
         on_hang_up: Callable[[], None],
         on_end: Callable[[], bool],
         on_output: Callable[[], None],
+        on_fault: Callable[[], None],
     ) -> None:
         """Take over the `terminals`, outer and master; nothing passes before `update`.
 
@@ -68,6 +69,7 @@ class Relay:
             on_end: Called when nobody has the inner terminal open; returns whether that is the
                 end; else it is looked at again.
             on_output: Called when the outer terminal has taken what waited.
+            on_fault: Called after an error of the agent's own: this cannot go on.
         """
         self.outer, self.master = terminals
         self.is_suspended = False
@@ -82,6 +84,7 @@ class Relay:
         self._on_hang_up = on_hang_up
         self._on_end = on_end
         self._on_output = on_output
+        self._on_fault = on_fault
         self._window = b""
         self._interest: dict[int, int] = {}
         self._empty_until_us = 0
@@ -136,7 +139,7 @@ class Relay:
             return
         # That a terminal is closed is told over and over: a master that waits is not watched.
         if mask or fd == self.outer:
-            self._loop.watch(fd, mask, callback)
+            self._loop.watch(fd, mask, callback, self._on_fault)
         else:
             self._loop.ignore(fd)
         self._interest[fd] = mask

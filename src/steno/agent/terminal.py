@@ -66,7 +66,7 @@ class TerminalSession:
         self._relay = Relay(
             self._loop, (descriptors.outer, descriptors.master), ring, self._recording,
             facts.settings.input, on_hang_up=self.hang_up, on_end=self._meet_end,
-            on_output=self._check_end,
+            on_output=self._check_end, on_fault=self.end,
         )  # fmt: skip
         self._relay.is_suspended = facts.is_suspended
         self._leader = Leader(
