@@ -169,13 +169,32 @@ static _Noreturn void finish(struct session *session, int status)
     end_like(status);
 }
 
+/* Whether a signal is meant for the shell. That the outer terminal hung up is the agent's matter: it
+ * passes on what is left, and closes the shell's own terminal. */
+static bool is_for_shell(const struct session *session, const siginfo_t *facts)
+{
+    switch (facts->si_signo) {
+    case SIGHUP:
+        return facts->si_code != SI_KERNEL || session->answer.action != ACTION_TERMINAL;
+    case SIGINT:
+    case SIGQUIT:
+    case SIGTERM:
+    case SIGUSR1:
+    case SIGUSR2:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* Wait for the child; signals that come meanwhile are meant for it. All are blocked here. */
 static _Noreturn void stay_parent(struct session *session, pid_t child)
 {
+    siginfo_t facts;
     sigset_t all;
     (void)sigfillset(&all);
     for (;;) {
-        int status, number = sigwaitinfo(&all, NULL);
+        int status, number = sigwaitinfo(&all, &facts);
         if (number == SIGCHLD) {
             while (waitpid(child, &status, WNOHANG | WUNTRACED) == child) {
                 if (!WIFSTOPPED(status))
@@ -183,8 +202,7 @@ static _Noreturn void stay_parent(struct session *session, pid_t child)
                 if (session->answer.action == ACTION_TERMINAL)
                     stop_with(session, child);
             }
-        } else if (number == SIGHUP || number == SIGINT || number == SIGQUIT || number == SIGTERM ||
-                   number == SIGUSR1 || number == SIGUSR2) {
+        } else if (number > 0 && is_for_shell(session, &facts)) {
             (void)kill(child, number);
         }
     }
