@@ -68,7 +68,7 @@ def ask(directory: Path, do: str) -> dict[str, object]:
         return answer
 
 
-def start_agent(directory: Path) -> subprocess.Popen[bytes]:
+def start_agent(directory: Path, *options: str) -> subprocess.Popen[bytes]:
     """Start an agent whose files are all in `directory`."""
     config = directory / "agent.toml"
     config.write_text(
@@ -77,7 +77,7 @@ def start_agent(directory: Path) -> subprocess.Popen[bytes]:
         f'shells = "{directory}/shells"\nnumbers = "{directory}"\nuser = "root"\n'
         'nested = "record"\n[limits]\nsessions_per_user = 100000\n[log]\nlevel = "error"\n'
     )
-    agent = subprocess.Popen([*STENO, "agent", "--config", str(config)])
+    agent = subprocess.Popen([*STENO, "agent", *options, "--config", str(config)])
     while True:
         with contextlib.suppress(OSError):
             ask(directory, "status")

@@ -70,9 +70,15 @@ def test_a_shell_may_end_while_there_is_no_agent(host: KeptHost) -> None:
     session.close()
 
 
-@pytest.mark.slow
-def test_an_agent_that_comes_too_late_leaves_the_terminal_alone(host: KeptHost) -> None:
+def test_an_agent_that_comes_too_late_leaves_the_terminal_alone(tmp_path: Path) -> None:
     """Who waited for it has given the terminal back; what was not shown then is recorded only."""
+    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
+        hasty = build_shell(Path(directory), STENO_RESTORED_MS=500)
+        with KeptHost(tmp_path, hasty) as host:
+            _come_too_late(host)
+
+
+def _come_too_late(host: KeptHost) -> None:
     session = host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
     session.expect(b"begun\r\n")
     with host.without_agent():

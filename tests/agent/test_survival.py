@@ -41,7 +41,7 @@ def _survive(host: KeptHost, kills: int) -> None:
 @pytest.mark.slow
 def test_a_session_survives_kills(host: KeptHost) -> None:
     """All that passes, passes once and is recorded once, whenever the agent dies."""
-    _survive(host, 15)
+    _survive(host, 12)
 
 
 @pytest.mark.lab
