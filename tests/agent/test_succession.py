@@ -192,6 +192,34 @@ def test_a_session_of_a_newer_version_waits_for_it(host: KeptHost) -> None:
     session.close()
 
 
+def test_a_full_spool_and_a_kill_leave_the_chain_whole(tmp_path: Path, build: Build) -> None:
+    """Lines that waited for room are there when there is some again; the rest is counted."""
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    limits = spool / "limits.toml"
+    limits.write_text("total_bytes = 1048576\nfree_bytes = 0\n")
+    with KeptHost(tmp_path, build) as host:
+        session = host.start("-c", "seq 300000; read word; echo then $word; exit 3")
+        session.expect(b"\r\n300000\r\n", timeout_s=60)
+        host.kill()
+        limits.write_text("free_bytes = 0\n")
+        host.kill()
+        session.send(b"x\r")
+        session.expect(b"then x\r\n")
+        assert session.finish() == 3
+        recorded = _finished(host)
+        path = host.recordings()[0]
+    shown, kept = bytes(session.seen), recorded.output()
+    dropped = [note.facts["output_bytes"] for note in recorded.notes("drop")]
+    assert len(kept) + sum(dropped) == len(shown) == recorded.end.output_bytes
+    assert shown.startswith(kept[: 1 << 19])
+    assert shown.endswith(b"then x\r\n")
+    assert kept.endswith(b"then x\r\n")
+    assert len(recorded.notes("restart")) == 2
+    assert verify_lines(path.read_bytes().splitlines(keepends=True)).state == "complete"
+    session.close()
+
+
 def test_sessions_that_are_not_spooled_go_on_too(tmp_path: Path, build: Build) -> None:
     """Where lines go to a file only, it gets each of them once."""
     path = tmp_path / "recording.log"

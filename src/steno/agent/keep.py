@@ -23,7 +23,7 @@ from steno.agent import keeper
 from steno.errors import RecorderError, UnreachableError
 
 FIRST_FD = 3
-_TIMEOUT_S = 5.0
+_TIMEOUT_S = 1.0
 """How long a service manager may be too busy to take a datagram."""
 
 _LETTERS = {
