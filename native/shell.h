@@ -19,7 +19,7 @@ struct session {
     struct sigaction child_death;  /* as it was when we came, and so the next */
     sigset_t mask;
     char **argv;
-    char packet[ANSWER_BYTES + 2];
+    char *packet;                  /* ANSWER_BYTES + 2 of them; the answer's strings are in it */
     struct answer answer;
     int descriptors[3];
     int count;

@@ -263,7 +263,8 @@ static void await_foreground(void)
 
 int main(int argc, char **argv)
 {
-    struct session session = {.socket = -1, .outer = -1};
+    static char packet[ANSWER_BYTES + 2]; /* untouched, and no memory, but for what is read */
+    struct session session = {.socket = -1, .outer = -1, .packet = packet};
     char reason[256];
     sigset_t background;
 
