@@ -135,3 +135,24 @@ def test_a_fault_ends_its_owner_only(
     assert sorted(told) == ["descriptor", "timer"]
     assert loop.faults == 2
     assert "what nobody thought of" in caplog.text
+
+
+def test_floods_wait_for_keys(loop: Loop) -> None:
+    """Marked descriptors are served in turns, a few at a time, and after all others."""
+    pipes = [os.pipe() for _ in range(6)]
+    called: list[int] = []
+    for number, (reader, writer) in enumerate(pipes):
+        loop.watch(reader, READABLE, lambda _events, n=number: called.append(n))  # type: ignore[misc]
+        loop.mark_flood(reader, is_flood=number < 5)
+        os.write(writer, b"x")
+    loop.turn()
+    assert called[0] == 5
+    assert len(called) == 3
+    for _ in range(4):
+        loop.turn()
+    assert {called.count(number) for number in range(5)} == {2}
+    for reader, writer in pipes:
+        loop.ignore(reader)
+        loop.mark_flood(reader, is_flood=False)
+        os.close(reader)
+        os.close(writer)

@@ -25,6 +25,8 @@ WRITABLE = select.EPOLLOUT
 GONE = select.EPOLLHUP | select.EPOLLERR
 """What epoll tells of a descriptor whether it is asked for or not."""
 _MANY = 3
+_FLOODS_PER_TURN = 2
+"""So many descriptors through which much comes are served before the others are looked at."""
 _LONGEST_WAIT_S = 3600.0
 
 log = logging.getLogger("steno.agent")
@@ -75,6 +77,8 @@ class Loop:
         self.is_busy = False
         self._epoll = select.epoll()
         self._callbacks: dict[int, Callable[[int], None]] = {}
+        self._floods: set[int] = set()
+        self._next_flood = 0
         self._faults: dict[int, Callable[[], None]] = {}
         self._timers: list[tuple[int, int, Timer]] = []
         self._numbers = itertools.count()
@@ -115,6 +119,13 @@ class Loop:
         if self._callbacks.pop(fd, None) is not None:
             with contextlib.suppress(OSError, ValueError):
                 self._epoll.unregister(fd)
+
+    def mark_flood(self, fd: int, *, is_flood: bool) -> None:
+        """Let `fd` wait for those that are not marked; unmark it before it is closed."""
+        if is_flood:
+            self._floods.add(fd)
+        else:
+            self._floods.discard(fd)
 
     def call_at(
         self, at_us: int, callback: Callable[[], None], on_fault: Callable[[], None] | None = None
@@ -160,11 +171,24 @@ class Loop:
         """Wait for the next thing to happen and serve all that have happened."""
         ready = self._epoll.poll(self._wait_s())
         self.is_busy = len(ready) > _MANY
-        for fd, events in ready:
-            callback = self._callbacks.get(fd)
-            if callback is not None:  # and not ignored by one that was called just before
-                self._call(callback, fd, events)
+        floods = []
+        for item in ready:
+            if item[0] in self._floods:
+                floods.append(item)
+            else:
+                self._serve(*item)
+        if floods:
+            # Some of them in each turn, in turns; before the others somebody may have typed a key.
+            first = self._next_flood % len(floods)
+            for item in (floods + floods)[first : first + min(_FLOODS_PER_TURN, len(floods))]:
+                self._serve(*item)
+            self._next_flood = first + _FLOODS_PER_TURN
         self._call_due()
+
+    def _serve(self, fd: int, events: int) -> None:
+        callback = self._callbacks.get(fd)
+        if callback is not None:  # and not ignored by one that was called just before
+            self._call(callback, fd, events)
 
     def stop(self) -> None:
         """Let `run` return after this turn."""

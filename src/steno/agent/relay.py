@@ -88,6 +88,7 @@ class Relay:
         self._window = b""
         self._interest: dict[int, int] = {}
         self._empty_until_us = 0
+        self._is_flood = False
 
     @property
     def descriptors(self) -> dict[str, int]:
@@ -158,6 +159,7 @@ class Relay:
         if fd is not None:
             self._interest.pop(fd, None)
             self._loop.ignore(fd)
+            self._loop.mark_flood(fd, is_flood=False)
             os.close(fd)
 
     # What passes.
@@ -186,8 +188,17 @@ class Relay:
             self._recording.take_output(at_us, data)
             self.output_us = self.active_us
             self.output_bytes += len(data)
+            self._mark_flood(is_flood=len(data) >= _LONG_BYTES)
             if len(data) < _LONG_BYTES:
                 return
+
+    def _mark_flood(self, *, is_flood: bool) -> None:
+        """Let keys in other sessions go first."""
+        if is_flood != self._is_flood:
+            self._is_flood = is_flood
+            for fd in (self.master, self.outer):
+                if fd is not None:
+                    self._loop.mark_flood(fd, is_flood=is_flood)
 
     def _meet_end(self) -> None:
         """Nobody has the inner terminal open: somebody may open it again."""
