@@ -7,9 +7,11 @@ import shutil
 import subprocess
 
 import pytest
-from guest import Guest, Lab
+from driven import Driven
+from guest import Guest, Lab, wait_for
 from guest_tree import Tree
-from packages import Packages, install
+from packages import Packages, install, with_version
+from steno_guests import PASSWORD, name, ssh
 
 pytestmark = pytest.mark.lab
 
@@ -77,6 +79,61 @@ def test_a_server_is_installed_beside_a_host(debian: Guest, packages: Packages) 
     said = debian.shell("apt-get purge -y steno-server steno 2>&1")
     assert "kept, since it holds recordings: /var/lib/steno-server" in said
     assert debian.attempt("test", "-e", "/var/lib/steno-server/accounts.sqlite").returncode == 0
+
+
+def test_sessions_live_through_an_upgrade_and_are_not_cut_by_removal(
+    debian: Guest, packages: Packages
+) -> None:
+    """An upgrade leaves sessions open and recorded; while there are any, removal is refused."""
+    install(debian, packages["steno"])
+    debian.add_user("pat", password=PASSWORD)
+    name([debian])
+    debian.run("steno", "host", "enable", "pat")
+    terminal = Driven(ssh(debian, "pat", debian, "-tt"))
+    terminal.expect(b"This session is recorded.", b"$ ", timeout_s=60)
+    terminal.send(b"echo be''fore\n")
+    terminal.expect(b"before\r\n", timeout_s=60)
+    install(debian, with_version(packages["steno"], "99.0"))
+    assert debian.text("dpkg-query", "-W", "-f", "${Version}", "steno") == "99.0"
+    terminal.send(b"echo af''ter\n")
+    terminal.expect(b"after\r\n", timeout_s=60)
+
+    refused = debian.attempt("apt-get", "remove", "-y", "steno")
+    assert refused.returncode != 0
+    assert b"sessions are being recorded that would end with the agent" in refused.stdout
+    assert debian.text("systemctl", "is-active", "steno-agent") == "active"
+    terminal.send(b"exit\n")
+    assert terminal.finish(60) == 0
+    seen = bytes(terminal.seen)
+    terminal.close()
+    spool = "/var/lib/steno/spool"
+    wait_for(lambda: b"[]" in debian.run("steno", "agent", "sessions", "--json").stdout, "its end")
+    file = debian.shell(f"ls {spool}/*")
+    recorded = debian.run("steno", "cat", "--raw", file).stdout
+    assert recorded in seen
+    assert b"before" in recorded.partition(b"after\r\n")[0]
+    debian.run("steno", "verify", file)
+
+    said = debian.shell("apt-get purge -y steno 2>&1")
+    assert f"kept, since it holds recordings: {spool}" in said
+    assert debian.text("getent", "passwd", "pat").endswith(":/bin/bash")
+    said_by_shell = subprocess.run(
+        ssh(debian, "pat", debian, "echo $SHELL"), capture_output=True, check=False
+    )
+    assert said_by_shell.stdout == b"/bin/bash\n"
+    debian.run("rm", "-r", "/var/lib/steno")
+
+
+def test_removal_locks_nobody_out(debian: Guest, packages: Packages) -> None:
+    """Who was given the login shell by other means is named, and removal refused."""
+    install(debian, packages["steno"])
+    debian.add_user("lou", shell="/usr/bin/steno-shell")
+    refused = debian.attempt("apt-get", "remove", "-y", "steno")
+    assert refused.returncode != 0
+    assert b"would have no login shell any more" in refused.stdout
+    assert b": lou\r\n" in refused.stdout
+    debian.run("usermod", "-s", "/bin/bash", "lou")
+    debian.run("apt-get", "purge", "-y", "steno")
 
 
 def test_lintian_finds_nothing(packages: Packages) -> None:

@@ -180,3 +180,19 @@ def test_local_users_through_the_proxy_provider(host: Guest) -> None:
     assert findings(host)["sssd-order"] == "escape"
     assert log_in(host, "zoe", "echo $SHELL") == "/bin/bash"
     assert len(recorded(host, "zoe")) == 1
+
+
+def test_the_stand_in_is_not_taken_away_under_sssd(host: Guest) -> None:
+    """While SSSD records, removing steno-tlog is refused; without a scope it goes, and all log in."""
+    record_with_sssd(host, SOME)
+    refused = host.attempt("apt-get", "remove", "-y", "steno-tlog")
+    assert refused.returncode != 0
+    assert b"set scope = none in its section [session_recording] first" in refused.stdout
+    before = len(recorded(host, "bob"))
+    assert log_in(host, "bob", "echo $SHELL") == SHELLS["bob"]
+    assert len(recorded(host, "bob")) == before + 1
+    record_with_sssd(host, "scope = none\n")
+    host.run("apt-get", "remove", "-y", "steno-tlog")
+    assert host.attempt("test", "-e", "/usr/bin/tlog-rec-session").returncode != 0
+    assert log_in(host, "bob", "echo $SHELL") == SHELLS["bob"]
+    assert len(recorded(host, "bob")) == before + 1

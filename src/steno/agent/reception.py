@@ -35,8 +35,6 @@ _PAUSE_US = 100_000
 """How long nothing is accepted when the system has no descriptors left."""
 _COMPLAIN_US = 10_000_000
 """How often, at most, the log tells of users who ask too much."""
-_REFRESH_US = 1_000_000
-"""How often, at most, the policy's files are looked at."""
 
 log = logging.getLogger("steno.agent")
 
@@ -72,7 +70,6 @@ class Reception:
         self._begin = begin
         self.policy = PolicyFile(Path(config.policy))
         self._shells = ShellFiles(Path(config.shells), Path(config.listed_shells))
-        self._refresh_at_us = 0
         self._complain_at_us = 0
         self._arrivals: set[Arrival] = set()
         self._waiting: dict[int, list[Asker]] = {}
@@ -107,7 +104,6 @@ class Reception:
         ):
             self._shells = ShellFiles(Path(config.shells), Path(config.listed_shells))
         self._accounts.forget()
-        self._refresh_at_us = 0
         self.policy.reload()
         self._shells.refresh()
 
@@ -261,11 +257,10 @@ class Reception:
             )
 
     def _refresh(self) -> None:
-        """Read the policy's files if they changed."""
-        at_us = now_us()
-        if at_us < self._refresh_at_us:
-            return
-        self._refresh_at_us = at_us + _REFRESH_US
+        """Read the policy's files if they changed.
+
+        For each session: whoever was enabled a moment ago must get in.
+        """
         for refresh in (self.policy.refresh, self._shells.refresh):
             try:
                 refresh()
