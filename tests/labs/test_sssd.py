@@ -183,7 +183,7 @@ def test_local_users_through_the_proxy_provider(host: Guest) -> None:
 
 
 def test_the_stand_in_is_not_taken_away_under_sssd(host: Guest) -> None:
-    """While SSSD records, removing steno-tlog is refused; without a scope it goes, and all log in."""
+    """While SSSD records, removing steno-tlog is refused; without a scope it goes quietly."""
     record_with_sssd(host, SOME)
     refused = host.attempt("apt-get", "remove", "-y", "steno-tlog")
     assert refused.returncode != 0
