@@ -61,6 +61,12 @@ def sssd_tree() -> Tree:
     return (*below, _layer("sssd", below, SSSD.split()))
 
 
+def ansible_tree() -> Tree:
+    """Return `base_tree` with what Ansible's module for apt needs on a host."""
+    below = base_tree()
+    return (*below, _layer("ansible", below, ["python3-apt"]))
+
+
 def _layer(name: str, below: Tree, packages: Sequence[str]) -> Path:
     """Return the layer that adds `packages` to `below`; build it if it is not there yet.
 
