@@ -77,6 +77,22 @@ def test_a_session_is_ended_from_outside(host: AgentHost) -> None:
     assert recorded.end.reason == "hangup"
 
 
+def test_sessions_are_reached_by_command(host: AgentHost) -> None:
+    """`steno agent message` and `kill` take the beginning of an id, and say whom they reached."""
+    host.start()
+    session = host.shell("-steno-shell", "-c", "echo here; read x")
+    session.expect(b"here")
+    rec = host.sessions()[0]["rec"]
+    told = run(host, "message", rec[:-20], "tea is ready")
+    assert told.stdout.startswith(f"shown to {rec} (")
+    session.expect(b": tea is ready")
+    assert run(host, "kill", "none").returncode == 5
+    assert run(host, "kill", rec[:-20]).stdout.startswith(f"ended {rec} (")
+    assert session.finish() != 0
+    (recorded,) = host.recordings()
+    assert recorded.notes("kill")[0].facts["by"] == recorded.notes("message")[0].facts["by"]
+
+
 def test_a_hang_up_alone_kills_nobody(host: AgentHost) -> None:
     """A program that ignores the hang-up lives on when the person's terminal has vanished."""
     host.start()

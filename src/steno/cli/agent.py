@@ -16,6 +16,8 @@ from steno.logs import configure_logs
 _COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("agent_control:status_command", "Show how the agent is."),
     "sessions": ("agent_control:sessions_command", "List the sessions that are being recorded."),
+    "kill": ("agent_control:kill_command", "End a session."),
+    "message": ("agent_control:message_command", "Show a line on a session's terminal."),
     "reload": ("agent_control:reload_command", "Read configuration and policy again."),
 }
 

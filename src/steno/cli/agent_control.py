@@ -1,8 +1,9 @@
-"""`steno agent status`, `sessions` and `reload`: what the agent that runs says."""
+"""`steno agent status`, `sessions`, `kill` ...: what the agent that runs says, and does."""
 
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from steno.cli.agent import config_option, control_option
 from steno.cli.messages import escape_controls
 from steno.cli.tables import make_console
 from steno.delivery.control import AgentControl
+from steno.errors import AmbiguousError, NotFoundError
+from steno.heartbeat import HostOrder
+from steno.model import NO_AUDIT_SESSION
+from steno.recorder.facts import read_account, read_line
 
 _TIMEOUT_S = 10.0
 
@@ -96,13 +101,71 @@ def reload_command(context: click.Context, /, **given: Any) -> None:  # noqa: AN
     click.echo("configuration and policy were read again")
 
 
+@click.command("kill")
+@click.argument("rec")
+@config_option
+@control_option
+@click.pass_context
+def kill_command(context: click.Context, /, rec: str, **given: Any) -> None:  # noqa: ANN401  # click's values
+    """End the session whose recording is REC, or begins so: it is hung up, and noted by whom."""
+    control = _find_agent(context, given)
+    session = _find_session(control, rec)
+    control.perform(HostOrder("", "kill", session["rec"], _name_caller()))
+    click.echo(f"ended {_describe(session)}")
+
+
+@click.command("message")
+@click.argument("rec")
+@click.argument("text")
+@config_option
+@control_option
+@click.pass_context
+def message_command(context: click.Context, /, rec: str, text: str, **given: Any) -> None:  # noqa: ANN401  # click's values
+    """Show TEXT on the terminal of the session whose recording is REC, or begins so."""
+    control = _find_agent(context, given)
+    session = _find_session(control, rec)
+    control.perform(HostOrder("", "message", session["rec"], _name_caller(), text))
+    click.echo(f"shown to {_describe(session)}")
+
+
+def _find_session(control: AgentControl, rec: str) -> dict[str, Any]:
+    """Return the session that `rec` is the beginning of.
+
+    Raises:
+        NotFoundError: There is none.
+        AmbiguousError: There are several.
+    """
+    found = [one for one in control.ask("sessions")["sessions"] if one["rec"].startswith(rec)]
+    if not found:
+        raise NotFoundError(f"no session {rec} is being recorded here")
+    if len(found) > 1:
+        raise AmbiguousError(f"{len(found)} sessions begin with {rec}")
+    return dict(found[0])
+
+
+def _describe(session: dict[str, Any]) -> str:
+    return escape_controls(f"{session['rec']} ({session['user']})")
+
+
+def _name_caller() -> str:
+    """Return who is asking: who logged in, if the kernel knows, else whose rights we have."""
+    text = (read_line("/proc/self/loginuid") or "").strip()
+    uid = int(text) if text.isdigit() and int(text) != NO_AUDIT_SESSION else os.geteuid()
+    return read_account(uid).name
+
+
 def _ask(context: click.Context, given: dict[str, Any], do: str) -> dict[str, Any]:
-    """Ask the agent that the options name: the command's own, or those of `steno agent`."""
+    """Ask the agent that the options name."""
+    return _find_agent(context, given).ask(do)
+
+
+def _find_agent(context: click.Context, given: dict[str, Any]) -> AgentControl:
+    """Return the agent that the options name: the command's own, or those of `steno agent`."""
     before: dict[str, Any] = context.obj or {}
     file = given["config_file"] or before.get("config_file")
     control = given["control"] or before.get("control")
     config = load_agent_config(file, {"control": control})
-    return AgentControl(Path(config.control), timeout_s=_TIMEOUT_S).ask(do)
+    return AgentControl(Path(config.control), timeout_s=_TIMEOUT_S)
 
 
 def _since(unix_us: int) -> str:
