@@ -196,12 +196,15 @@ class CaptureSession:
             return
         states = {}
         for way in self._ways:
-            meter = self._meters[way.name]
-            states[way.name] = WayState(meter.passed_bytes, meter.recorded_bytes, way.leave())
+            meter, waiting = self._meters[way.name], way.leave()
+            if waiting is None:
+                self.end()  # the same as when an agent is killed
+                return
+            states[way.name] = WayState(meter.passed_bytes, meter.recorded_bytes, waiting)
         try:
             self._handover = write_handover(states)
         except OSError:
-            # The next agent will find no word of the streams, and end the command.
+            # The next agent would find no word of the streams.
             self.end()
             return
         self._host.keep(self)

@@ -33,6 +33,12 @@ def is_always_ready(fd: int) -> bool:
     return False
 
 
+def is_slow(fd: int) -> bool:
+    """Return whether reading or writing `fd` may take any time, with nothing to wait for: files."""
+    mode = os.fstat(fd).st_mode
+    return stat.S_ISREG(mode) or stat.S_ISBLK(mode) or stat.S_ISDIR(mode)
+
+
 def is_same_file(one: int, other: int) -> bool:
     """Return whether what is written to two descriptors comes to the same place."""
     return os.path.sameopenfile(one, other)

@@ -7,8 +7,9 @@ import os
 import select
 from collections.abc import Callable
 
+from steno.agent.fileworker import FileWorker
 from steno.agent.loop import GONE, READABLE, WRITABLE, Loop
-from steno.agent.shared import SharedSink, SharedSource
+from steno.agent.shared import SharedSink, SharedSource, is_slow
 from steno.recorder.flow import Flow
 
 _READ_BYTES = 65536
@@ -71,6 +72,11 @@ class Way:
         self._has_left = False
         self._is_posted = False
         self._asked: dict[int, int] = {}
+        self._reader = None if source is None else self._make_worker(source.fd)
+        self._writer = self._make_worker(sink.fd)
+
+    def _make_worker(self, fd: int) -> FileWorker | None:
+        return FileWorker(self._loop, fd) if is_slow(fd) else None
 
     @property
     def waiting_bytes(self) -> int:
@@ -82,11 +88,15 @@ class Way:
         """Whether something waits to be read or to be taken now."""
         if self.is_over:
             return False
-        if self._flow.size_bytes or self._source is None:
+        if self._flow.size_bytes or self._source is None or self._is_working:
             return True
         ready = select.poll()
         ready.register(self._source.fd, select.POLLIN)
         return any(events & select.POLLIN for _, events in ready.poll(0))
+
+    @property
+    def _is_working(self) -> bool:
+        return any(worker is not None and worker.is_busy for worker in (self._reader, self._writer))
 
     @property
     def source(self) -> int | None:
@@ -104,10 +114,16 @@ class Way:
         Raises:
             OSError: The loop cannot watch the descriptors.
         """
+        self._drain()
         self._settle()
 
-    def leave(self) -> bytes:
-        """Stop for good without closing anything; return what was read and not taken yet."""
+    def leave(self) -> bytes | None:
+        """Stop for good without closing anything; return what was read and not taken yet.
+
+        None: a file is being read or written just now; nobody knows how far that gets.
+        """
+        if self._is_working:
+            return None
         for fd in [*self._asked]:
             self._watch(fd, None, self._serve_source)
         self._has_left = True
@@ -129,21 +145,38 @@ class Way:
     def _serve_source(self, _events: int) -> None:
         self._is_posted = False
         if self._source is not None and self._wants():
-            data = self._read(self._source)
-            if data:
-                self.is_recorded = self._take(data)
-                self._flow.put(data)
-                self._drain()
-            elif data is not None:
-                self._close_source()
+            try:
+                data = self._source.read(self._read_bytes)
+            except OSError:
+                # A socket or terminal whose other side broke off: it ends here.
+                data = b""
+            if data is not None:
+                self._take_read(data)
         self._settle()
 
-    def _read(self, source: SharedSource) -> bytes | None:
-        try:
-            return source.read(_RECORDED_READ_BYTES if self.is_recorded else _READ_BYTES)
-        except OSError:
-            # A socket or terminal whose other side broke off: it ends here.
-            return b""
+    @property
+    def _read_bytes(self) -> int:
+        return _RECORDED_READ_BYTES if self.is_recorded else _READ_BYTES
+
+    def _take_read(self, data: bytes) -> None:
+        """Take what was read; nothing: the source has ended."""
+        if data:
+            self.is_recorded = self._take(data)
+            self._flow.put(data)
+            self._drain()
+        else:
+            self._close_source()
+
+    def _read_file(self, reader: FileWorker) -> None:
+        if not self._wants() or reader.is_busy:
+            return
+        size_bytes = self._read_bytes
+
+        def take(result: bytes | int | OSError) -> None:
+            self._take_read(result if isinstance(result, bytes) else b"")
+            self._settle()
+
+        reader.do(lambda fd: os.read(fd, size_bytes), take)
 
     def _serve_sink(self, events: int) -> None:
         if events & WRITABLE:
@@ -153,17 +186,38 @@ class Way:
         self._settle()
 
     def _drain(self) -> None:
+        if self._writer is not None:
+            self._write_file(self._writer)
+            return
         while self._flow.size_bytes and not self.is_over:
             try:
                 taken = self._sink.write(self._flow.head())
             except OSError as error:
-                if error.errno not in _GONE_ERRORS:
-                    self.failure = error
-                self._lose_sink()
+                self._fail_sink(error)
                 return
             if not taken:
                 return
             self._flow.advance(taken)
+
+    def _write_file(self, writer: FileWorker) -> None:
+        if self.is_over or writer.is_busy or not self._flow.size_bytes:
+            return
+        chunks = self._flow.head()
+
+        def take(result: bytes | int | OSError) -> None:
+            if isinstance(result, int):
+                self._flow.advance(result)
+                self._write_file(writer)
+            elif isinstance(result, OSError):
+                self._fail_sink(result)
+            self._settle()
+
+        writer.do(lambda fd: os.writev(fd, chunks), take)
+
+    def _fail_sink(self, error: OSError) -> None:
+        if error.errno not in _GONE_ERRORS:
+            self.failure = error
+        self._lose_sink()
 
     def _lose_sink(self) -> None:
         self._flow.clear()
@@ -186,14 +240,16 @@ class Way:
         if self._has_left:
             return
         source = self._source
-        if source is not None and source.is_always_ready:
+        if source is not None and self._reader is not None:
+            self._read_file(self._reader)
+        elif source is not None and source.is_always_ready:
             if self._wants() and not self._is_posted:
                 self._is_posted = True
                 self._loop.post(lambda: self._serve_source(READABLE))
         elif source is not None:
             # A source that is not read is not watched: the loop would hear of its end all the time.
             self._watch(source.fd, READABLE if self._wants() else None, self._serve_source)
-        if not self.is_over and not self._sink.is_always_ready:
+        if not self.is_over and self._writer is None and not self._sink.is_always_ready:
             wanted = WRITABLE if self._flow.size_bytes else 0
             self._watch(self._sink.fd, wanted, self._serve_sink)
 
@@ -209,15 +265,18 @@ class Way:
 
     def _close_source(self) -> None:
         if self._source is not None:
-            self._let_go(self._source.fd)
+            self._let_go(self._source.fd, self._reader)
             self._source = None
 
     def _close_sink(self) -> None:
         self.is_over = True
-        self._let_go(self._sink.fd)
+        self._let_go(self._sink.fd, self._writer)
         self._finish()
 
-    def _let_go(self, fd: int) -> None:
+    def _let_go(self, fd: int, worker: FileWorker | None) -> None:
+        if worker is not None:
+            worker.stop()
+            return
         self._loop.ignore(fd)
         self._asked.pop(fd, None)
         os.close(fd)
