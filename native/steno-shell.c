@@ -208,6 +208,14 @@ static _Noreturn void stay_parent(struct session *session, pid_t child)
     }
 }
 
+/* Whoever is at the other end of the session's streams must see the child close them. */
+static void let_streams_go(void)
+{
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; null >= 0 && i <= STDERR_FILENO; i++)
+        (void)dup2(null, i);
+}
+
 static _Noreturn void fork_shell(struct session *session)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -232,6 +240,8 @@ static _Noreturn void fork_shell(struct session *session)
     }
     for (int i = 0; i < session->count; i++)
         close(session->descriptors[i]);
+    if (session->answer.action == ACTION_PIPES)
+        let_streams_go();
     (void)prctl(PR_SET_DUMPABLE, 0); /* the user may kill it, not make use of its descriptors */
     stay_parent(session, child);
 }

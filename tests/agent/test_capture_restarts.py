@@ -10,6 +10,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from kept_host import LONG_S, KeptHost, wait_for
@@ -175,3 +176,24 @@ def test_a_background_process_does_not_hold_up_who_waits(host: KeptHost, build: 
     finally:
         os.kill(int(process.stdout.readline()), signal.SIGKILL)
     assert process.stdout.read() == b""
+
+
+def test_what_the_command_closes_is_closed_for_all(host: KeptHost, build: Build) -> None:
+    """A command that goes on without its streams: their other ends see that at once."""
+    process = start(build, "exec <&- >&-; exec sleep 100")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.read() == b""
+    wait_for(lambda: _is_refused(process.stdin), "the input's end")
+    assert process.poll() is None
+    process.terminate()
+    assert process.wait(LONG_S) == -signal.SIGTERM
+
+
+def _is_refused(stream: IO[bytes] | None) -> bool:
+    assert stream is not None
+    try:
+        os.write(stream.fileno(), b"x")
+    except BrokenPipeError:
+        return True
+    return False
