@@ -125,16 +125,37 @@ static void restore_outer(const struct session *session)
         (void)tcsetattr(session->outer, TCSANOW, &session->before);
 }
 
+/* Stop as Ctrl-Z does; false: this process group has nobody who could ever let it go on, and the
+ * kernel stops no such group. All signals are blocked here: a SIGCONT that came stays to be seen. */
+static bool stop_here(void)
+{
+    const struct timespec at_once = {0, 0};
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    sigset_t stop, go_on;
+
+    (void)sigemptyset(&stop);
+    (void)sigaddset(&stop, SIGTSTP);
+    (void)sigemptyset(&go_on);
+    (void)sigaddset(&go_on, SIGCONT);
+    (void)sigtimedwait(&go_on, NULL, &at_once);
+    (void)sigaction(SIGTSTP, &usual, NULL);
+    (void)raise(SIGTSTP);
+    (void)sigprocmask(SIG_UNBLOCK, &stop, NULL);
+    (void)sigprocmask(SIG_BLOCK, &stop, NULL);
+    return sigtimedwait(&go_on, NULL, &at_once) == SIGCONT;
+}
+
 /* The shell has stopped itself (`suspend`): give the terminal back, stop too, and go on together. */
 static void stop_with(struct session *session, pid_t child)
 {
     report(session, "stopped=");
     if (!wait_word(session, "restored", STENO_RESTORED_MS))
         restore_outer(session);
-    (void)kill(getpid(), SIGSTOP);
+    bool has_gone_on = stop_here();
     report(session, "continued=");
     (void)wait_word(session, "taken", TAKEN_MS);
-    (void)kill(-child, SIGCONT);
+    if (has_gone_on)
+        (void)kill(-child, SIGCONT);
 }
 
 /* End as the child did. */

@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -136,6 +137,20 @@ def test_a_stopped_shell_gives_the_terminal_back(
     server.close()
     kinds = [report.kind for report in server.served[0].reports]
     assert kinds == ["started", "stopped", "continued", "ended"]
+
+
+def test_where_nobody_could_go_on_only_the_shell_stops(serve: Serve, start: Start) -> None:
+    """A stopped shell under sshd can be continued from outside; nothing is stuck for ever."""
+    server = serve(DASH)
+    session = start("-steno-shell", "-c", "echo ready; kill -STOP $$; echo on; exit 6")
+    session.expect(b"ready")
+    deadline = time.monotonic() + 20
+    while [report.kind for report in server.served[0].reports][-1] != "continued":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(server.served[0].reports[0].pid, signal.SIGCONT)
+    session.expect(b"on\r\n")
+    assert session.finish() == 6
 
 
 def test_in_the_background_it_waits(
