@@ -185,6 +185,23 @@ def test_a_quiet_session_takes_one_page(agent: Agent) -> None:
     assert os.fstat(agent.ring.descriptors["ring"]).st_blocks * 512 <= 4096
 
 
+def test_what_was_typed_does_not_stay_in_the_memory(agent: Agent) -> None:
+    """Once it is passed on and judged, a password is nowhere in the ring any more."""
+    for word in (b"hunter2\r", b"correct horse " * 2000):
+        os.write(agent.sides.person, word[:3000])
+        agent.turn()
+        assert word[:7] in _memory(agent)
+        agent.sides.receive(65536)
+        agent.turn()
+        agent.sides.look(65536)
+        agent.tick()
+        assert word[:7] not in _memory(agent)
+
+
+def _memory(agent: Agent) -> bytes:
+    return os.pread(agent.ring.descriptors["ring"], SIZE_BYTES, 0)
+
+
 def test_reading_stops_while_nobody_takes_what_was_read(agent: Agent) -> None:
     """What waits is bounded, and all of it arrives once somebody does."""
     printed = b"printed"

@@ -160,7 +160,8 @@ class Ring(RingMemory):
         """
         self._keep_state(state)
         if self._head % RECORDS_COUNT > RESET_RECORDS or any(
-            lane.head % lane.size_bytes > RESET_BYTES for lane in self._lanes
+            lane.head % lane.size_bytes > reset_bytes
+            for lane, reset_bytes in zip(self._lanes, RESET_BYTES, strict=True)
         ):
             self._begin_anew(state)
 
@@ -374,8 +375,8 @@ class Ring(RingMemory):
         if not self._is_empty:
             return
         for lane in self._lanes:
-            for begin, end in lane.spans_to_begin():
-                self._bytes[begin:end] = _ZEROS[: end - begin]
+            for begin, end in lane.spans_to_begin(is_all=lane is self._lanes[Way.INPUT]):
+                self._bytes[begin:end] = bytes(end - begin)
             # The state says that all was passed on: until the next one, the position doesn't count.
             lane.seek(0)
             lane.head = lane.passed = lane.begin_anew()

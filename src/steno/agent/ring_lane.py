@@ -58,9 +58,15 @@ class Lane:
             return []
         return self._dirty_spans(self.head + WINDOW_BYTES, count_bytes)
 
-    def spans_to_begin(self) -> list[tuple[int, int]]:
-        """Return what must become zeros before the circle's beginning may be the head."""
-        return self._dirty_spans(0, WINDOW_BYTES)
+    def spans_to_begin(self, *, is_all: bool) -> list[tuple[int, int]]:
+        """Return what must become zeros before the circle's beginning may be the head.
+
+        With `is_all` that is whatever may be something else.
+        """
+        if not is_all:
+            return self._dirty_spans(0, WINDOW_BYTES)
+        length_bytes, self.dirty_bytes = self.dirty_bytes, 0
+        return [(self.base_bytes, self.base_bytes + length_bytes)] if length_bytes else []
 
     def _dirty_spans(self, position: int, length_bytes: int) -> list[tuple[int, int]]:
         until = self.base_bytes + self.dirty_bytes

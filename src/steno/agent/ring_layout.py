@@ -72,7 +72,7 @@ SIZE_BYTES = _INPUT_AT + (64 << 10)
 
 ECHO_SHIFT = 8
 LENGTH_SHIFT = 32
-RESET_BYTES = 2048
+RESET_BYTES = (2048, 2048, 0)
 RESET_RECORDS = 128
-"""When all was passed on and is in the state, circles that went so far begin anew, so that a quiet
-session touches few pages."""
+"""When all was passed on and is in the state, and a circle has gone so far, all begin anew, so that
+a quiet session touches few pages; what was typed is cleared then, for it may be a password."""

@@ -72,11 +72,13 @@ class RingMemory:
         self._map.close()
 
     def _keep_blob(self, word: int, places: Places, data: bytes) -> None:
-        used_at = self._words[word] >> LENGTH_SHIFT
+        used_at, used_bytes = self._words[word] >> LENGTH_SHIFT, self._words[word] & 0xFFFFFFFF
         for at, size_bytes in places:
             if at != used_at and len(data) <= size_bytes:
                 self._bytes[at : at + len(data)] = data
                 self._words[word] = at << LENGTH_SHIFT | len(data)
+                # It may have held what was typed.
+                self._bytes[used_at : used_at + used_bytes] = bytes(used_bytes)
                 return
         raise ValueError(f"{len(data)} bytes are too many to be kept")
 
