@@ -112,7 +112,10 @@ def record_with_sssd(guest: Guest, section: str, *, domain: str = SSSD_LDAP) -> 
     guest.write("/etc/sssd/sssd.conf", SSSD + domain, 0o600)
     recording = f"[session_recording]\n{section}"
     guest.write("/etc/sssd/conf.d/session-recording.conf", recording, 0o600)
-    guest.shell("systemctl restart sssd; sss_cache -E 2>/dev/null || true")
+    # Tests restart it more often than systemd lets anybody do.
+    guest.shell(
+        "systemctl reset-failed sssd; systemctl restart sssd; sss_cache -E 2>/dev/null || true"
+    )
     known = "alice" if domain == SSSD_LDAP else "zoe"
     guest.wait_until("getent", "-s", "sss", "passwd", known, what="sssd")
 

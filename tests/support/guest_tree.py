@@ -67,6 +67,12 @@ def ansible_tree() -> Tree:
     return (*below, _layer("ansible", below, ["python3-apt"]))
 
 
+def tlog_tree() -> Tree:
+    """Return `base_tree` with tlog."""
+    below = base_tree()
+    return (*below, _layer("tlog", below, ["tlog"]))
+
+
 def _layer(name: str, below: Tree, packages: Sequence[str]) -> Path:
     """Return the layer that adds `packages` to `below`; build it if it is not there yet.
 
