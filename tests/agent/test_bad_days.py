@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import shutil
 import socket
 import subprocess
 import time
@@ -83,6 +84,23 @@ def test_a_full_spool_follows_the_policy(host: AgentHost, on_failure: str, begin
     empty(host)
     wait_for(lambda: host.ask("status")["spool"]["used_bytes"] < 1 << 30, "not counted")
     assert_works(host)
+
+
+def test_root_at_a_console_gets_in(host: AgentHost) -> None:
+    """With no room and `deny`, root's login at a console begins, unrecorded and told so."""
+    login_uid = Path("/proc/self/loginuid")
+    if os.geteuid() != 0 or (login_uid.exists() and int(login_uid.read_text()) + 1 < 1 << 32):
+        pytest.skip("only a root whom nobody has logged in as can play the system's login")
+    host.start(policy='[defaults]\non_failure = "deny"\n')
+    fill(host)
+    wait_for(lambda: host.ask("status")["spool"]["used_bytes"] > 1 << 30, "not counted")
+    login = host.directory / "login"
+    shutil.copy("/bin/sh", login)
+    script = f"{host.build.name} -c 'echo begun'; exit $?"
+    session = host.shell(str(login), "-c", script, executable=str(login))
+    assert session.finish() == 0
+    assert b"not recorded: spool" in bytes(session.seen)
+    assert b"begun" in bytes(session.seen)
 
 
 def test_a_spool_that_fills_drops_and_tells(host: AgentHost) -> None:
