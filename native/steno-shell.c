@@ -121,8 +121,10 @@ static _Noreturn void start_shell(const struct session *session)
 
 static void restore_outer(const struct session *session)
 {
-    if (session->outer >= 0)
+    if (session->outer >= 0) {
+        (void)ioctl(session->outer, TIOCNXCL);
         (void)tcsetattr(session->outer, TCSANOW, &session->before);
+    }
 }
 
 /* Stop as Ctrl-Z does; false: this process group has nobody who could ever let it go on, and the

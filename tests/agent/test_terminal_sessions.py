@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import termios
 
+import pytest
 from agent_host import AgentHost, wait_for
 
 LONG = 60.0
+NOBODY = 65534
 BASH = "PS1='$ ' bash --norc --noprofile -i"
 
 
@@ -43,6 +47,23 @@ def test_the_terminal_is_given_back_as_it_was(common_host: AgentHost) -> None:
     assert session.finish() == 3
     wait_for(
         lambda: termios.tcgetattr(session.slave) == session.before, "the settings are not back"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to be somebody else")
+def test_nobody_gets_at_the_outer_terminal_during_the_session(common_host: AgentHost) -> None:
+    """The user cannot open the terminal around the recording once more, and can afterwards."""
+    session = common_host.shell("-steno-shell", "-c", "echo here; read x; exit 3")
+    session.expect(b"here")
+    os.fchown(session.slave, NOBODY, NOBODY)
+    command = ["sh", "-c", 'exec 3<>"$0"', os.ttyname(session.slave)]
+    around = subprocess.run(command, user=NOBODY, check=False, capture_output=True)
+    assert b"busy" in around.stderr
+    session.send(b"x\n")
+    assert session.finish() == 3
+    wait_for(
+        lambda: not subprocess.run(command, user=NOBODY, check=False).returncode,
+        "the terminal is not given back",
     )
 
 

@@ -224,7 +224,7 @@ class Arrival:
         fds.connection = connection = self._connection.detach()
         # Raw before the answer: what the shell prints first must come out right.
         if fds.outer is not None:
-            outer.enter_raw(fds.outer)
+            outer.take(fds.outer)
         answer = Answer(
             opened.action,
             shell=admission.shell,

@@ -115,10 +115,22 @@ def make_raw(settings: bytes) -> bytes:
     return _TERMIOS2.pack(*raw)
 
 
-def enter_raw(fd: int) -> None:
-    """Let every byte through, both ways; quiet when the terminal has vanished."""
-    with contextlib.suppress(TerminalError):
+def take(fd: int) -> None:
+    """Let every byte through, both ways, and nobody else in; quiet when it has vanished.
+
+    The terminal is the user's: opened again by its name, it would be a way around the recording.
+    Who has CAP_SYS_ADMIN can do so all the same.
+    """
+    with contextlib.suppress(OSError, TerminalError):
+        fcntl.ioctl(fd, termios.TIOCEXCL)
         write_settings(fd, make_raw(read_settings(fd)))
+
+
+def give_back(fd: int, settings: bytes) -> None:
+    """Undo `take`: give the terminal these settings; quiet when it has vanished."""
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(fd, termios.TIOCNXCL)
+    write_settings(fd, settings)
 
 
 def read_window(fd: int) -> bytes | None:

@@ -99,7 +99,7 @@ class Succession:
         is_ours = facts is not None and facts.ending is None and facts.attributes is not None
         if facts is not None and is_ours and terminal is not None:
             with contextlib.suppress(OSError):
-                outer.write_settings(terminal, facts.attributes or b"")
+                outer.give_back(terminal, facts.attributes or b"")
         _close(descriptors)
         try:
             self._keep.discard(number)

@@ -190,7 +190,7 @@ class TerminalSession:
         elif report.kind == "continued":
             self._suspend(is_suspended=False)
             if self._relay.outer is not None:
-                outer.enter_raw(self._relay.outer)
+                outer.take(self._relay.outer)
             self._leader.say(TAKEN)
             self._relay.look_at_window()
         self._update()
@@ -210,7 +210,7 @@ class TerminalSession:
 
     def _restore(self) -> None:
         if self._relay.outer is not None and self.facts.attributes is not None:
-            outer.write_settings(self._relay.outer, self.facts.attributes)
+            outer.give_back(self._relay.outer, self.facts.attributes)
 
     # The end.
 
