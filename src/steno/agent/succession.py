@@ -55,6 +55,7 @@ class Succession:
         for number, descriptors in sorted(self._keep.recover().items()):
             try:
                 survivor = take_up(self._spool, descriptors)
+                survived.append((self._build(survivor), survivor.lines))
             except NotFoundError as error:
                 log.info("what was kept of a session is void", extra={"why": str(error)})
                 self._give_up(number, descriptors)
@@ -62,9 +63,12 @@ class Succession:
                 # Kept on, for a version that knows it: the next agent is asked again.
                 log.error("a kept session cannot be taken up and waits", extra={"why": str(error)})
                 _close(descriptors)
+            except Exception:
+                # Whatever is wrong with one must not keep the others waiting, start after start.
+                log.exception("a kept session cannot be taken up and waits")
+                _close(descriptors)
             else:
                 self._keep.adopt(number, survivor.facts.rec)
-                survived.append((self._build(survivor), survivor.lines))
         return survived
 
     def _build(self, survivor: Survivor) -> Session:
@@ -125,4 +129,5 @@ def _read_facts(descriptors: Kept) -> SessionFacts | None:
 
 def _close(descriptors: Kept) -> None:
     for fd in descriptors.values():
-        os.close(fd)
+        with contextlib.suppress(OSError):  # closed by who had begun to take it over
+            os.close(fd)
