@@ -156,6 +156,10 @@ def size_of(window: bytes) -> tuple[int, int] | None:
 def _device(fd: int) -> int | None:
     """Return the number of the terminal behind `fd`; None when it is no terminal."""
     try:
+        # Of a file nothing is asked: its file system may be a program of the user's that does not
+        # answer, and the loop would wait for it. Files can be sought in, terminals cannot.
+        if not os.readlink(f"/proc/self/fd/{fd}").startswith("/dev/") or _can_seek(fd):
+            return None
         if not stat.S_ISCHR(os.fstat(fd).st_mode):
             return None
         answer = fcntl.ioctl(fd, _TIOCGDEV, bytes(4))
@@ -170,3 +174,11 @@ def _device(fd: int) -> int | None:
 def _may(fds: list[int], wanted: int) -> bool:
     modes = [fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE for fd in fds]
     return wanted in modes or os.O_RDWR in modes
+
+
+def _can_seek(fd: int) -> bool:
+    try:
+        os.lseek(fd, 0, os.SEEK_CUR)
+    except OSError:
+        return False
+    return True

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 
 import msgspec
 
-from steno.agent.shared import is_same_file
+from steno.agent.shared import is_null, is_same_file
 from steno.errors import TerminalError
 
 Streams = tuple[int, int, int]
@@ -52,7 +51,7 @@ def open_pipes(streams: Streams, uid: int, *, relays_input: bool) -> Pipes:
     input_, output, error = streams
     opened: list[int] = []
     ways: list[tuple[str, int, int]] = []
-    is_one = is_same_file(output, error) and not _is_null(output)
+    is_one = is_same_file(output, error) and not is_null(output)
     try:
         inner = [input_, *_open_pipe(uid, opened)]
         inner[1], source = inner[2], inner[1]
@@ -81,8 +80,3 @@ def _open_pipe(uid: int, opened: list[int]) -> tuple[int, int]:
     opened += [reader, writer]
     os.fchown(reader, uid, -1)
     return reader, writer
-
-
-def _is_null(fd: int) -> bool:
-    """Return whether order does not matter there: in /dev/null and the like."""
-    return stat.S_ISCHR(os.fstat(fd).st_mode) and not os.isatty(fd)

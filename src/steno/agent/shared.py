@@ -9,8 +9,8 @@ from __future__ import annotations
 import errno
 import os
 import select
-import stat
 from collections.abc import Sequence
+from pathlib import Path
 
 from steno.recorder.sink import Sink
 
@@ -18,30 +18,42 @@ _REFUSALS = (errno.EOPNOTSUPP, errno.EINVAL, errno.ESPIPE, errno.ENOSYS)
 """What kernels say that do not know RWF_NOWAIT for this kind of file."""
 
 
-def is_always_ready(fd: int) -> bool:
-    """Return whether reading and writing `fd` never waits for anybody: files, /dev/null.
-
-    epoll refuses to watch those.
-    """
-    epoll = select.epoll()
-    try:
-        epoll.register(fd, 0)
-    except PermissionError:
-        return True
-    finally:
-        epoll.close()
-    return False
-
-
 def is_slow(fd: int) -> bool:
-    """Return whether reading or writing `fd` may take any time, with nothing to wait for: files."""
-    mode = os.fstat(fd).st_mode
-    return stat.S_ISREG(mode) or stat.S_ISBLK(mode) or stat.S_ISDIR(mode)
+    """Return whether reading or writing `fd` may take any time, with nothing to wait for: files.
+
+    Nothing is asked of the file itself: its file system may be served by the user's own program,
+    and even fstat(2) would wait for that.
+    """
+    link = _link(fd)
+    if link.startswith(("pipe:", "socket:")):
+        return False
+    if not link.startswith("/dev/"):
+        return True
+    try:
+        os.lseek(fd, 0, os.SEEK_CUR)
+    except OSError:
+        return False  # a terminal
+    return True  # /dev/null and the like
+
+
+def is_null(fd: int) -> bool:
+    """Return whether what is written there is gone."""
+    return _link(fd) == "/dev/null"
 
 
 def is_same_file(one: int, other: int) -> bool:
     """Return whether what is written to two descriptors comes to the same place."""
-    return os.path.sameopenfile(one, other)
+    return _link(one) == _link(other) and _place(one) == _place(other)
+
+
+def _link(fd: int) -> str:
+    return os.readlink(f"/proc/self/fd/{fd}")
+
+
+def _place(fd: int) -> list[str]:
+    """Return the mount and the inode of an open file, as far as the kernel tells."""
+    text = Path(f"/proc/self/fdinfo/{fd}").read_text("ascii", "replace")
+    return [line for line in text.splitlines() if line.startswith(("mnt_id:", "ino:"))]
 
 
 class SharedSource:
@@ -49,13 +61,13 @@ class SharedSource:
 
     Attributes:
         fd: Its descriptor; stays its owner's.
-        is_always_ready: Whether a read never waits; such a descriptor cannot be polled for.
+        is_slow: Whether it is a file, to be read in a thread and not by `read`.
     """
 
     def __init__(self, fd: int, *, is_nonblocking: bool = False) -> None:
         self.fd = fd
-        self.is_always_ready = is_always_ready(fd)
-        self._reads_plainly = is_nonblocking or self.is_always_ready
+        self.is_slow = is_slow(fd)
+        self._reads_plainly = is_nonblocking
 
     def read(self, size_bytes: int) -> bytes | None:
         """Return what is there, at most `size_bytes`; b"" at the end, None when nothing is yet.
@@ -89,15 +101,15 @@ class SharedSink:
 
     Attributes:
         fd: Its descriptor; stays its owner's.
-        is_always_ready: Whether a write never waits for a reader.
+        is_slow: Whether it is a file, to be written in a thread and not by `write`.
     """
 
     def __init__(self, fd: int, *, is_nonblocking: bool = False) -> None:
         self.fd = fd
-        self.is_always_ready = is_always_ready(fd)
-        self._cautious = Sink(fd, is_nonblocking=is_nonblocking)
-        mode = os.fstat(fd).st_mode
-        self._asks_nowait = not is_nonblocking and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+        self.is_slow = is_slow(fd)
+        self._is_nonblocking = is_nonblocking
+        self._asks_nowait = not is_nonblocking
+        self._cautious: Sink | None = None
 
     def write(self, chunks: Sequence[memoryview]) -> int:
         """Write some of `chunks`, in order; return how many bytes were taken, 0 when none fit now.
@@ -106,7 +118,7 @@ class SharedSink:
             OSError: Nobody reads there any more, or the disk is full.
         """
         if not self._asks_nowait:
-            return self._cautious.write_all(chunks)
+            return self._write_cautiously(chunks)
         try:
             return os.pwritev(self.fd, chunks, -1, os.RWF_NOWAIT)
         except BlockingIOError:
@@ -115,4 +127,9 @@ class SharedSink:
             if error.errno not in _REFUSALS:
                 raise
             self._asks_nowait = False
-            return self._cautious.write_all(chunks)
+            return self._write_cautiously(chunks)
+
+    def _write_cautiously(self, chunks: Sequence[memoryview]) -> int:
+        if self._cautious is None:
+            self._cautious = Sink(self.fd, is_nonblocking=self._is_nonblocking)
+        return self._cautious.write_all(chunks)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from steno.agent.fileworker import FileWorker
 from steno.agent.loop import GONE, READABLE, WRITABLE, Loop
-from steno.agent.shared import SharedSink, SharedSource, is_slow
+from steno.agent.shared import SharedSink, SharedSource
 from steno.recorder.flow import Flow
 
 _READ_BYTES = 65536
@@ -70,13 +70,10 @@ class Way:
         self._flow.put(waiting)
         self._is_held = False
         self._has_left = False
-        self._is_posted = False
         self._asked: dict[int, int] = {}
-        self._reader = None if source is None else self._make_worker(source.fd)
-        self._writer = self._make_worker(sink.fd)
-
-    def _make_worker(self, fd: int) -> FileWorker | None:
-        return FileWorker(self._loop, fd) if is_slow(fd) else None
+        is_file = source is not None and source.is_slow
+        self._reader = FileWorker(loop, source.fd) if source is not None and is_file else None
+        self._writer = FileWorker(loop, sink.fd) if sink.is_slow else None
 
     @property
     def waiting_bytes(self) -> int:
@@ -143,7 +140,6 @@ class Way:
             self._close_sink()
 
     def _serve_source(self, _events: int) -> None:
-        self._is_posted = False
         if self._source is not None and self._wants():
             try:
                 data = self._source.read(self._read_bytes)
@@ -242,14 +238,10 @@ class Way:
         source = self._source
         if source is not None and self._reader is not None:
             self._read_file(self._reader)
-        elif source is not None and source.is_always_ready:
-            if self._wants() and not self._is_posted:
-                self._is_posted = True
-                self._loop.post(lambda: self._serve_source(READABLE))
         elif source is not None:
             # A source that is not read is not watched: the loop would hear of its end all the time.
             self._watch(source.fd, READABLE if self._wants() else None, self._serve_source)
-        if not self.is_over and self._writer is None and not self._sink.is_always_ready:
+        if not self.is_over and self._writer is None:
             wanted = WRITABLE if self._flow.size_bytes else 0
             self._watch(self._sink.fd, wanted, self._serve_sink)
 
@@ -260,7 +252,12 @@ class Way:
             self._loop.ignore(fd)
             del self._asked[fd]
         else:
-            self._loop.watch(fd, events, callback)
+            try:
+                self._loop.watch(fd, events, callback)
+            except OSError as error:
+                # Nothing that could be waited for (O_PATH, say), or the system has no room.
+                self._fail_sink(error)
+                return
             self._asked[fd] = events
 
     def _close_source(self) -> None:
