@@ -9,7 +9,7 @@ import pytest
 from steno.agent.desktops import Graphics, judge
 from steno.agent.logind import Login, read_login
 from steno.agent.peers import Process
-from steno.agent.services import find_service, is_in_new_window
+from steno.agent.services import find_service, is_within_recorded
 
 ROOT, AVERY = (0, 0, 0, 0), (1000, 1000, 1000, 1000)
 
@@ -109,9 +109,9 @@ def test_windows_are_sessions_of_their_own() -> None:
     """A terminal's window within a recorded login is not shown by that login's recording."""
     inside = chain("steno-shell", "xterm", "bash", "sshd", root=("sshd",))
     login = inside[2].pid
-    assert is_in_new_window(inside, {login})
+    assert is_within_recorded(inside, {login}) is False
     su_within = chain("steno-shell", "su", "bash", "xterm", "bash", "sshd", root=("su", "sshd"))
     window_shell = su_within[2].pid
-    assert not is_in_new_window(su_within, {window_shell})
-    assert is_in_new_window(su_within, {su_within[4].pid})
-    assert not is_in_new_window(SSH, set())
+    assert is_within_recorded(su_within, {window_shell}) is True
+    assert is_within_recorded(su_within, {su_within[4].pid}) is False
+    assert is_within_recorded(SSH, set()) is False

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from steno.agent.peers import Process, read_process
-from steno.agent.services import find_service
+from steno.agent.services import find_service, is_within_recorded
 
 ROOT, ANN = (0, 0, 0, 0), (1000, 1000, 1000, 1000)
 INIT = Process(1, 0, "systemd", ROOT)
@@ -86,3 +86,14 @@ def test_a_process_is_read_as_the_kernel_has_it() -> None:
     assert process.uids == (os.getuid(), os.geteuid(), *os.getresuid()[2:], os.geteuid())
     assert "python" in process.program
     assert read_process(1 << 30) is None
+
+
+def test_what_is_around_a_session_tells_whether_it_is_recorded() -> None:
+    """Below a recorded shell is within it; through a daemon of its own is not; else, who knows."""
+    shell = "bash|ann|1000"
+    within = chain("sh|ann|1000", "su|set|1000", shell, *SSHD)
+    assert is_within_recorded(within, {within[2].pid}) is True
+    # A second session through the same SSH connection, of the same audit session.
+    assert is_within_recorded(chain("sh|ann|1000", *SSHD), {4711}) is False
+    assert is_within_recorded(chain("sh|ann|1000", "tmux: server|ann|1000"), {4711}) is None
+    assert is_within_recorded(chain("sh|ann|1000", "cron|ann|1000"), {4711}) is None

@@ -133,7 +133,7 @@ def admit(
         arrived: The session.
         decision: The policy's.
         shell: The real shell.
-        is_nested: Whether its audit session is being recorded already.
+        is_nested: Whether it is within a session that is being recorded.
         config: The configuration.
     """
     way = {"record": "terminal", "off": "exec"}.get(decision.action, decision.action)

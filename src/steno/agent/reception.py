@@ -21,7 +21,7 @@ from steno.agent.login_desk import LoginDesk
 from steno.agent.loop import READABLE, Loop, Timer, now_us
 from steno.agent.opening import Opened, Opener
 from steno.agent.peers import read_credentials
-from steno.agent.services import is_in_new_window
+from steno.agent.services import is_within_recorded
 from steno.agent.session import Sessions
 from steno.errors import ConfigError, StenoError
 from steno.policy.accounts import Account, Accounts, Answer
@@ -233,12 +233,14 @@ class Reception:
         config, peer = self._config, arrived.peer
         self._desk.logins.see_shell(peer.audit_session)
         decision = self._decide(arrived.subject(config))
+        is_nested = is_within_recorded(peer.chain, self._sessions.leaders())
+        if is_nested is None:
+            is_nested = self._sessions.has_audit_session(peer.audit_session)
         admission = admit(
             arrived,
             decision,
             self.choose_shell(arrived, decision.shell),
-            is_nested=self._sessions.has_audit_session(peer.audit_session)
-            and not is_in_new_window(peer.chain, self._sessions.leaders()),
+            is_nested=is_nested,
             config=config,
         )
         if admission.way != "exec":

@@ -26,6 +26,7 @@ _DAEMONS = {
     "agetty": "login", "getty": "login",
 }  # fmt: skip
 """Daemons that start sessions, by the kernel's name (15 bytes of it), and what we call them."""
+_WAYS_IN = frozenset(_DAEMONS.values())
 _GRAPHICAL = frozenset({"gdm", "lightdm", "sddm", "xdm", "lxdm", "greetd"})
 _CHANGERS = {
     "su": "su", "sudo": "sudo", "sudo-rs": "sudo", "su-rs": "su", "doas": "doas", "runuser": "su",
@@ -88,21 +89,28 @@ def find_service(chain: Sequence[Process]) -> Service:
     )
 
 
-def is_in_new_window(chain: Sequence[Process], leaders: Set[int]) -> bool:
-    """Return whether the nearest thing around `chain[0]` is a terminal's window.
+def is_within_recorded(chain: Sequence[Process], leaders: Set[int]) -> bool | None:
+    """Return whether `chain[0]` is within a session that is being recorded, by what is around it.
 
-    What such a window shows is in no other recording, although it belongs to the same login.
+    What a terminal's window shows, and what comes through a daemon, is in no other recording,
+    although it may belong to the same login: several sessions through one SSH connection do.
 
     Args:
         chain: A process and its parents.
-        leaders: The processes that lead sessions which are being recorded.
+        leaders: The processes that lead sessions whose terminals are being recorded.
+
+    Returns:
+        None where nothing around it tells: it was left by its parents, as what runs in tmux is.
     """
-    for process in chain[1:]:
+    parents = chain[1:]
+    for number, process in enumerate(parents):
         if process.pid in leaders:
-            return False
-        if _TERMINALS.get(process.name) == "terminal":
             return True
-    return False
+        if _TERMINALS.get(process.name) == "terminal":
+            return False
+        if _find_trusted(parents[number:]) in _WAYS_IN:
+            return False
+    return None
 
 
 def is_within_user_manager(chain: Sequence[Process]) -> bool:

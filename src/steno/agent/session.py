@@ -132,14 +132,19 @@ class Sessions:
         return sum(session.facts.identity.start.uid == uid for session in self)
 
     def leaders(self) -> frozenset[int]:
-        """Return the processes that asked for the sessions; most have become their shells."""
-        return frozenset(session.facts.peer_pid for session in self)
+        """Return who asked for sessions with terminals; most have become their shells."""
+        return frozenset(session.facts.peer_pid for session in self._with_terminals())
 
     def has_audit_session(self, audit_session: int | None) -> bool:
-        """Return whether a session of this audit session is being recorded."""
+        """Return whether a terminal of this audit session is being recorded."""
         return audit_session is not None and any(
-            session.facts.identity.start.audit_session == audit_session for session in self
+            session.facts.identity.start.audit_session == audit_session
+            for session in self._with_terminals()
         )
+
+    def _with_terminals(self) -> Iterator[LiveSession]:
+        """Yield the sessions whose recordings hold what passes: of commands it is not all."""
+        return (session for session in self if session.facts.kind == "terminal")
 
     def __iter__(self) -> Iterator[LiveSession]:
         return iter([*self._by_rec.values()])
