@@ -7,6 +7,7 @@ power, the agent is killed: nothing is lost, nothing is there twice.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import subprocess
 from dataclasses import dataclass, field
@@ -208,6 +209,25 @@ def test_sessions_outlive_the_agent_and_the_servers_power(place: Place) -> None:
     leave(place, terminal, "before")
 
 
+def test_many_at_once_while_everything_breaks(place: Place) -> None:
+    """Ten people work at the same time; the network comes and goes, the agent is killed twice."""
+    marks = [f"many{number}" for number in range(10)]
+    terminals = [Driven(ssh(place.desk, "dan", place.host, "-tt")) for _ in marks]
+    for terminal in terminals:
+        terminal.expect(b"This session is recorded.", b"$ ", timeout_s=120)
+    for round_, disturb in enumerate([place.wire.cut, place.wire.mend] * 3):
+        disturb()
+        if round_ in (1, 4):
+            place.host.run("systemctl", "kill", "-s", "KILL", "steno-agent")
+        for mark, terminal in zip(marks, terminals, strict=True):
+            terminal.send(b"seq 500; printf '%%s-%%s\\n' mark %s.%d\n" % (mark.encode(), round_))
+        for mark, terminal in zip(marks, terminals, strict=True):
+            terminal.expect(b"mark-%s.%d\r\n" % (mark.encode(), round_), timeout_s=120)
+    place.wire.mend(delay_ms=50, loss_percent=2)
+    for mark, terminal in zip(marks, terminals, strict=True):
+        leave(place, terminal, mark)
+
+
 def test_the_server_has_it_all_once(place: Place) -> None:
     """Each session is there once, whole, in order, and holds what its terminal showed."""
     found = wait_for_delivery(place.host, place.server, place.count)
@@ -217,7 +237,8 @@ def test_the_server_has_it_all_once(place: Place) -> None:
     assert place.server.attempt("steno", "verify").returncode == 0
     shown = {one["rec"]: output(place.server, one["rec"]) for one in found if one["terminal"]}
     for mark, seen in place.seen.items():
-        [recorded] = [data for data in shown.values() if b"mark-%s\r\n" % mark.encode() in data]
+        sign = re.compile(rb"mark-%s(\.0)?\r\n" % mark.encode())
+        [recorded] = [data for data in shown.values() if sign.search(data)]
         before, _, after = seen.partition(recorded)
         assert recorded in seen, mark
         assert b"mark" not in before, mark
@@ -228,8 +249,60 @@ def test_the_server_has_it_all_once(place: Place) -> None:
     assert sorted(end["exit_status"] for end in ended) == [0] * (len(ended) - 1) + [3]
 
 
+def ask(place: Place, *words: str) -> str:
+    """Run a command that asks the server over HTTPS with a token, at the server itself."""
+    if place.server.attempt("test", "-e", "/root/token").returncode:
+        place.server.run("steno", "user", "add", "ada", "--role", "admin", "--no-password")
+        place.server.shell("umask 77; steno token add ada >/root/token")
+    url = ["--server", f"https://{place.server.address}:8443", "--token-file", "/root/token"]
+    return place.server.text(*words, *url, "--ca", "/var/lib/steno-server/ca/ca.pem")
+
+
 def test_the_server_knows_how_the_host_is(place: Place) -> None:
-    """The host's heartbeats arrive, with the agent's version and its running number."""
-    place.host.run("true")
-    assert recordings(place.server)
-    wait_for(lambda: "web1" in place.server.text("steno", "host", "list"), "the host's heartbeat")
+    """The host's heartbeats tell of its agent and its sessions; nothing is to be warned of."""
+    terminal = Driven(ssh(place.desk, "dan", place.host, "-tt"))
+    terminal.expect(b"This session is recorded.", b"$ ", timeout_s=60)
+
+    def told() -> dict[str, object]:
+        [one] = [json.loads(line) for line in ask(place, "steno", "hosts", "--json").splitlines()]
+        is_good = one["state"] == "good" and not one["warnings"]
+        return one if is_good and one["sessions"] == 1 else {}
+
+    known = wait_for(told, "a heartbeat that tells of the session", 120)
+    assert known["name"] == "web1"
+    assert not known["missing"]
+    terminal.send(b"exit\n")
+    terminal.finish(60)
+    place.seen["known"] = bytes(terminal.seen)
+    terminal.close()
+
+
+def test_an_administrator_ends_a_session_from_afar(place: Place) -> None:
+    """`steno message` and `steno kill` on the server reach the person's terminal, and end it."""
+    terminal = Driven(ssh(place.desk, "dan", place.host, "-tt"))
+    terminal.expect(b"This session is recorded.", b"$ ", timeout_s=60)
+
+    def live() -> str:
+        found = [one for one in recordings(place.server) if one["is_live"]]
+        return str(found[-1]["rec"]) if found else ""
+
+    rec = wait_for(live, "the live recording")
+    ask(place, "steno", "message", rec, "please log out")
+    terminal.expect(b"please log out", timeout_s=60)
+    ask(place, "steno", "kill", rec)
+    terminal.expect(b"this session is ended by", timeout_s=60)
+    assert terminal.finish(60) != 0
+    place.seen["ended"] = bytes(terminal.seen)
+    terminal.close()
+    ended = wait_for_delivery(place.host, place.server, place.count)[-1]
+    assert ended["rec"] == rec
+    assert ended["end"]["reason"] == "hangup"
+    assert {"message", "kill"} <= set(ended["notes"])
+
+
+def test_nothing_is_left_open(place: Place) -> None:
+    """At the end no session, no process of Steno's login shell and no warning is left."""
+    assert place.host.text("steno", "agent", "sessions", "--json") == "[]"
+    assert place.host.attempt("pgrep", "-x", "steno-shell").returncode == 1
+    assert place.host.text("systemctl", "is-system-running") == "running"
+    assert "Traceback" not in place.host.journal() + place.server.journal()
