@@ -33,6 +33,8 @@ _BEGIN_US = 2_000_000
 """How long a session that was taken up may take to show that it had begun."""
 _LOOK_US = 50_000
 """How often that is looked at."""
+_FULL_READS = 4
+"""So many turns of reading empty a terminal whose writer has stopped."""
 _STATUS_US = 2_000_000
 """How long to wait for the exit status; and after a hang-up for the end, before killing."""
 
@@ -183,6 +185,10 @@ class TerminalSession:
     def _obey(self, report: Report) -> None:
         if report.kind == "stopped":
             # The shell has stopped itself: the outer terminal is its parent's for a while.
+            # What it printed before may not have been read yet, as much as a terminal holds.
+            for _ in range(_FULL_READS):
+                if self._relay.has_input:
+                    self._relay.pump_output()
             self._relay.pass_output()
             self._suspend(is_suspended=True)
             self._restore()
