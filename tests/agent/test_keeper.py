@@ -93,8 +93,10 @@ def test_a_second_keeper_refuses(kept: _Kept) -> None:
     assert second.wait(_LONG_S) == 1
     assert second.stderr is not None
     assert b"keeper.sock: Address already in use" in second.stderr.read()
+    orphan = _child_of(first)
     first.kill()
     first.wait(_LONG_S)
+    os.kill(orphan, signal.SIGKILL)
     kept.start("0", "stay")
     _wait_for(lambda: len(kept.lines()) == 2)
 
