@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -41,14 +42,20 @@ def play(*command: object, on_terminal: bool = False, home: Path | None = None) 
     words = [str(word) for word in command]
     if on_terminal:
         words = ["script", "-qec", " ".join(words), "/dev/null"]
-    played = subprocess.run(
-        words,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        check=True,
-        env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(home)},
-    )
+    # Nobody types. script(1) would hand the end of its input on, where tlog-play may hang by it.
+    reader, writer = os.pipe()
+    try:
+        played = subprocess.run(
+            words,
+            stdin=reader,
+            capture_output=True,
+            timeout=60,
+            check=True,
+            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": str(home)},
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)
     assert played.stderr == b""
     return played.stdout
 

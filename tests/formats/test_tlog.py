@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -219,14 +220,20 @@ def test_stock_tlog_play_plays_what_steno_writes(tmp_path: Path) -> None:
     lines += cutter.end(End("exit", 0), 100_000)
     path = tmp_path / "recording.log"
     path.write_bytes(b"".join(lines))
-    # tlog-play 12.1 waits for ever without a terminal, so that script(1) gives it one.
-    played = subprocess.run(
-        ["script", "-qec", f"tlog-play -r file --file-path={path}", "/dev/null"],
-        capture_output=True,
-        stdin=subprocess.DEVNULL,
-        timeout=30,
-        check=True,
-    )
+    # tlog-play 12.1 waits for ever without a terminal, so that script(1) gives it one; and that
+    # hands the end of its input on, where tlog-play may hang by it.
+    reader, writer = os.pipe()
+    try:
+        played = subprocess.run(
+            ["script", "-qec", f"tlog-play -r file --file-path={path}", "/dev/null"],
+            capture_output=True,
+            stdin=reader,
+            timeout=60,
+            check=True,
+        )
+    finally:
+        os.close(reader)
+        os.close(writer)
     wanted = b"".join(p.data for p in pieces if isinstance(p, Output))
     # At the end it resets the terminal and prints a newline.
     assert played.stdout[: len(wanted)] == wanted
