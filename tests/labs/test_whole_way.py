@@ -99,12 +99,13 @@ def leave(place: Place, terminal: Driven, mark: str, *, status: int = 0) -> None
 PROMPTS = {"bash": b"$ ", "dash": b"$ ", "zsh": b"% ", "fish": b"> ", "tcsh": b"> "}
 
 
-def log_in(place: Place, user: str) -> None:
+def log_in(place: Place, user: str, mark: str | None = None) -> None:
     """Log in over ssh, work, and leave."""
+    mark = mark or f"ssh-{user}"
     shell = SHELLS[user].rpartition("/")[2]
     terminal = Driven(ssh(place.desk, user, place.host, "-tt"))
-    work(terminal, PROMPTS[shell], f"ssh-{user}")
-    leave(place, terminal, f"ssh-{user}")
+    work(terminal, PROMPTS[shell], mark)
+    leave(place, terminal, mark)
 
 
 def test_every_shell_over_ssh_while_the_network_is_cut(place: Place) -> None:
@@ -209,6 +210,23 @@ def test_sessions_outlive_the_agent_and_the_servers_power(place: Place) -> None:
     leave(place, terminal, "before")
 
 
+def test_a_host_whose_power_fails(place: Place) -> None:
+    """What was shown until a second before is kept, and the host records again when it is back."""
+    terminal = Driven(ssh(place.desk, "pat", place.host, "-tt"))
+    work(terminal, b"$ ", "powerless")
+
+    def is_kept() -> bool:
+        newest = [one["rec"] for one in recordings(place.server)][-1:]
+        return any(b"mark-powerless" in output(place.server, rec) for rec in newest)
+
+    wait_for(is_kept, "what was shown")
+    place.host.cut_power()
+    place.seen["powerless"] = bytes(terminal.seen)
+    terminal.close()
+    place.host.start()
+    log_in(place, "dan", mark="powered")
+
+
 def test_many_at_once_while_everything_breaks(place: Place) -> None:
     """Ten people work at the same time; the network comes and goes, the agent is killed twice."""
     marks = [f"many{number}" for number in range(10)]
@@ -242,7 +260,9 @@ def test_the_server_has_it_all_once(place: Place) -> None:
         before, _, after = seen.partition(recorded)
         assert recorded in seen, mark
         assert b"mark" not in before, mark
-        assert mark.startswith("su") or mark == "console" or AFTERWARDS.fullmatch(after), after
+        goes_on = mark.startswith("su") or mark in ("console", "powerless")
+        assert goes_on or AFTERWARDS.fullmatch(after), after
+    assert [one["end"]["reason"] for one in found].count("recorder") == 1
     kinds = [one["command"] for one in found if not one["terminal"]]
     assert len(kinds) == len(place.commands), kinds
     ended = [one["end"] for one in found if not one["terminal"]]
