@@ -72,8 +72,10 @@ def test_a_guest_survives_a_power_cut(guests: tuple[Guest, Guest]) -> None:
     _, other = guests
     other.write("/var/tmp/kept", "kept")
     before = other.read("/proc/sys/kernel/random/boot_id"), other.read("/etc/machine-id")
+    other.run("sh", "-c", "flock /var/tmp/kept sleep 600 >/dev/null 2>&1 &")
     other.cut_power()
     other.start()
+    other.run("flock", "--nonblock", "/var/tmp/kept", "true")
     assert other.read("/var/tmp/kept") == b"kept"
     assert other.read("/etc/machine-id") == before[1]
 
