@@ -43,9 +43,8 @@ class Channel:
         sink: Where bytes go; None once nobody takes them.
         flow: Bytes that were read and not taken yet.
         failure: Why the sink takes no more, unless its reader went away: its disk is full, say.
-        reads_per_batch: How many reads are recorded together; 1 where a read without a poll(2)
-            before it could block.
-        batches_per_turn: How many batches there may be before others get their turn.
+        reads_per_turn: How often the source may be read before others get their turn; 1 where a
+            read without a poll(2) before it could block.
     """
 
     def __init__(
@@ -55,16 +54,14 @@ class Channel:
         sink: Sink,
         *,
         limit_bytes: int = 65536,
-        reads_per_batch: int = 1,
-        batches_per_turn: int = 1,
+        reads_per_turn: int = 1,
     ) -> None:
         self.stream = stream
         self.source: int | None = source
         self.sink: Sink | None = sink
         self.flow = Flow(limit_bytes)
         self.failure: StenoError | None = None
-        self.reads_per_batch = reads_per_batch
-        self.batches_per_turn = batches_per_turn
+        self.reads_per_turn = reads_per_turn
 
     def read(self) -> bytes | None:
         """Return what can be read now, b"" at the end, None when there is nothing yet."""
@@ -72,7 +69,7 @@ class Channel:
             return b""
         try:
             data = os.read(self.source, _READ_BYTES)
-            if self.reads_per_batch > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
+            if self.reads_per_turn > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
                 return data + self._read_more()
         except BlockingIOError:
             return None

@@ -23,10 +23,8 @@ from steno.recorder.signals import SignalPipe
 from steno.recorder.sink import Sink
 from steno.recorder.terminal import OuterTerminal
 
-_READS_PER_BATCH = 3
-"""So many reads of a terminal's output fill a message of the usual size."""
-_BATCHES_PER_TURN = 5
-"""So many batches of output, some 60 KiB, then keys and signals get their turn."""
+_READS_PER_TURN = 16
+"""So many reads of output, some 64 KiB, then keys and signals get their turn."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,24 +189,13 @@ def make_channels(child: Child, terminal: OuterTerminal | None) -> list[Channel]
     else:
         output = Sink(1, is_nonblocking=False)
         reader = 0
-    channels = [make_bulk_channel(Stream.OUTPUT, child.output, output)]
+    channels = [Channel(Stream.OUTPUT, child.output, output, reads_per_turn=_READS_PER_TURN)]
     if child.error is not None:
         error = Sink(2, is_nonblocking=False)
-        channels.append(make_bulk_channel(Stream.ERROR, child.error, error))
+        channels.append(Channel(Stream.ERROR, child.error, error, reads_per_turn=_READS_PER_TURN))
     if child.input is not None:
         channels.append(Channel(Stream.INPUT, reader, Sink(child.input, is_nonblocking=True)))
     return channels
-
-
-def make_bulk_channel(stream: Stream, source: int, sink: Sink) -> Channel:
-    """Return a way for what the child writes."""
-    return Channel(
-        stream,
-        source,
-        sink,
-        reads_per_batch=_READS_PER_BATCH,
-        batches_per_turn=_BATCHES_PER_TURN,
-    )
 
 
 def explain(failure: Failure, *, is_raw: bool, program: str = "steno") -> str:

@@ -170,39 +170,25 @@ class Relay:
     def _pump(self, channel: Channel) -> None:
         """Read, pass on and record, as long as that goes on quickly and others may wait."""
         lines: list[bytes] = []
-        for _ in range(channel.batches_per_turn):
-            at_us = self._clock.at_us()
-            echo = self._read_echo() if channel.stream is Stream.INPUT else Echo.SHOWN
-            data, has_likely_more = self._pass_on(channel)
-            if data:
-                lines += self._record(channel, at_us, data, echo)
-            if not has_likely_more or self._session.held_until_us:
-                break
-        if lines:
-            self._destinations.write(lines, self._clock.at_us())
-
-    def _pass_on(self, channel: Channel) -> tuple[bytes, bool]:
-        """Read and pass on; return what that was, and whether there is likely more already.
-
-        Each read is passed on at once; a few are recorded together, which costs much less.
-        """
-        batch = b""
-        for _ in range(channel.reads_per_batch):
+        for _ in range(channel.reads_per_turn):
             data = channel.read()
             if not data:
                 if data is not None:
                     self._end_source(channel)
-                return batch, False
-            if not channel.pass_on(data):
-                self._lose_reader(channel)
-            batch = batch + data if batch else data
-            if not channel.has_likely_more(data):
-                return batch, False
-        return batch, True
+                break
+            lines += self._pass(channel, data)
+            if self._session.held_until_us or not channel.has_likely_more(data):
+                break
+        if lines:
+            self._destinations.write(lines, self._clock.at_us())
 
-    def _record(self, channel: Channel, at_us: int, data: bytes, echo: Echo) -> list[bytes]:
-        """Hand what passed to the session; return the lines that were completed."""
+    def _pass(self, channel: Channel, data: bytes) -> list[bytes]:
+        """Pass `data` on and record it; return the lines that were completed."""
+        at_us = self._clock.at_us()
         stream = channel.stream
+        echo = self._read_echo() if stream is Stream.INPUT else Echo.SHOWN
+        if not channel.pass_on(data):
+            self._lose_reader(channel)
         if stream is Stream.INPUT:
             return self._session.take_input(at_us, data, echo)
         if self._quiet_since_us is not None:
