@@ -104,9 +104,7 @@ def index(original: bytes) -> int:
     count = 0
     for at in range(0, len(original), 1024 * 1024):
         derivation.feed(original[at : at + 1024 * 1024])
-        derived = derivation.take(
-            now_unix_us=0, live_timeout_us=0, sender=None, from_bytes=0, from_serial=0
-        )
+        derived = derivation.take(is_live=False, sender=None, from_bytes=0, from_serial=0)
         count += len(derived.lines)
     return count
 
