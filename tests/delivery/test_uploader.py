@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -304,3 +306,29 @@ def test_killing_the_server_between_write_and_answer_loses_and_doubles_nothing(
         stored = server.stored()
         for rec, data in written.items():
             assert stored[rec] == ("web1", data)
+
+
+def test_a_server_that_forgets_what_it_took_gets_it_again(tmp_path: Path) -> None:
+    """A server whose store was lost, after it had said that all is safe, has all in the end."""
+    lines = make_lines("forgotten", 30, is_ended=True)
+    with LiveServer(tmp_path / "live") as server:
+        host = server.enrol("web1", tmp_path / "host")
+        spool = Spool(tmp_path / "spool")
+        file = spool.begin("forgotten")
+        for line in lines[:20]:
+            file.append(line)
+        with closing(open_transports(host)[0]) as transport:
+            Uploader(spool, [transport], backoff=quick()).run()
+        assert server.stored()["forgotten"] == ("web1", b"".join(lines[:20]))
+        server.stop()
+        shutil.rmtree(server.directory / "store")
+        server.start()
+        assert server.stored() == {}
+        for line in lines[20:]:
+            file.append(line)
+        file.finish()
+        with closing(open_transports(host)[0]) as transport:
+            outcome = Uploader(spool, [transport], backoff=quick()).run()
+        assert outcome is not None
+        assert outcome.delivered == ("forgotten",)
+        assert server.stored()["forgotten"] == ("web1", b"".join(lines))
