@@ -77,6 +77,18 @@ class Driven:
         """Type `data`."""
         os.write(self.master, data)
 
+    def send_until(self, data: bytes, text: bytes, timeout_s: float = 20) -> None:
+        """Type `data`, again each second, until `text` was seen behind what was expected before."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            self.send(data)
+            try:
+                self.expect(text, timeout_s=1)
+            except AssertionError:
+                assert time.monotonic() < deadline, (text, bytes(self.seen))
+            else:
+                return
+
     def resize(self, columns: int, rows: int) -> None:
         """Change the window's size."""
         termios.tcsetwinsize(self.master, (rows, columns))

@@ -59,7 +59,6 @@ export class RecordingsPage extends PageElement {
   @state() private hosts: string[] = [];
   #stopWatching: (() => void) | null = null;
   #refreshTimer = 0;
-  #wasConnected = false;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -67,9 +66,8 @@ export class RecordingsPage extends PageElement {
       (recording) => this.#take(recording),
       (isConnected) => {
         this.hasNews = isConnected;
-        // What happened while there was no connection, nobody told.
-        if (isConnected && this.#wasConnected) this.#refreshSoon();
-        this.#wasConnected ||= isConnected;
+        // What happened while there was no connection, nobody told; not before the first one either.
+        if (isConnected) this.#refreshSoon();
       },
     );
     void this.#loadHosts();
