@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,11 @@ def answering(answer: bytes, *, waits: bool = True) -> Iterator[int]:
                     return
                 with connection:
                     if waits:
-                        connection.recv(65536)
+                        # All that was asked: closing before that would reset the connection.
+                        connection.settimeout(0.3)
+                        with suppress(TimeoutError):
+                            while connection.recv(65536):
+                                pass
                     connection.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
