@@ -14,6 +14,14 @@ import msgspec
 NO_AUDIT_SESSION = 4294967295
 """What the kernel says when a process belongs to no audit session: (uint32) -1."""
 
+TRAIL_PREFIX = "trail-"
+"""The ids of audit trails begin so; no recording's does."""
+
+
+def is_trail(rec: str) -> bool:
+    """Tell whether what goes by this id is an audit trail (docs/formats/trail.md), no recording."""
+    return rec.startswith(TRAIL_PREFIX)
+
 
 class Output(msgspec.Struct, frozen=True, gc=False):
     """Bytes that went to the terminal, or to standard output or error of a pipe."""
