@@ -7,16 +7,16 @@ an event loop calls them in a thread. A store may be shared by several processes
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Generic, Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
 from steno.errors import StenoError
 from steno.model import Command, Damage, End, Keyframe, TextLine, Verification
+from steno.store.events import StoredEvent
 from steno.store.expressions import Expression
 from steno.store.fleet import Heard, Liveness, Numbers
-
-T = TypeVar("T")
+from steno.store.page import Page as Page
 
 
 class OffsetError(StenoError):
@@ -124,12 +124,12 @@ class DerivedState(msgspec.Struct, frozen=True):
 
 
 class Hit(msgspec.Struct, frozen=True):
-    """One line that a search found.
+    """One line or event that a search found.
 
     Attributes:
         summary: The recording.
-        number: The line's number among the recording's screen text, from 0; None when the query
-            asked for fields only, so that the recording itself is the hit.
+        number: The line's number among the recording's screen text, from 0; None for an event, and
+            when the query asked for fields only, so that the recording itself is the hit.
         line: The line.
         highlights: (start, end) in characters of `line.text`.
         before: Lines before it.
@@ -142,13 +142,10 @@ class Hit(msgspec.Struct, frozen=True):
     highlights: list[tuple[int, int]] = []
     before: list[TextLine] = []
     after: list[TextLine] = []
-
-
-class Page(msgspec.Struct, Generic[T], frozen=True):
-    """Some of a result. `cursor` fetches the next page; None after the last."""
-
-    items: list[T]
-    cursor: str | None = None
+    event: StoredEvent | None = None
+    """The event that was found, in place of a line."""
+    at_us: int | None = None
+    """The event's instant in the recording."""
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -306,11 +303,11 @@ class Store(Protocol):
         context_lines: int = 2,
         visible_to: str | None = None,
     ) -> Page[Hit]:
-        """Return lines that match.
+        """Return lines and events that match.
 
-        Newest recording first (by start), in it the newest line first; within one `rec` oldest
-        first. A page may hold fewer hits than `limit`, even none, when finding them meant reading
-        much: only a missing cursor says that there are no more.
+        Newest recording first (by start), in it the events and then the lines, newest first;
+        within one `rec` the other way round. A page may hold fewer hits than `limit`, even none,
+        when finding them meant reading much: only a missing cursor says that there are no more.
 
         Raises:
             UsageError: `cursor` is none of this store's.

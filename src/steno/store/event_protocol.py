@@ -1,0 +1,66 @@
+"""What every store offers of audit trails: their events, found and read, and logins."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from steno.store.events import (
+    DerivedEvents,
+    EventQuery,
+    Login,
+    LoginFailures,
+    LoginQuery,
+    StoredEvent,
+    TrailSummary,
+)
+from steno.store.page import Page
+
+
+class EventStore(Protocol):
+    """The part of `Store` that knows audit events.
+
+    Trails' lines are kept as recordings' are. `Store.derived_state`, `derived_bytes`,
+    `index_states`, `damages` and `clear_derived` speak of trails too; lists of recordings do not.
+    """
+
+    def put_events(self, trail: str, derived: DerivedEvents) -> None:
+        """Add what was learnt of a trail to the index, all or nothing; the serial grows by one.
+
+        Raises:
+            StaleError: Another indexer was faster. Nothing was written.
+        """
+
+    def trails(
+        self, *, sender: str | None = None, boot_id: str | None = None
+    ) -> list[TrailSummary]:
+        """Return the trails of a sender and a boot, or all, by their start."""
+
+    def events(
+        self, query: EventQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[StoredEvent]:
+        """Return events in the order of their instants.
+
+        A page may hold fewer than `limit`, even none, when finding them meant reading much: only
+        a missing cursor says that there are no more.
+
+        Raises:
+            QueryError: The expression names what events do not have.
+            UsageError: `cursor` is none of this list's.
+        """
+
+    def event(self, trail: str, serial: int) -> StoredEvent:
+        """Return one event whole, its records read from the trail's own lines.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+
+    def logins(
+        self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[Login]:
+        """Return logins, newest first."""
+
+    def login_failures(
+        self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[LoginFailures]:
+        """Return failed attempts, taken together, those with the newest first."""
