@@ -184,7 +184,8 @@ def _read_denial(fields: list[Field], words: list[bytes]) -> tuple[list[Field], 
 class LineReader:
     """Turn bytes of a log, or of the dispatcher's `string` protocol, into records. Does no I/O.
 
-    Blank lines, and the `----` and `time->` lines that ausearch prints between events, are passed over.
+    Blank lines, and the `----` and `time->` lines that ausearch prints between events, are
+    passed over.
     """
 
     def __init__(self, *, limit_bytes: int = 1024 * 1024) -> None:
