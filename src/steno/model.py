@@ -56,7 +56,7 @@ class Note(msgspec.Struct, frozen=True):
     converted file was damaged), `marker` (somebody set a mark), `signal` (the recorder got a
     signal), `clock` (a source's clock made a step that was not followed), `message` (somebody sent
     the person a line), `kill` (somebody ended the session), `limit` (a captured stream is not
-    recorded any further).
+    recorded any further), `calendar` (the calendar moved against the recording's clock).
     `facts` holds JSON values, their names carrying units.
     """
 
@@ -98,6 +98,9 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         charset: What the terminal speaks where that is not UTF-8, in the words of
             formats.charset; the messages hold UTF-8.
         mail_to: Who gets the recording by mail when it has ended; docs/mail.md.
+        pid: The process from which all that is recorded descends: the shell itself, or what starts
+            it.
+        inner_terminal: The pseudo-terminal that the shell has, where the recorder knew it.
     """
 
     user: str
@@ -124,6 +127,8 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     charset: str | None = None
     command_cut_bytes: int | None = None
     mail_to: list[str] = []
+    pid: int | None = None
+    inner_terminal: str | None = None
 
 
 class StreamTotal(msgspec.Struct, frozen=True):

@@ -114,7 +114,8 @@ class Opener:
                 undo.callback(os.close, pair.slave)
                 fds.master, slave = pair.master, pair.slave
             size = outer.size_of(window)
-            opened = self._begin(admission, fds, terminal, size, attributes)
+            inner = None if slave is None else outer.name_terminal(slave)
+            opened = self._begin(admission, fds, terminal, size, attributes, inner)
             if slave is not None:
                 opened.action, opened.handed = "terminal", (slave,)
             elif admission.way == "capture":
@@ -144,12 +145,15 @@ class Opener:
         terminal: str | None,
         size: tuple[int, int] | None,
         attributes: bytes | None,
+        inner_terminal: str | None,
     ) -> Opened:
         clock = RecordingClock()
         settings = admission.settings()
         number = self.take_number()
         identity, writers = self.open_recording(
-            lambda rec: self._identify(admission, rec, clock, terminal, size, number),
+            lambda rec: self._identify(
+                admission, rec, clock, terminal, size, number, inner_terminal
+            ),
             admission.peer.pid,
         )
         facts = SessionFacts(
@@ -242,6 +246,7 @@ class Opener:
         terminal: str | None,
         size: tuple[int, int] | None,
         number: int | None,
+        inner_terminal: str | None,
     ) -> Identity:
         peer, account = admission.peer, admission.account
         settings = admission.settings()
@@ -271,6 +276,8 @@ class Opener:
             kind=admission.kind,
             charset=admission.settings().charset,
             mail_to=list(admission.decision.mail_to),
+            pid=peer.pid,
+            inner_terminal=inner_terminal,
         )
         term = admission.request.term.decode("utf-8", "backslashreplace") if terminal else ""
         session = peer.audit_session or NO_AUDIT_SESSION

@@ -189,6 +189,10 @@ class Recording:
             if writer.is_full:
                 self._destinations.write([], at_us)
                 break
+        moved = self.clock.look(at_us)
+        if moved is not None:
+            self._write(self.session.take_note(moved))
+            self.checkpoint()
         due_us = self.session.due_us
         if due_us is not None and due_us <= at_us and not self.is_full:
             self._ring.put_tick(at_us)
@@ -216,6 +220,9 @@ class Recording:
         at_us = self.clock.at_us()
         status = exit_.status if exit_ is not None else None
         number = exit_.signal if exit_ is not None else None
+        moved = self.clock.look(at_us)
+        if moved is not None:
+            self._hand_over(self.session.take_note(moved), at_us)
         lines = self.session.end(at_us, reason, exit_status=status, signal=number, streams=streams)
         self._hand_over(lines, at_us)
         self._stop()

@@ -95,6 +95,7 @@ def gather(
         coarse_unix_us=clock.coarse_unix_us,
         number=number,
         charset=settings.charset,
+        pid=os.getpid(),
     )
     return Identity(
         host=host,

@@ -166,7 +166,9 @@ def _run(
         at_us = clock.at_us()
         status = ended.exit.status if ended.exit is not None else None
         number = ended.exit.signal if ended.exit is not None else None
-        lines = session.end(at_us, ended.reason, exit_status=status, signal=number)
+        moved = clock.look(at_us)
+        lines = [] if moved is None else session.take_note(moved)
+        lines += session.end(at_us, ended.reason, exit_status=status, signal=number)
         destinations.write(lines, at_us)
     return ended
 

@@ -245,7 +245,9 @@ class Relay:
 
     def _tick(self) -> None:
         at_us = self._clock.at_us()
-        lines = self._session.tick(at_us)
+        moved = self._clock.look(at_us)
+        lines = [] if moved is None else self._session.take_note(moved)
+        lines += self._session.tick(at_us)
         if lines:
             self._destinations.write(lines, at_us)
         if self._destinations.is_pending:
