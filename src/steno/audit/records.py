@@ -39,16 +39,17 @@ class RecordLike(Protocol):
     offset_bytes: int
 
     @property
-    def fields(self) -> list[Field]:
-        """All fields in order, those within `msg='...'` too; made when first asked for.
+    def fields(self) -> dict[str, bytes]:
+        """The fields as they stand, those within `msg='...'` and of the ENRICHED part (`UID`) too.
 
-        AVC records give `seresult` (`denied`) and `seperms` (`read,write`) for their words.
+        Made anew each time; the first of several of one name. SELinux' `avc:  denied  { read
+        write } for` gives `seresult` (`denied`) and `seperms` (`read write`).
         """
         ...
 
     @property
-    def suffixes(self) -> dict[str, bytes]:
-        """What the ENRICHED part says, without quotes, under the lower-case names of the fields."""
+    def pairs(self) -> list[Field]:
+        """All fields in order, also several of one name; those of the ENRICHED part last."""
         ...
 
     @property
@@ -84,6 +85,9 @@ _HEADER = re.compile(
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_.:/\[\]-]{0,63}(?==)")
 
 
+_DENIAL = re.compile(rb"avc: +([^ {}]+) +\{ *([^{}]*[^{} ]) *\} +for(?= |\Z)")
+
+
 class Record:
     """One audit record."""
 
@@ -109,29 +113,25 @@ class Record:
         self._body = match.end()
 
     @property
-    def fields(self) -> list[Field]:
+    def fields(self) -> dict[str, bytes]:
+        """The first field of each name."""
+        return dict(reversed(self.pairs))
+
+    @property
+    def pairs(self) -> list[Field]:
         """All fields in order."""
-        return _read_fields(self._main())[0]
+        _, _, suffix = self.line[self._body :].partition(b"\x1d")
+        return _read_fields(self._main())[0] + _read_fields(suffix)[0]
 
     @property
     def words(self) -> bytes:
         """What is no field."""
-        return b" ".join(_read_fields(self._main())[1])
-
-    @property
-    def suffixes(self) -> dict[str, bytes]:
-        """What the ENRICHED part says."""
-        _, _, rest = self.line[self._body :].partition(b"\x1d")
-        found: dict[str, bytes] = {}
-        for name, value in _read_fields(rest)[0]:
-            if value[:1] == b'"' == value[-1:] and len(value) > 1:
-                value = value[1:-1]
-            found.setdefault(name.lower(), value)
-        return found
+        _, _, suffix = self.line[self._body :].partition(b"\x1d")
+        return b" ".join(_read_fields(self._main())[1] + _read_fields(suffix)[1])
 
     def get(self, name: str) -> bytes | None:
         """Return the first field's value."""
-        return next((value for found, value in self.fields if found == name), None)
+        return next((value for found, value in self.pairs if found == name), None)
 
     def _main(self) -> bytes:
         main = self.line[self._body :].partition(b"\x1d")[0].rstrip(b" ")
@@ -142,7 +142,6 @@ def _read_fields(body: bytes) -> tuple[list[Field], list[bytes]]:
     fields: list[Field] = []
     words: list[bytes] = []
     at, end = 0, len(body)
-    last, is_operation = 0, False
     while at < end:
         if body[at] == 0x20:
             at += 1
@@ -150,18 +149,21 @@ def _read_fields(body: bytes) -> tuple[list[Field], list[bytes]]:
         if body.startswith(b"msg='", at):
             at += 5
             continue
+        denial = _DENIAL.match(body, at)
+        if denial is not None:
+            fields += [("seresult", denial[1]), ("seperms", denial[2])]
+            at = denial.end()
+            continue
         name = _NAME.match(body, at)
         begin = at if name is None else name.end() + 1
         at = _end_of_value(body, begin)
-        if name is not None:
-            is_operation = name[0] == b"op"
-            fields.append((name[0].decode(), body[begin:at]))
-            last = begin
-        elif is_operation and fields[-1][1][:1] != b'"':
-            fields[-1] = ("op", body[last:at])  # op=deleting user entries
-        else:
+        if name is None:
             words.append(body[begin:at])
-    return _read_denial(fields, words)
+            continue
+        if name[0] == b"op" and body[begin : begin + 1] != b'"':
+            at = _end_of_operation(body, at)
+        fields.append((name[0].decode(), body[begin:at]))
+    return fields, words
 
 
 def _end_of_value(body: bytes, at: int) -> int:
@@ -173,12 +175,17 @@ def _end_of_value(body: bytes, at: int) -> int:
     return len(body) if blank < 0 else blank
 
 
-def _read_denial(fields: list[Field], words: list[bytes]) -> tuple[list[Field], list[bytes]]:
-    """Read `avc:  denied  { read write } for`, as SELinux writes it."""
-    if len(words) == 4 and words[0] == b"avc:" and words[3] == b"for":
-        permissions = b",".join(words[2].strip(b"{} ").split())
-        return [("seresult", words[1]), ("seperms", permissions), *fields], []
-    return fields, words
+def _end_of_operation(body: bytes, at: int) -> int:
+    """Find where `op=deleting user entries id=` ends: before what has a name."""
+    end = at
+    while at < len(body):
+        if body[at] == 0x20:
+            at += 1
+            continue
+        if _NAME.match(body, at):
+            break
+        end = at = _end_of_value(body, at)
+    return end
 
 
 class LineReader:
