@@ -120,6 +120,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         audit_session: The kernel's session (`ses`); None: unset.
         error: The errno's name, `EACCES`.
         exit: What the system call returned.
+        signal: The signal's number, where one was sent (`signalled`) or ended a process (`crashed`).
         syscall: Its name.
         keys: The rules' keys that it matched.
         who: On whose behalf.
@@ -141,6 +142,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     audit_session: int | None = None
     error: str | None = None
     exit: int | None = None
+    signal: int | None = None
     syscall: str | None = None
     keys: list[str] = []
     who: Who = Who()
