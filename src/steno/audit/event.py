@@ -120,7 +120,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         audit_session: The kernel's session (`ses`); None: unset.
         error: The errno's name, `EACCES`.
         exit: What the system call returned.
-        signal: The signal's number, where one was sent (`signalled`) or ended a process (`crashed`).
+        signal: The signal's number, where one was sent (`signalled`) or ended it (`crashed`).
         syscall: Its name.
         keys: The rules' keys that it matched.
         who: On whose behalf.
