@@ -41,6 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hosts": ("hosts", "Show how the hosts are."),
     "kill": ("kill", "End a session that is being recorded."),
     "message": ("message", "Show a message on a recorded session's terminal."),
+    "audit": ("audit", "Work with the kernel's audit trail."),
     "verify": ("verify", "Verify that recordings are what was written."),
 }
 """See `LazyGroup`; one line per command."""

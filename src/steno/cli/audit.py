@@ -1,0 +1,16 @@
+"""`steno audit`: the kernel's audit trail."""
+
+from __future__ import annotations
+
+import click
+
+from steno.cli.lazy import LazyGroup
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "rules": ("audit_rules", "Print, check and install the kernel's audit rules."),
+}
+
+
+@click.group("audit", cls=LazyGroup, table=_COMMANDS)
+def command() -> None:
+    """Work with the kernel's audit trail."""

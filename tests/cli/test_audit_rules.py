@@ -1,0 +1,118 @@
+"""`steno audit rules`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from steno.audit.rules_text import parse_rules, parse_status
+from steno.cli import group
+from steno.errors import NotFoundError, StenoError
+
+
+def run(*arguments: str) -> Result:
+    """Run `steno audit rules`; what it raises is raised."""
+    result = CliRunner().invoke(group, ["audit", "rules", *arguments], standalone_mode=False)
+    if isinstance(result.exception, StenoError):
+        raise result.exception
+    return result
+
+
+def test_a_level_is_printed_as_a_rules_file() -> None:
+    """What auditctl -R takes, and at the end what makes it immutable, if asked."""
+    printed = run("print", "session", "--machine", "aarch64").output
+    assert all(line[:1] in ("", "#", "-") for line in printed.splitlines())
+    assert "arch=b32" not in printed
+    locked = run("print", "login", "--machine", "x86_64", "--immutable").output
+    assert locked.endswith("-e 2\n")
+
+
+def test_installing_into_an_image_writes_the_file_whole(tmp_path: Path) -> None:
+    """Readable by root's group only, and replaced by the next level."""
+    rules_d = tmp_path / "etc/audit/rules.d"
+    rules_d.mkdir(parents=True)
+    said = run("install", "login", "--root", str(tmp_path), "--machine", "x86_64").output
+    file = rules_d / "30-steno.rules"
+    assert said == f"{file}: 13 rules\n"
+    assert file.stat().st_mode & 0o777 == 0o640
+    run("install", "none", "--root", str(tmp_path), "--machine", "x86_64")
+    assert parse_rules(file.read_text().splitlines()) == ()
+    assert [path.name for path in rules_d.iterdir()] == ["30-steno.rules"]
+
+
+def test_without_auditd_there_is_nothing_to_install_into(tmp_path: Path) -> None:
+    """The missing directory is named."""
+    with pytest.raises(NotFoundError, match=r"rules\.d"):
+        run("install", "session", "--root", str(tmp_path))
+
+
+def auditctl(*words: str) -> str:
+    """Run auditctl, which must succeed."""
+    return subprocess.run(
+        ["auditctl", *words], check=True, capture_output=True, text=True, timeout=60
+    ).stdout
+
+
+@pytest.fixture
+def kernel_audit() -> Iterator[None]:
+    """The kernel's audit, alone with it, switched off and without rules; afterwards as before."""
+    if shutil.which("auditctl") is None:
+        pytest.skip("no auditctl: apt install auditd")
+    if os.getuid() != 0:
+        pytest.skip("the kernel's audit rules are root's")
+    lock = Path(tempfile.gettempdir(), "audit.lock")
+    with lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        before = auditctl("-s")
+        status = parse_status(before)
+        if status.enabled or parse_rules(auditctl("-l").splitlines()):
+            pytest.skip("this machine's audit is in use")
+        wait = next(line for line in before.splitlines() if line.startswith("backlog_wait_time "))
+        try:
+            yield
+        finally:
+            auditctl("-D")
+            auditctl("-e", "0")
+            auditctl("-b", str(status.backlog_limit))
+            auditctl("--backlog_wait_time", wait.split()[1])
+
+
+@pytest.mark.lab
+def test_the_kernels_rules_are_compared_with_the_level(kernel_audit: None, tmp_path: Path) -> None:
+    """Loaded into a real kernel, a level is found whole; one rule less is named; off is told."""
+    del kernel_audit
+    machine = os.uname().machine
+    file = tmp_path / "rules"
+    for level in ("login", "session"):
+        file.write_text(run("print", level).output)
+        auditctl("-R", str(file))
+        off = run("check", level)
+        assert off.return_value == 16
+        assert "auditing is off" in off.output
+        assert "missing" not in off.output
+    auditctl("-e", "1")
+    on = run("check")
+    assert on.return_value == 0, on.output
+    assert "auditd does not run" in on.output
+    assert run("check", "login").return_value == 16
+    assert run("check", "none").return_value == 16
+    rules = run("print", "session", "--machine", machine).output.splitlines()
+    killed = next(rule for rule in rules if rule.endswith("steno-kill"))
+    auditctl("-d", *killed.removeprefix("-a ").split(" "))
+    told = run("check", "session", "--json")
+    assert told.return_value == 16
+    answer = json.loads(told.output)
+    assert answer["missing"] == [killed]
+    assert answer["superfluous"] == []
+    assert (answer["enabled"], answer["immutable"]) == (1, False)
+    auditctl("-a", "never,task")
+    assert "stops all auditing" in run("check").output
