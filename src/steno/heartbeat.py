@@ -78,7 +78,7 @@ class SpoolFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         limit_bytes: How much that may be.
         free_bytes: How much room its disk has.
         least_free_bytes: How much of that must stay free.
-        undelivered_bytes: Bytes of recordings that no server has confirmed.
+        undelivered_bytes: Bytes of recordings and audit trails that no server has confirmed.
         oldest_undelivered_unix_us: When the oldest of them waits since; None: there are none.
         undelivered: How many recordings have such bytes.
         open: The recordings that are still being written.

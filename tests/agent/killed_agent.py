@@ -19,8 +19,9 @@ from steno.agent.ring_layout import Way
 from steno.agent.session import SessionFacts
 from steno.agent.survivors import take_up
 from steno.delivery import resuming, spool_file
-from steno.delivery.spool import Spool, SpoolLimits
+from steno.delivery.spool import Spool
 from steno.delivery.spool_file import DONE, SpoolFile
+from steno.delivery.spool_limits import SpoolLimits
 from steno.formats.cutter import Identity
 from steno.model import Start
 from steno.recorder.clock import RecordingClock

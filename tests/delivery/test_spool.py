@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from steno.delivery.spool import Spool, SpoolLimits
+from steno.delivery.spool import Spool
+from steno.delivery.spool_limits import SpoolLimits
 from steno.delivery.syncing import SyncRule, SyncThread
 from steno.errors import ConfigError, NoSpaceError, NotFoundError, StoreError, UsageError
 

@@ -22,7 +22,8 @@ from recorded_lines import fill_spool, make_lines
 from steno.delivery.events import Events
 from steno.delivery.opening import open_transports
 from steno.delivery.protocol import Backoff, Standing
-from steno.delivery.spool import Spool, SpoolLimits
+from steno.delivery.spool import Spool
+from steno.delivery.spool_limits import SpoolLimits
 from steno.delivery.uploader import Uploader
 from steno.errors import StenoError, UnreachableError
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from steno.audit.trail import Lost, TrailEncoder, TrailEnd, TrailHead
 from steno.formats.cutter import Cutter, Identity
-from steno.integrity.chain import verify_lines
-from steno.model import End, Output, Start
+from steno.integrity.chain import ChainState, ChainVerifier, verify_lines
+from steno.model import End, Output, Start, digest_of_line
 
 IDENTITY = Identity("web01", "r-1", "avery", "xterm", 7, Start("avery", "web01", 1, "steno test"))
 
@@ -123,3 +125,41 @@ def test_the_first_fault_stays_the_verdict() -> None:
         3,
         "the line before it is not the one that was written",
     )
+
+
+def make_trail() -> list[bytes]:
+    """Return the lines of an audit trail."""
+    encoder = TrailEncoder()
+    head = TrailHead("trail-1", "web1", "0" * 32, 1, "steno")
+    items = [head, Lost(2, 1, "gap", 7, 7), Lost(3, 2, "behind"), TrailEnd(4, "stopped")]
+    return [encoder.encode(item) for item in items]
+
+
+def test_a_trail_is_a_chain_too() -> None:
+    """An audit trail is verified like a recording: whole, so far, altered, cut out of, added to."""
+    lines = make_trail()
+    assert verify_lines(lines).state == "complete"
+    assert verify_lines(lines).head == digest_of_line(lines[-1])
+    assert verify_lines(lines[:3]).state == "so_far"
+    for number in range(3):
+        altered = lines[number].replace(b"{", b"{ ", 1)
+        verdict = verify_lines([*lines[:number], altered, *lines[number + 1 :]])
+        assert (verdict.state, verdict.broken_line) == ("broken", number + 2)
+        verdict = verify_lines([*lines[:number], *lines[number + 1 :]])
+        assert verdict.state == "broken"
+    assert verify_lines([*lines, lines[1]]).state == "broken"
+    assert verify_lines([*lines[:3], make_lines(1)[0]]).state == "broken"
+    assert verify_lines([*lines[:2], lines[0]]).state == "broken"
+
+
+@given(st.integers(0, 4))
+def test_a_trails_verifier_goes_on_where_another_stood(cut: int) -> None:
+    """What a verifier knows of a trail can be kept, and another one come to the same verdict."""
+    lines = make_trail()
+    first = ChainVerifier()
+    for line in lines[:cut]:
+        first.feed(line)
+    second = ChainVerifier(msgspec.json.decode(msgspec.json.encode(first.state()), type=ChainState))
+    for line in lines[cut:]:
+        second.feed(line)
+    assert second.verification() == verify_lines(lines)

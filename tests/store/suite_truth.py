@@ -104,6 +104,18 @@ class TruthSuite:
             assert reopened.sender_of(rec) == rec[:20]
         assert sorted(reopened.recs()) == sorted(HOSTILE_RECS)
 
+    def test_audit_trails_are_no_recordings(self, stores: Stores) -> None:
+        """A trail is kept like a recording, and is in no list of recordings."""
+        store = stores.open()
+        store.append("r", 0, b"one\n", sender="web1")
+        store.append("trail-1", 0, b"two\n", sender="web1")
+        for opened in (store, stores.open()):
+            assert list(opened.recs()) == ["r"]
+            assert list(opened.trails()) == ["trail-1"]
+            assert [rec for rec, _ in opened.index_states() if rec == "trail-1"] == []
+            assert b"".join(opened.read("trail-1")) == b"two\n"
+            assert opened.sender_of("trail-1") == "web1"
+
     @pytest.mark.parametrize("rec", ["", "r" * 513, "\ud800"])
     def test_impossible_ids_are_refused(self, store: Store, rec: str) -> None:
         """Ids that are empty, too long or no text are refused in one line."""

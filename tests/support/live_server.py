@@ -108,10 +108,11 @@ class LiveServer:
         return directory
 
     def stored(self) -> dict[str, tuple[str | None, bytes]]:
-        """Return all recordings in the store, with their senders, as another process sees them."""
+        """Return what is in the store, with the senders, as another process sees it."""
         store = open_store(self.directory / "store")
         try:
-            return {rec: (store.sender_of(rec), b"".join(store.read(rec))) for rec in store.recs()}
+            recs = [*store.recs(), *store.trails()]
+            return {rec: (store.sender_of(rec), b"".join(store.read(rec))) for rec in recs}
         finally:
             store.close()
 

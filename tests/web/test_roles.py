@@ -38,7 +38,14 @@ def ends_session(endpoint: Endpoint) -> bool:
 def ask(client: httpx2.Client, endpoint: Endpoint, rec: str = ALICE_REC) -> tuple[int, bytes]:
     """Call an endpoint with arguments that change nothing; return status and, if short, body."""
     path = PREFIX + endpoint.path
-    values = {"rec": rec, "number": "0", "name": "nobody", "id": "nothing", "host": "none"}
+    values = {
+        "rec": rec,
+        "number": "0",
+        "name": "nobody",
+        "id": "nothing",
+        "host": "none",
+        "trail": "trail-x",
+    }
     for name, value in values.items():
         path = path.replace("{" + name + "}", value)
     body = {"json": {"unknown": 1}} if endpoint.body else {}

@@ -9,6 +9,7 @@ import msgspec
 
 from steno.delivery.spool import Spool
 from steno.errors import StenoError
+from steno.model import is_trail
 
 _EVERY_S = 1.0
 _ENTRIES_S = 5.0
@@ -78,7 +79,7 @@ class SpoolWatch:
     def _look_at_entries(self, now_s: float) -> None:
         self._entries_at_s = now_s + _ENTRIES_S
         entries = [entry for entry in self._spool.entries() if not entry.is_delivered]
-        self._recordings = len(entries)
+        self._recordings = sum(not is_trail(entry.rec) for entry in entries)
         since: dict[str, tuple[int, float]] = {}
         for entry in entries:
             if entry.delivered_bytes >= entry.size_bytes and not entry.is_finished:

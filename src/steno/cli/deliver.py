@@ -41,6 +41,7 @@ from steno.delivery.transport import HttpTransport
 from steno.delivery.uploader import Uploader
 from steno.errors import StenoError, UnreachableError
 from steno.heartbeat import HostOrder, OrderResult
+from steno.model import is_trail
 
 _WATCH_S = 0.5
 _PATIENCE_S = 60.0
@@ -233,13 +234,20 @@ def _tell(outcome: Outcome, delivered_bytes: int, *, as_json: bool) -> None:
         }
         click.echo(json.dumps(facts))
         return
-    count = len(outcome.delivered)
-    text = f"delivered {count} recording{'' if count == 1 else 's'} ({decimal(delivered_bytes)})"
+    trails = sum(map(is_trail, outcome.delivered))
+    text = f"delivered {_count(len(outcome.delivered) - trails, 'recording')}"
+    if trails:
+        text += f" and {_count(trails, 'audit trail')}"
+    text += f" ({decimal(delivered_bytes)})"
     if outcome.growing:
         text += f"; {len(outcome.growing)} still being written, delivered so far"
     if outcome.failed:
         text += f"; {len(outcome.failed)} not delivered"
     click.echo(text)
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 class _Logged(Events):

@@ -55,6 +55,9 @@ class Library(Protocol):
     def verification(self, rec: str) -> Verification:
         """Return what the chain proves, computed here and now from the original lines."""
 
+    def trails(self) -> list[str]:
+        """Return the ids of all audit trails, which `read` and `verification` take too."""
+
     def close(self) -> None:
         """Release everything."""
 

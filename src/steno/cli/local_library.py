@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from steno.integrity.chain import verify_stream
-from steno.model import Command, Damage, TextLine, Verification
+from steno.model import Command, Damage, TextLine, Verification, is_trail
 from steno.store.opening import open_store
 from steno.store.protocol import Hit, Page, Summary
 from steno.store.query import parse
@@ -63,8 +63,12 @@ class StoreLibrary:
 
         What the index remembers of the chain must agree with them.
         """
-        known = self._store.find(rec).chain
+        known = None if is_trail(rec) else self._store.find(rec).chain
         return verify_stream(self._store.read(rec), known)
+
+    def trails(self) -> list[str]:
+        """Return the ids of all audit trails, in order."""
+        return sorted(self._store.trails())
 
     def close(self) -> None:
         """Release the store."""

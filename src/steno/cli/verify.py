@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 import msgspec
 
+from steno.audit.trail import TrailHead, decode_line
 from steno.cli.input_files import names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
 from steno.cli.playing.sources import refuse_empty
 from steno.cli.tables import format_chain, make_console, printable
-from steno.errors import BrokenChainError, NotFoundError, StoreError
+from steno.errors import (
+    AmbiguousError,
+    BrokenChainError,
+    FormatError,
+    NotFoundError,
+    StoreError,
+)
 from steno.formats.tlog import Decoder, Placed
-from steno.integrity.chain import verify_lines
-from steno.model import Damage, Verification
+from steno.integrity.chain import verify_lines, verify_stream
+from steno.model import Damage, Verification, is_trail
 
 _STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "broken": "bold red"}
 
@@ -34,7 +42,7 @@ class Verdict(msgspec.Struct, frozen=True):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @library_options
 def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None:
-    """Verify the chains of recordings, by id or in files; all of the store without arguments.
+    """Verify the chains of recordings and audit trails, by id or in files; all without arguments.
 
     The original lines are read and computed on here, also when a server keeps them.
     Ends with 8 when a chain is broken, whatever the others say; else with 9 when a recording of
@@ -71,11 +79,26 @@ def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdic
     if others or not targets:
         library = open_library(location)
         try:
-            recs = [library.find(target).rec for target in others] or _list_recs(library)
-            for rec in recs:
+            for rec in map(partial(_find, library), others):
+                yield _verify_recording(library, rec)
+            for rec in [] if others else [*_list_recs(library), *library.trails()]:
                 yield _verify_recording(library, rec)
         finally:
             library.close()
+
+
+def _find(library: Library, target: str) -> str:
+    """Return the recording, or the trail, that `target` names or is the beginning of."""
+    if not is_trail(target):
+        return library.find(target).rec
+    found = [trail for trail in library.trails() if trail.startswith(target)]
+    if target in found:
+        return target
+    if not found:
+        raise NotFoundError(f"no audit trail {target}")
+    if len(found) > 1:
+        raise AmbiguousError(f"{target} could be any of {len(found)} audit trails")
+    return found[0]
 
 
 def _verify_recording(library: Library, rec: str) -> Verdict:
@@ -98,6 +121,10 @@ def _verify_file(path: Path) -> Iterator[Verdict]:
     """Verify each of the recordings that a file holds; damage breaks the chain it stands in."""
     with open_input(path) as file:
         data = read_input(file)
+    trail = _find_trail(data)
+    if trail is not None:
+        yield Verdict(str(path), trail, verify_stream([data]))
+        return
     decoder = Decoder()
     items = decoder.feed(data) + decoder.finish()
     damages = [item for item in items if isinstance(item, Damage)]
@@ -113,3 +140,12 @@ def _verify_file(path: Path) -> Iterator[Verdict]:
         lines.setdefault(rec, []).append(data[item.offset_bytes : end])
     for rec, recorded in lines.items():
         yield Verdict(str(path), rec, verify_lines(recorded))
+
+
+def _find_trail(data: bytes) -> str | None:
+    """Return the id of the audit trail that `data` is; None: it is none."""
+    try:
+        _, item = decode_line(data.partition(b"\n")[0])
+    except FormatError:
+        return None
+    return item.id if isinstance(item, TrailHead) else None

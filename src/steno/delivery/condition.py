@@ -11,11 +11,13 @@ from steno.delivery.spool import Spool, SpoolEntry
 from steno.errors import FormatError, NotFoundError
 from steno.formats.tlog import decode_message
 from steno.heartbeat import MOST_NUMBERS, MOST_SESSIONS, SpoolFacts
+from steno.model import is_trail
 
 _LOOK_BYTES = 65536
 _MOST_LOOKED_INTO = 500
 """So many recordings are read from at a look; when more wait, the oldest file's time serves."""
-_TIME = re.compile(rb'"time":(\d{1,15}(?:\.\d{1,9})?)')
+_TIME = re.compile(rb'"time":(\d{1,15}(?:\.\d{1,9})?)|"at_unix_us":(\d{1,18})')
+"""A message's time, or that of an audit trail's line."""
 
 
 class SpoolCondition:
@@ -47,6 +49,7 @@ class SpoolCondition:
         number = self._last_number()
         entries = [entry for entry in self._spool.entries() if not entry.is_delivered]
         late = [entry for entry in entries if entry.size_bytes > entry.delivered_bytes]
+        recordings = [entry for entry in entries if not is_trail(entry.rec)]
         used_bytes, free_bytes = self._spool.recount()
         return SpoolFacts(
             used_bytes=used_bytes,
@@ -55,9 +58,9 @@ class SpoolCondition:
             least_free_bytes=self._spool.limits.free_bytes,
             undelivered_bytes=sum(entry.size_bytes - entry.delivered_bytes for entry in late),
             oldest_undelivered_unix_us=self._oldest(late),
-            undelivered=len(late),
-            open=tuple(entry.rec for entry in entries if not entry.is_finished)[:MOST_SESSIONS],
-            waiting_numbers=self._waiting(entries),
+            undelivered=sum(not is_trail(entry.rec) for entry in late),
+            open=tuple(entry.rec for entry in recordings if not entry.is_finished)[:MOST_SESSIONS],
+            waiting_numbers=self._waiting(recordings),
             number=number,
         )
 
@@ -74,7 +77,8 @@ class SpoolCondition:
         if time is None:
             return entry.changed_unix_us
         # A message bears the time of its first piece; nobody's clock makes a file older than it is.
-        return min(round(float(time.group(1)) * 1_000_000), entry.changed_unix_us)
+        at_unix_us = int(time[2]) if time[2] else round(float(time[1]) * 1_000_000)
+        return min(at_unix_us, entry.changed_unix_us)
 
     def _waiting(self, entries: list[SpoolEntry]) -> tuple[int, ...]:
         """Return the running numbers of recordings that no server has anything of."""

@@ -11,9 +11,11 @@ import msgspec
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool import TORN, Spool
 from steno.delivery.spool_file import DONE, OPEN, end_of_lines
+from steno.delivery.trail_recovery import end_orphan, note_end
+from steno.errors import NotFoundError
 from steno.formats.cutter import Cutter, Identity
 from steno.formats.tlog import Decoder, Placed
-from steno.model import End, Input, Message, Note, Output, Start, digest_of_line
+from steno.model import End, Input, Message, Note, Output, Start, digest_of_line, is_trail
 
 _PIECE_BYTES = 1 << 20
 
@@ -59,6 +61,8 @@ class _Scan:
 def recover(spool: Spool) -> list[Recovery]:
     """Finish every recording whose recorder is gone; one that is still written is left alone.
 
+    So is an audit trail of this boot: who writes the next events goes on with it.
+
     Its torn last line is cut off, and a chained line with a note `torn` and the end's reason
     `recorder` put in its place. May be interrupted at any point and run again.
 
@@ -91,8 +95,10 @@ def _recover_file(spool: Spool, path: Path) -> Recovery | None:
         os.close(descriptor)
 
 
-def _close_orphan(spool: Spool, path: Path, descriptor: int) -> Recovery:
+def _close_orphan(spool: Spool, path: Path, descriptor: int) -> Recovery | None:
     size_bytes = os.fstat(descriptor).st_size
+    if is_trail(path.stem):
+        return _close_orphaned_trail(spool, path, descriptor, size_bytes)
     scan = _scan(descriptor)
     if scan.first is None or scan.last is None:
         return _set_aside(spool, path, size_bytes)
@@ -113,6 +119,21 @@ def _close_orphan(spool: Spool, path: Path, descriptor: int) -> Recovery:
     os.fsync(descriptor)
     path.rename(spool.path(path.stem, DONE))
     spool.sync_directory()
+    return Recovery(path.stem, cut_bytes)
+
+
+def _close_orphaned_trail(
+    spool: Spool, path: Path, descriptor: int, size_bytes: int
+) -> Recovery | None:
+    try:
+        cut_bytes = end_orphan(spool, path.stem, descriptor)
+    except NotFoundError:
+        return _set_aside(spool, path, size_bytes)
+    if cut_bytes is None:
+        return None
+    path.rename(spool.path(path.stem, DONE))
+    spool.sync_directory()
+    note_end(spool, path.stem, descriptor)
     return Recovery(path.stem, cut_bytes)
 
 

@@ -68,7 +68,7 @@ def _read_tail(
     messages: list[Message] = []
     last: Message | None = None
     head, end_bytes = "", 0
-    for offset_bytes, line in _lines_backwards(descriptor, size_bytes):
+    for offset_bytes, line in lines_backwards(descriptor, size_bytes):
         try:
             message = decode_message(line, charset)
         except FormatError:
@@ -86,7 +86,7 @@ def _read_tail(
     return Tail(messages, last, head, end_bytes, size_bytes - end_bytes)
 
 
-def _lines_backwards(descriptor: int, size_bytes: int) -> Iterator[tuple[int, bytes]]:
+def lines_backwards(descriptor: int, size_bytes: int) -> Iterator[tuple[int, bytes]]:
     """Yield the file's whole lines with their places, the last one first."""
     end_bytes = end_of_lines(descriptor, size_bytes)
     while end_bytes > 0:

@@ -13,45 +13,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Literal
 
 import msgspec
 
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
+from steno.delivery.spool_limits import SpoolLimits, load_limits
 from steno.delivery.syncing import SYNC_EVERY_US
 from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StoreError, UsageError
-from steno.settings import convert_settings, read_toml
 
-DELIVERED, TORN, LIMITS = ".delivered", ".torn", "limits.toml"
+DELIVERED, TORN = ".delivered", ".torn"
 MAIL, MAILED = ".mail", ".mailed"
 """Marks of a recording that is to be mailed, and of one that was; see delivery.mail.mailer."""
 _LOGS = (OPEN, DONE, SENT)
 _RECOUNT_BYTES = 1 << 20
 _RECOUNT_US = 1_000_000
 _BEGIN_BYTES = 65536
-
-Policy = Literal["refuse", "drop-oldest-delivered"]
-
-
-class SpoolLimits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How much a spool may take, and what happens when that is reached.
-
-    They belong to the spool, in its `limits.toml`, so that all its recorders and uploaders agree.
-
-    Attributes:
-        total_bytes: All its files together; may be exceeded by what other processes write
-            between two counts (1 MiB or a second each).
-        free_bytes: What must stay free on its disk.
-        policy: `refuse`: a delivered, finished recording is removed at once; when the spool is
-            full, new lines are refused. `drop-oldest-delivered`: they are kept as a local copy, and
-            the oldest make room when it is needed; only then are new lines refused.
-            Nothing undelivered is ever dropped.
-    """
-
-    total_bytes: Annotated[int, msgspec.Meta(ge=1 << 20)] = 1 << 30
-    free_bytes: Annotated[int, msgspec.Meta(ge=0)] = 64 << 20
-    policy: Policy = "refuse"
 
 
 class SpoolEntry(msgspec.Struct, frozen=True):
@@ -72,20 +49,6 @@ class SpoolEntry(msgspec.Struct, frozen=True):
     is_finished: bool
     is_delivered: bool
     changed_unix_us: int
-
-
-def load_limits(directory: Path) -> SpoolLimits:
-    """Read `limits.toml` in a spool; the defaults where there is none.
-
-    Raises:
-        ConfigError: It is unreadable or no TOML, or has an unknown key or a wrong value.
-    """
-    path = directory / LIMITS
-    try:
-        values = read_toml(path)
-    except FileNotFoundError:
-        return SpoolLimits()
-    return convert_settings(values, SpoolLimits, str(path))
 
 
 def monotonic_us() -> int:
@@ -132,7 +95,7 @@ class Spool:
             if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
                 raise StoreError(f"spool {directory}: may not be read and written by this user")
             found = directory.stat()
-            self._owner = found.st_uid, found.st_gid
+            self.owner = found.st_uid, found.st_gid
             if found.st_uid == os.geteuid():
                 directory.chmod(0o700)
         except OSError as error:
@@ -369,8 +332,8 @@ class Spool:
     def _open_file(self, path: Path, flags: int) -> int:
         """Open a file of the spool; one that root makes is the directory's owner's."""
         descriptor = os.open(path, flags, 0o600)
-        if os.geteuid() == 0 and self._owner[0]:
-            os.fchown(descriptor, *self._owner)
+        if os.geteuid() == 0 and self.owner[0]:
+            os.fchown(descriptor, *self.owner)
         return descriptor
 
     def path(self, rec: str, suffix: str) -> Path:

@@ -156,6 +156,10 @@ class SpoolReader:
             offset_bytes += len(piece)
         return b"".join(pieces)
 
+    def fileno(self) -> int:
+        """Return the descriptor that is read; it stays the reader's."""
+        return self._descriptor
+
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._descriptor)

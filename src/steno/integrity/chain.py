@@ -1,4 +1,4 @@
-"""Verify a recording's chain: every line names the digest of the line before it."""
+"""Verify a recording's or a trail's chain: every line names the digest of the line before it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ class _Link(msgspec.Struct, frozen=True):
     end: dict[str, object] | None = None
 
 
+class _Trail(msgspec.Struct, frozen=True):
+    id: str
+
+
 class _Line(msgspec.Struct, frozen=True):
-    id: int
+    id: int | None = None
     rec: str = ""
     steno: _Link | None = None
+    # A trail's lines (docs/formats/trail.md) are nothing but links.
+    prev: str | None = None
+    trail: _Trail | None = None
+    end: dict[str, object] | None = None
 
 
 _decode_line = msgspec.json.Decoder(_Line).decode
@@ -34,10 +42,11 @@ class ChainState(msgspec.Struct, frozen=True):
     is_chained: bool | None = None
     has_end: bool = False
     broken: tuple[int, int, str] | None = None
+    is_trail: bool = False
 
 
 class ChainVerifier:
-    """Take one recording's lines in order; say how far they are what was written.
+    """Take one recording's or trail's lines in order; say how far they are what was written.
 
     A recording without any `steno` member (stock tlog's) is `unchained`: nothing can be said.
     After the first bad line the verdict stays.
@@ -54,6 +63,7 @@ class ChainVerifier:
         self._is_chained = state.is_chained
         self._has_end = state.has_end
         self._broken = state.broken
+        self._is_trail = state.is_trail
 
     def state(self) -> ChainState:
         """Return where this verifier stands."""
@@ -66,6 +76,7 @@ class ChainVerifier:
             is_chained=self._is_chained,
             has_end=self._has_end,
             broken=self._broken,
+            is_trail=self._is_trail,
         )
 
     def feed(self, line: bytes) -> None:
@@ -125,11 +136,26 @@ class ChainVerifier:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             return f"not a message: {error}"
         if self._is_chained is None:
-            self._is_chained = message.steno is not None
-            self._rec = message.rec
-        return self._find_break(message)
+            self._is_trail = message.trail is not None
+            self._is_chained = self._is_trail or message.steno is not None
+            self._rec = message.trail.id if message.trail is not None else message.rec
+        return self._find_trail_break(message) if self._is_trail else self._find_break(message)
+
+    def _find_trail_break(self, line: _Line) -> str | None:
+        if line.id is not None:
+            return "a message among an audit trail's lines"
+        if line.trail is not None and self._good:
+            return f"the beginning of trail {line.trail.id}"
+        if self._has_end:
+            return "a line after the trail's end"
+        if line.prev != self._head:
+            return "the line before it is not the one that was written"
+        self._has_end = line.end is not None
+        return None
 
     def _find_break(self, message: _Line) -> str | None:
+        if message.id is None:
+            return "not a message: it has no `id`"
         if message.rec != self._rec:
             return f"the line belongs to recording {message.rec}"
         if not self._is_chained:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from steno.errors import StenoError
 from steno.metrics import Metrics
+from steno.model import is_trail
 from steno.server.indexing import IndexerSettings, Indexing, UnderivableError
 from steno.server.turns import Turns
 from steno.store.protocol import Change, StaleError, Store
@@ -98,7 +99,7 @@ class Indexer:
 
     def wake(self, rec: str) -> None:
         """Have `rec` looked at soon. Any thread may call this."""
-        if rec not in self._skipped:
+        if rec not in self._skipped and not is_trail(rec):
             self._given_up.discard(rec)
             self._turns.add(rec)
 

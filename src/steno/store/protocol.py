@@ -205,7 +205,10 @@ class Store(Protocol):
         """
 
     def recs(self) -> Iterator[str]:
-        """Yield the ids of all recordings that hold at least one byte."""
+        """Yield the ids of all recordings that hold at least one byte; audit trails are none."""
+
+    def trails(self) -> Iterator[str]:
+        """Yield the ids of all audit trails that hold at least one byte."""
 
     def sender_of(self, rec: str) -> str | None:
         """Return the authenticated host that delivers `rec`."""

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from steno.errors import NotFoundError, StoreError
-from steno.model import Command, Damage, Keyframe, TextLine
+from steno.model import Command, Damage, Keyframe, TextLine, is_trail
 from steno.store import derived as rows
 from steno.store import hearing
 from steno.store.changes import Changes
@@ -63,7 +63,11 @@ class SqliteStore:
 
     def recs(self) -> Iterator[str]:
         """Yield the ids of all recordings that hold at least one byte."""
-        return self._truth.recs()
+        return (rec for rec in self._truth.recs() if not is_trail(rec))
+
+    def trails(self) -> Iterator[str]:
+        """Yield the ids of all audit trails that hold at least one byte."""
+        return filter(is_trail, self._truth.recs())
 
     def sender_of(self, rec: str) -> str | None:
         """Return the authenticated host that delivers `rec`."""
@@ -126,6 +130,8 @@ class SqliteStore:
     def index_states(self) -> Iterator[tuple[str, bool]]:
         """Yield all recordings, and whether the index has all bytes of each and its end."""
         for rec, size_bytes in self._truth.sizes():
+            if is_trail(rec):
+                continue
             with self._database.reading() as connection:
                 is_current = rows.is_current(connection, rec, size_bytes)
             yield rec, is_current

@@ -18,6 +18,7 @@ from steno.web import (
     recordings,
     segments,
     signing,
+    trails,
 )
 from steno.web.endpoint import Answer, Endpoint
 
@@ -292,6 +293,23 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         answers=(Answer(status=201, type=people.SignInLink, purpose="Made"),),
         problems=(404,),
         needs_session=True,
+    ),
+    Endpoint(
+        "GET",
+        "/trails",
+        trails.list_trails,
+        "The audit trails.",
+        least="auditor",
+        answers=(Answer(type=trails.Trails),),
+    ),
+    Endpoint(
+        "GET",
+        "/trails/{trail}/lines",
+        trails.read_trail,
+        "An audit trail's original lines, byte for byte.",
+        least="auditor",
+        answers=(Answer(media_types=("application/x-ndjson",)),),
+        problems=(404,),
     ),
     Endpoint(
         "GET",

@@ -23,7 +23,7 @@ from steno.delivery.spool import MAIL, MAILED, Spool, SpoolEntry
 from steno.errors import FormatError, NotFoundError, RefusedError, StenoError
 from steno.files import replace_file
 from steno.formats.tlog import decode_message
-from steno.model import Start
+from steno.model import Start, is_trail
 
 _LOOK_S = 2.0
 _FIRST_RETRY_S = 15.0
@@ -109,7 +109,7 @@ class Mailer:
             StoreError, NoSpaceError: The mark cannot be written.
         """
         with self._lock:
-            if entry.rec in self._noticed:
+            if entry.rec in self._noticed or is_trail(entry.rec):
                 return
             mark, done = self._spool.path(entry.rec, MAIL), self._spool.path(entry.rec, MAILED)
             if not mark.exists() and not done.exists():
@@ -123,7 +123,7 @@ class Mailer:
 
     def look(self) -> None:
         """Mail what has ended and is due."""
-        entries = self._spool.entries()
+        entries = [entry for entry in self._spool.entries() if not is_trail(entry.rec)]
         here = {entry.rec for entry in entries}
         with self._lock:
             self._noticed &= here

@@ -1,0 +1,61 @@
+"""Audit trails as they were delivered: for who proves that nothing was altered."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+import msgspec
+from starlette.concurrency import iterate_in_threadpool
+from starlette.responses import Response, StreamingResponse
+
+from steno.errors import NotFoundError
+from steno.model import is_trail
+from steno.web.endpoint import Call, json_response
+
+
+class TrailFacts(msgspec.Struct, frozen=True):
+    """One audit trail.
+
+    Attributes:
+        id: Its id.
+        host: The enrolled host that delivers it; null: it was put into the store by hand.
+        size_bytes: How long it is so far.
+    """
+
+    id: str
+    host: str | None
+    size_bytes: int
+
+
+class Trails(msgspec.Struct, frozen=True):
+    """All audit trails, by id."""
+
+    items: list[TrailFacts]
+
+
+async def list_trails(call: Call) -> Response:
+    """GET /trails."""
+    store = call.services.store
+
+    def read() -> Trails:
+        return Trails(
+            [
+                TrailFacts(trail, store.sender_of(trail), store.size_bytes(trail))
+                for trail in sorted(store.trails())
+            ]
+        )
+
+    return json_response(await anyio.to_thread.run_sync(read))
+
+
+async def read_trail(call: Call) -> Response:
+    """GET /trails/{trail}/lines: the original bytes."""
+    store, trail = call.services.store, call.request.path_params["trail"]
+    size_bytes = await anyio.to_thread.run_sync(store.size_bytes, trail) if is_trail(trail) else 0
+    if not size_bytes:
+        raise NotFoundError(f"no audit trail {trail}")
+    await call.log_viewing("trail", trail)
+    return StreamingResponse(
+        iterate_in_threadpool(store.read(trail, 0, size_bytes)),
+        headers={"Content-Length": str(size_bytes), "Cache-Control": "private, no-cache"},
+        media_type="application/x-ndjson",
+    )
