@@ -119,14 +119,14 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
         boot_id: Without dashes, as in recordings; None for files.
         audit_session: The kernel's session (`ses`); None: unset.
         error: The errno's name, `EACCES`.
-        exit: What the system call returned.
+        exit: What the system call returned; for `ended`, the exit status.
         signal: The signal's number, where one was sent (`signalled`) or ended it (`crashed`).
         syscall: Its name.
         keys: The rules' keys that it matched.
         who: On whose behalf.
         process: What did it.
         objects: What it was done to, the chief one first.
-        text: One plain sentence: `avery opened /etc/shadow: permission denied`.
+        text: One plain sentence: `avery could not read /etc/shadow with cat: permission denied`.
         typed: What was typed, for TTY and USER_TTY records: control characters as they came.
         records: The records underneath, each an object with `type` and `fields`; each field an
             object with `raw`, and `value` where it means something else.

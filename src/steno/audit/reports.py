@@ -1,0 +1,188 @@
+"""What a record says that is no system call's: `actions.TYPES`, and the exceptions to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from steno.audit.actions import BECOMING, FAMILIES, PLAIN, TYPES, Report
+from steno.audit.calls import Deed
+from steno.audit.event import Thing
+from steno.audit.record_types import NAMES, number_of
+from steno.audit.records import Record
+from steno.audit.things import address_thing, plain_text, resolve, text_of
+
+
+def report_of(record_type: str) -> Report:
+    """Return the rule for records of that type; newer types than auditd's go by their number."""
+    rule = TYPES.get(record_type)
+    if rule is not None:
+        return rule
+    name = NAMES.get(number_of(record_type) or -1, record_type)
+    if name in TYPES:
+        return TYPES[name]
+    return next((rule for prefix, rule in FAMILIES if name.startswith(prefix)), PLAIN)
+
+
+def describe_report(record: Record, rule: Report) -> Deed:
+    """Return what `record` says, and to what it was done."""
+    special = _SPECIAL.get(rule.action)
+    if special is not None:
+        return special(record, rule)
+    return Deed(rule.action, _objects(record, rule), text_of(record.get("op")))
+
+
+def _objects(record: Record, rule: Report) -> list[Thing]:
+    name = ""
+    for field in rule.fields:
+        name = text_of(record.get(field.upper())) or text_of(record.get(field))
+        if name:
+            break
+    if name.startswith("unknown("):
+        # What auditd writes for an id without a name: the id is what is known.
+        name = name[8:-1]
+    objects = [Thing(rule.kind, name)] if name else []
+    if rule.kind == "account":
+        objects += _origin(record)
+    return objects
+
+
+def _origin(record: Record) -> list[Thing]:
+    """Where a person came from: the address where there is one, else the host's name."""
+    address = plain_text(record.get("addr"))
+    name = address or plain_text(record.get("hostname"))
+    if not name or (not address and record.get("id") is not None):
+        return []
+    return [address_thing(name, role="from")]
+
+
+def program_of(record: Record) -> str:
+    """Return the last part of the program's path that a user's message names."""
+    return text_of(record.get("exe")).rpartition("/")[2]
+
+
+def _session(record: Record, rule: Report) -> Deed:
+    """A session that su or sudo opens makes a person somebody else."""
+    program = program_of(record)
+    objects = _objects(record, rule)
+    if rule.action == "started session" and program in BECOMING:
+        return Deed("became", objects[:1])
+    return Deed(rule.action, objects, text_of(record.get("op")))
+
+
+def _login_session(record: Record, rule: Report) -> Deed:
+    session = plain_text(record.get("ses"))
+    account = text_of(record.get("AUID")) or plain_text(record.get("auid"))
+    objects = [] if session in ("", "4294967295") else [Thing("session", session)]
+    return Deed(rule.action, [*objects, Thing("account", account)] if account else objects)
+
+
+def _settings(record: Record, rule: Report) -> Deed:
+    operation = text_of(record.get("op"))
+    if record.type == "FEATURE_CHANGE":
+        name = plain_text(record.get("feature"))
+        return Deed(rule.action, [Thing("rules", name)], _change_of(record, "old", "new"))
+    if "rule" in operation or "watch" in operation:
+        name = text_of(record.get("key")) or text_of(record.get("path"))
+        return Deed("changed audit rules", [Thing("rules", name or operation)], operation)
+    for field, value in record.pairs:
+        if field.startswith("audit_") or field in ("new-enabled", "lost", "actions"):
+            name = f"{field}={value.decode(errors='replace')}"
+            if field == "new-enabled":
+                name = f"terminal auditing={value.decode(errors='replace')}"
+            old = plain_text(record.get("old") or record.get("old-enabled"))
+            return Deed(rule.action, [Thing("rules", name)], f"was {old}" if old else "")
+    return Deed(rule.action, [Thing("rules", operation)] if operation else [])
+
+
+def _change_of(record: Record, old: str, new: str) -> str:
+    return f"{plain_text(record.get(old))} to {plain_text(record.get(new))}"
+
+
+def _denial(record: Record, rule: Report) -> Deed:
+    """SELinux, AppArmor, Landlock and Smack say the same in fields of their own."""
+    verdict = plain_text(record.get("seresult")) or text_of(record.get("apparmor")).lower()
+    if verdict == "status":
+        name = text_of(record.get("name")) or text_of(record.get("info"))
+        return Deed(
+            "changed policy",
+            [Thing("object", name)] if name else [],
+            text_of(record.get("operation")),
+        )
+    action = rule.action
+    if verdict in ("granted", "allowed", "audit"):
+        action = "was granted"
+    what = (
+        plain_text(record.get("seperms"))
+        or text_of(record.get("operation"))
+        or plain_text(record.get("blockers"))
+        or text_of(record.get("requested"))
+    )
+    directory = None
+    path = record.get("path") or record.get("name")
+    objects = []
+    if path is not None and (name := text_of(path)):
+        data = resolve(name.encode(), directory)
+        objects = [Thing("file", data.decode(errors="replace"))]
+    elif name := plain_text(record.get("tclass")):
+        objects = [Thing("object", name)]
+    return Deed(action, objects, what)
+
+
+_SECCOMP_ACTIONS = {
+    0x80000000: "killed the process", 0x00000000: "killed the thread", 0x00030000: "trapped it",
+    0x00050000: "refused it", 0x7FC00000: "asked another process", 0x7FF00000: "told a tracer",
+    0x7FFC0000: "logged it", 0x7FFF0000: "allowed it",
+}  # fmt: skip
+"""Source: include/uapi/linux/seccomp.h."""
+
+
+def _filtered(record: Record, rule: Report) -> Deed:
+    code = plain_text(record.get("code"))
+    try:
+        number = int(code, 16) & 0xFFFF0000
+    except ValueError:
+        number = -1
+    return Deed(rule.action, [], _SECCOMP_ACTIONS.get(number, code))
+
+
+def _bpf(record: Record, rule: Report) -> Deed:
+    operation = plain_text(record.get("op"))
+    action = {"LOAD": "loaded BPF program", "UNLOAD": "unloaded BPF program"}.get(
+        operation, rule.action
+    )
+    number = plain_text(record.get("prog-id"))
+    return Deed(action, [Thing("object", f"BPF program {number}")] if number else [])
+
+
+def _crash(record: Record, rule: Report) -> Deed:
+    return Deed(rule.action, _objects(record, rule), plain_text(record.get("sig")))
+
+
+def _promiscuous(record: Record, rule: Report) -> Deed:
+    is_on = plain_text(record.get("prom")) not in ("0", "")
+    return Deed(rule.action, _objects(record, rule), "on" if is_on else "off")
+
+
+def _alarm(record: Record, rule: Report) -> Deed:
+    what = record.type.removeprefix("ANOM_").replace("_", " ").lower()
+    return Deed(rule.action, _objects(record, rule), what)
+
+
+def _service(record: Record, rule: Report) -> Deed:
+    return Deed(rule.action, _objects(record, rule))
+
+
+_SPECIAL: dict[str, Callable[[Record, Report], Deed]] = {
+    "started session": _session,
+    "opened audit session": _login_session,
+    "changed audit settings": _settings,
+    "was denied": _denial,
+    "was granted": _denial,
+    "was filtered": _filtered,
+    "used BPF": _bpf,
+    "crashed": _crash,
+    "set promiscuous mode": _promiscuous,
+    "raised alarm": _alarm,
+    "started service": _service,
+    "stopped service": _service,
+}

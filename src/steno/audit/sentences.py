@@ -1,0 +1,354 @@
+"""One plain English sentence for each event.
+
+"avery wrote /etc/passwd with useradd", "avery as root could not read /etc/shadow with cat:
+permission denied". Names that hold blanks, quotes or control characters are quoted as a shell
+would have them.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable
+from typing import NamedTuple
+
+from steno.audit.actions import WORDS
+from steno.audit.event import Process, Result, Thing
+
+LIMIT_CHARACTERS = 400
+"""What is longer, is cut in sentences; the event has it whole."""
+
+_SAFE = re.compile(r"[\w@%+=:,./~\[\]-]+\Z")
+_SAFE_ALL = re.compile(r"[\w@%+=:,./~\[\] -]+\Z")
+
+
+class Telling(NamedTuple):
+    """What a sentence is made of.
+
+    Attributes:
+        action: A key of `actions.WORDS`.
+        subject: Who did it.
+        result: How it went.
+        reason: Why it did not work, in words; "" where nobody says.
+        process: What did it.
+        objects: What it was done to.
+        detail: See `calls.Deed`.
+        exit: What the system call returned.
+        typed: What was typed.
+    """
+
+    action: str
+    subject: str
+    result: Result
+    reason: str
+    process: Process
+    objects: list[Thing]
+    detail: str
+    exit: int | None
+    typed: str | None
+
+
+def quote(text: str) -> str:
+    """Return `text` as a shell would have to be given it, control characters as escapes."""
+    if _SAFE.match(text):
+        return text
+    if text.isprintable():
+        return shlex.quote(text)
+    escaped = "".join(_escape(char) for char in text)
+    return f"$'{escaped}'"
+
+
+def _escape(char: str) -> str:
+    if char in "\\'":
+        return "\\" + char
+    if char.isprintable():
+        return char
+    return {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e"}.get(char) or (
+        f"\\x{ord(char):02x}"
+        if ord(char) < 256
+        else f"\\u{ord(char):04x}"
+        if ord(char) < 65536
+        else f"\\U{ord(char):08x}"
+    )
+
+
+def join_arguments(arguments: list[str]) -> str:
+    """Return a command line of `arguments`, cut to `LIMIT_CHARACTERS`."""
+    line = " ".join(arguments) if len(arguments) < LIMIT_CHARACTERS else ""
+    if (
+        not line
+        or len(line) > LIMIT_CHARACTERS
+        or not _SAFE_ALL.match(line)
+        or _has_blanks(arguments)
+    ):
+        words: list[str] = []
+        length = 0
+        for argument in arguments:
+            words.append(quote(argument[: LIMIT_CHARACTERS + 1]))
+            length += len(words[-1]) + 1
+            if length > LIMIT_CHARACTERS:
+                break
+        line = " ".join(words)
+    return line if len(line) <= LIMIT_CHARACTERS else line[: LIMIT_CHARACTERS - 1] + "…"
+
+
+def _has_blanks(arguments: list[str]) -> bool:
+    return "" in arguments or any(" " in argument for argument in arguments)
+
+
+def tell(telling: Telling) -> str:
+    """Return the sentence."""
+    special = _SPECIAL.get(telling.action)
+    if special is not None:
+        return special(telling)
+    objects = telling.objects
+    what = f" {quote(objects[0].name)}" if objects else ""
+    program = telling.process.name
+    by = f" with {quote(program)}" if program else ""
+    return _say(telling, what + by)
+
+
+def _say(telling: Telling, rest: str, plain: str = "") -> str:
+    """Return "SUBJECT WORD REST", or "SUBJECT could not PLAIN REST: REASON"."""
+    action = telling.action
+    if telling.result != "failure":
+        return f"{telling.subject} {action}{rest}"
+    reason = f": {telling.reason}" if telling.reason else ""
+    return f"{telling.subject} could not {plain or WORDS[action].plain}{rest}{reason}"
+
+
+def _ran(telling: Telling) -> str:
+    arguments = telling.process.arguments
+    objects = telling.objects
+    if arguments:
+        what = join_arguments(arguments)
+        program = objects[0].name if objects else telling.process.program or ""
+        if program and program.rpartition("/")[2] != arguments[0].rpartition("/")[2].lstrip("-"):
+            what += f" ({quote(program)})"
+    else:
+        what = quote(objects[0].name) if objects else "a program"
+    return _say(telling, " " + what)
+
+
+def _ran_through(telling: Telling) -> str:
+    program = (telling.process.program or "sudo").rpartition("/")[2]
+    command = telling.objects[0].name if telling.objects else "a command"
+    reason = " and was refused" if telling.result == "failure" else ""
+    return f"{telling.subject} told {program} to run {_cut(command)}{reason}"
+
+
+def _cut(text: str) -> str:
+    shown = "".join(
+        char if char.isprintable() else _escape(char) for char in text[: LIMIT_CHARACTERS + 1]
+    )
+    return shown if len(shown) <= LIMIT_CHARACTERS else shown[: LIMIT_CHARACTERS - 1] + "…"
+
+
+def _started(telling: Telling) -> str:
+    child = f" {telling.objects[0].name}" if telling.objects else ""
+    return _say(telling, f" process{child}{_by(telling)}", "start")
+
+
+def _by(telling: Telling) -> str:
+    return f" with {quote(telling.process.name)}" if telling.process.name else ""
+
+
+def _ended(telling: Telling) -> str:
+    status = f" with status {telling.exit}" if telling.exit is not None else ""
+    name = telling.process.name or "a process"
+    return f"{telling.subject}'s {quote(name)} ended{status}"
+
+
+def _renamed(telling: Telling) -> str:
+    names = [quote(thing.name) for thing in telling.objects[:2]]
+    replaced = ", replacing what was there" if len(telling.objects) > 2 else ""
+    if telling.result == "failure":
+        replaced = ""
+    return _say(telling, f" {' to '.join(names)}{_by(telling)}{replaced}")
+
+
+def _linked(telling: Telling) -> str:
+    names = [quote(thing.name) for thing in telling.objects[:2]]
+    return _say(telling, f" {' to '.join(names)}{_by(telling)}")
+
+
+def _connected(telling: Telling) -> str:
+    what = quote(telling.objects[0].name) if telling.objects else "something"
+    if telling.result == "unknown" and telling.reason:
+        return f"{telling.subject} began to connect to {what}{_by(telling)}"
+    return _say(telling, f" {what}{_by(telling)}")
+
+
+def _signalled(telling: Telling) -> str:
+    who = ", ".join(thing.name for thing in telling.objects[:4]) or "a process"
+    signal = signal_name(telling.detail)
+    verb = "could not send" if telling.result == "failure" else "sent"
+    reason = f": {telling.reason}" if telling.result == "failure" and telling.reason else ""
+    return f"{telling.subject} {verb} {signal} to process {who}{_by(telling)}{reason}"
+
+
+SIGNALS = (
+    "nothing", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
+    "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
+    "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
+    "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
+)  # fmt: skip
+"""By number, on all architectures that Steno knows. Source: include/uapi/asm-generic/signal.h."""
+
+
+def signal_name(number: str) -> str:
+    """Return the name of a signal that stands as a decimal number."""
+    if number.isdigit() and int(number) < len(SIGNALS):
+        return SIGNALS[int(number)]
+    return f"signal {number}"
+
+
+def _traced(telling: Telling) -> str:
+    who = telling.objects[0].name if telling.objects else "a process"
+    return _say(telling, f" process {who}{_by(telling)} ({telling.detail})")
+
+
+def _became(telling: Telling) -> str:
+    group = "group " if telling.detail == "group" else ""
+    who = quote(telling.objects[0].name) if telling.objects else "somebody else"
+    return _say(telling, f" {group}{who}{_by(telling)}")
+
+
+def _by_program(telling: Telling) -> str:
+    """What a login program reports: the account is the subject."""
+    account = (
+        quote(telling.objects[0].name)
+        if telling.objects and telling.objects[0].kind == "account"
+        else "somebody"
+    )
+    return _say(telling._replace(subject=account), _to(telling) + _from(telling))
+
+
+def _to(telling: Telling) -> str:
+    program = (telling.process.program or telling.process.name or "").rpartition("/")[2]
+    return f" to {quote(program)}" if program else ""
+
+
+def _from(telling: Telling) -> str:
+    origin = next((thing.name for thing in telling.objects if thing.role == "from"), "")
+    return f" from {quote(origin)}" if origin else ""
+
+
+def _of_account(telling: Telling) -> str:
+    """What PAM reports of a program: the program is the subject."""
+    program = (telling.process.program or "").rpartition("/")[2] or "a program"
+    accounts = [thing.name for thing in telling.objects if thing.kind == "account"]
+    account = quote(accounts[0]) if accounts else "somebody"
+    between = "" if telling.action.endswith(" of") else " for"
+    return _say(telling._replace(subject=program), f"{between} {account}{_from(telling)}")
+
+
+def _audit_session(telling: Telling) -> str:
+    session = next((thing.name for thing in telling.objects if thing.kind == "session"), "")
+    account = next((thing.name for thing in telling.objects if thing.kind == "account"), "somebody")
+    program = telling.process.name or "the kernel"
+    return _say(
+        telling._replace(subject=quote(program)),
+        f"{' ' + session if session else ''} for {quote(account)}",
+    )
+
+
+def _typed(telling: Telling) -> str:
+    where = f" on {telling.process.terminal}" if telling.process.terminal else ""
+    keys = "".join(_escape(char) for char in (telling.typed or "")[:80])
+    more = "…" if len(telling.typed or "") > 80 else ""
+    into = f" into {quote(telling.process.name)}" if telling.process.name else ""
+    return f"{telling.subject} typed {keys}{more}{into}{where}"
+
+
+def _called(telling: Telling) -> str:
+    name = telling.detail or "a system call that has no name here"
+    what = f" on {quote(telling.objects[0].name)}" if telling.objects else ""
+    return _say(telling, f" {name}{what}{_by(telling)}")
+
+
+def _bare(telling: Telling) -> str:
+    return _say(telling, _by(telling))
+
+
+def _crashed(telling: Telling) -> str:
+    program = telling.objects[0].name if telling.objects else "a program"
+    return f"{telling.subject}'s {quote(program)} crashed: {signal_name(telling.detail)}"
+
+
+def _denied(telling: Telling) -> str:
+    what = f" {telling.detail}" if telling.detail else ""
+    on = f" on {quote(telling.objects[0].name)}" if telling.objects else ""
+    return f"{telling.subject} {telling.action}{what}{on}{_by(telling)}"
+
+
+def _filtered(telling: Telling) -> str:
+    name = telling.objects[0].name if telling.objects else "a system call"
+    program = quote(telling.process.name or "program")
+    return f"{telling.subject}'s {program} called {name}, and its filter {telling.detail}"
+
+
+def _promiscuous(telling: Telling) -> str:
+    device = telling.objects[0].name if telling.objects else "a device"
+    return f"{telling.subject} switched promiscuous mode of {quote(device)} {telling.detail}"
+
+
+def _changed(telling: Telling) -> str:
+    what = f" {quote(telling.objects[0].name)}" if telling.objects else ""
+    detail = f" ({telling.detail})" if telling.detail else ""
+    return _say(telling, f"{':' if what else ''}{what}{detail}{_by(telling)}")
+
+
+def _listened(telling: Telling) -> str:
+    what = quote(telling.objects[0].name) if telling.objects else "a socket"
+    return _say(telling, f" {what}{_by(telling)}")
+
+
+def _reported(telling: Telling) -> str:
+    what = f": {_cut(telling.objects[0].name)}" if telling.objects else ""
+    detail = f" {telling.detail}" if telling.detail else ""
+    return _say(telling, f"{detail}{what}{_by(telling)}")
+
+
+_SPECIAL: dict[str, Callable[[Telling], str]] = {
+    "ran": _ran,
+    "ran with sudo": _ran_through,
+    "started": _started,
+    "ended": _ended,
+    "renamed": _renamed,
+    "linked": _linked,
+    "connected to": _connected,
+    "signalled": _signalled,
+    "traced": _traced,
+    "became": _became,
+    "authenticated": _by_program,
+    "logged in": _by_program,
+    "logged out": _by_program,
+    "checked account of": _of_account,
+    "started session": _of_account,
+    "ended session": _of_account,
+    "acquired credentials": _of_account,
+    "refreshed credentials": _of_account,
+    "gave up credentials": _of_account,
+    "opened audit session": _audit_session,
+    "typed": _typed,
+    "called": _called,
+    "set clock": _bare,
+    "set host name": _bare,
+    "set capabilities": _bare,
+    "left namespace": _bare,
+    "entered namespace": _bare,
+    "rebooted": _bare,
+    "used BPF": _bare,
+    "opened socket": _bare,
+    "opened pipe": _bare,
+    "crashed": _crashed,
+    "was denied": _denied,
+    "was granted": _denied,
+    "was filtered": _filtered,
+    "set promiscuous mode": _promiscuous,
+    "changed audit rules": _changed,
+    "changed audit settings": _changed,
+    "reported": _reported,
+    "raised alarm": _reported,
+}

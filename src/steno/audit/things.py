@@ -1,0 +1,164 @@
+"""What an event is about, out of PATH, SOCKADDR and what names an account or a process."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from steno.audit.escaping import decode_string
+from steno.audit.event import Thing, ThingKind
+from steno.audit.records import Record
+
+_DIRECTORY = 0o040000
+_TYPE_MASK = 0o170000
+
+_NO_NAMES = frozenset({b"(null)", b"(none)", b"?", b""})
+
+
+def text_of(raw: bytes | None) -> str:
+    """Return the string that a field holds, U+FFFD for what is not UTF-8; "": none."""
+    if raw is None or raw in _NO_NAMES:
+        return ""
+    return bytes_of(raw).decode(errors="replace")
+
+
+def bytes_of(raw: bytes) -> bytes:
+    """Return the bytes that a field holds."""
+    if raw[:1] == b'"':
+        return raw[1:-1]
+    data = decode_string(raw)
+    return raw if data is None else data
+
+
+def plain_text(raw: bytes | None) -> str:
+    """Return a field that is never hexadecimal, without quotes; "" where there is none."""
+    if raw is None or raw in _NO_NAMES:
+        return ""
+    return raw.strip(b'"').decode(errors="replace")
+
+
+def number_of(raw: bytes | None, base: int = 10) -> int | None:
+    """Return a field's number; None where it is not one."""
+    if raw is None or len(raw) > 24:
+        return None
+    try:
+        return int(raw, base)
+    except ValueError:
+        return None
+
+
+def signed(number: int) -> int:
+    """Return an argument of a system call, 32 or 64 bits of it, as a signed number."""
+    if number >= 1 << 63:
+        return number - (1 << 64)
+    return number - (1 << 32) if 1 << 31 <= number < 1 << 32 else number
+
+
+def resolve(name: bytes, directory: bytes | None) -> bytes:
+    """Return `name` as an absolute path, without `.`, `..` and doubled slashes.
+
+    A `..` after a symbolic link is resolved as if the link were a directory, since nobody
+    can know any more. Without `directory` a relative name stays relative.
+    """
+    if name[:1] != b"/":
+        if not directory or directory[:1] != b"/":
+            return name
+        name = directory + b"/" + name
+    if b"//" not in name and b"/." not in name and name[-1:] != b"/":
+        return name
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            if parts:
+                parts.pop()
+        elif part and part != b".":
+            parts.append(part)
+    return b"/" + b"/".join(parts)
+
+
+def file_thing(
+    record: Record, directory: bytes | None, role: str = "", kind: ThingKind | None = None
+) -> Thing:
+    """Return the file that a PATH record names.
+
+    Args:
+        record: The PATH record.
+        directory: What a relative name starts from; None where nobody knows.
+        role: See `Thing`.
+        kind: What it is; None: a file or a directory, as its mode says.
+    """
+    raw = record.get("name") or b""
+    inode = number_of(record.get("inode"))
+    hexadecimal = None
+    if raw in _NO_NAMES or raw == b'""':
+        text = f"inode {inode}" if inode is not None else "?"
+    else:
+        data = resolve(bytes_of(raw), directory)
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            text = data.decode(errors="replace")
+            hexadecimal = data.hex()
+    mode = record.get("mode")
+    mode_text = mode.decode(errors="replace") if mode is not None else None
+    return Thing(
+        kind=kind or _kind_of(mode),
+        name=text,
+        role=role,
+        name_hex=hexadecimal,
+        inode=inode,
+        mode=mode_text,
+        owner=_owner(record),
+    )
+
+
+def _kind_of(mode: bytes | None) -> ThingKind:
+    number = number_of(mode, 8)
+    return "directory" if number is not None and number & _TYPE_MASK == _DIRECTORY else "file"
+
+
+def _owner(record: Record) -> str | None:
+    name = plain_text(record.get("OUID"))
+    return name or plain_text(record.get("ouid")) or None
+
+
+def peer_thing(raw: bytes) -> Thing | None:
+    """Return what a SOCKADDR record's `saddr` names; None where it names nothing."""
+    try:
+        data = bytes.fromhex(raw.decode("ascii"))
+    except ValueError:
+        return None
+    # The family is in the host's byte order, and below 256.
+    family = data[0] or (data[1] if len(data) > 1 else 0) if data else 0
+    if family == 2 and len(data) >= 8:
+        return address_thing(".".join(map(str, data[4:8])), int.from_bytes(data[2:4]))
+    if family == 10 and len(data) >= 24:
+        return address_thing(str(ipaddress.IPv6Address(data[8:24])), int.from_bytes(data[2:4]))
+    if family == 1:
+        return _socket_thing(data[2:])
+    return Thing(kind="object", name=_FAMILIES.get(family, f"socket of family {family}"))
+
+
+_FAMILIES = {
+    0: "any address",
+    16: "the kernel (netlink)",
+    17: "packets of a device",
+    38: "kernel cryptography",
+}
+
+
+def _socket_thing(path: bytes) -> Thing | None:
+    if not path:
+        return Thing(kind="object", name="a socket without a name")
+    name = b"@" + path[1:] if path[0] == 0 else path.split(b"\0", 1)[0]
+    name = name.rstrip(b"\0")
+    text = name.decode(errors="replace")
+    kind: ThingKind = "object" if path[0] == 0 else "file"
+    is_text = "\ufffd" not in text
+    return Thing(kind=kind, name=text, name_hex=None if is_text else name.hex())
+
+
+def address_thing(address: str, port: int | None = None, role: str = "") -> Thing:
+    """Return an IP address, or the name of a host, with its port."""
+    shown = f"[{address}]" if ":" in address and port is not None else address
+    name = shown if port is None else f"{shown}:{port}"
+    return Thing(kind="address", name=name, role=role, address=address, port=port)
