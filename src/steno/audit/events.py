@@ -103,6 +103,7 @@ class EventBuilder:
             audit_session=None if session == NO_AUDIT_SESSION else session,
             error=error,
             exit=exit_,
+            signal=_signal(deed),
             syscall=name,
             keys=_keys(call or main),
             who=who,
@@ -274,6 +275,11 @@ class EventBuilder:
             if value is not None:
                 entry["value"] = shown(value)
         return {"type": record.type, "fields": fields}
+
+
+def _signal(deed: Deed) -> int | None:
+    is_signal = deed.action in ("signalled", "crashed") and deed.detail.isdecimal()
+    return int(deed.detail) if is_signal else None
 
 
 def _host_of(node: str) -> str:
