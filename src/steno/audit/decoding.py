@@ -6,14 +6,12 @@ It takes any bytes and raises nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from steno.audit.escaping import decode_string, text_of
-from steno.audit.kinds import Kind
-from steno.audit.names import UNSET, Names
-
-Value = str | bytes | None
-"""What a value means: text; bytes, for a string that is not UTF-8; None: what stands there."""
+from steno.audit import numbers
+from steno.audit.escaping import text_of
+from steno.audit.kinds import NEEDS_NAMES, Kind
+from steno.audit.meanings import DEPENDENT, MEANINGS, Value, decode_text
+from steno.audit.names import Names
+from steno.audit.syscalls import name_of_architecture, name_of_syscall
 
 
 class Decoder:
@@ -37,54 +35,37 @@ class Decoder:
                 quotes, where it says something. Counts for ids, and for system calls and
                 architectures that are unknown here.
         """
-        if kind in (Kind.UID, Kind.GID):
-            return text_of(suffix) if suffix is not None else self._name(kind, raw)
-        decode = _DECODERS.get(kind)
+        decode = MEANINGS.get(kind)
         if decode is not None:
             return decode(raw)
-        if raw[:1] == b'"' and kind == Kind.PLAIN:
-            return _decode_text(raw)
-        return None
+        if kind in NEEDS_NAMES:
+            return text_of(suffix) if suffix is not None else self._name(kind, raw)
+        if kind in (Kind.SYSCALL, Kind.ARCH):
+            return _name_of_machine(kind, raw, fact, suffix)
+        dependent = DEPENDENT.get(kind)
+        if dependent is not None:
+            before, number = numbers.hexadecimal(fact), numbers.hexadecimal(raw)
+            return None if number is None else dependent(before or 0, number)
+        return decode_text(raw) if raw[:1] == b'"' else None
 
     def _name(self, kind: int, raw: bytes) -> str | None:
-        number = _integer(raw)
+        if kind in (Kind.UID, Kind.GID):
+            number = numbers.decimal(raw)
+        else:
+            number = numbers.hexadecimal(raw)
+            number = None if number is None else number & 0xFFFFFFFF
         if number is None:
             return None
         names = self._names
-        return names.user_text(number) if kind == Kind.UID else names.group_text(number)
+        is_user = kind in (Kind.UID, Kind.A_UID)
+        return names.user_text(number) if is_user else names.group_text(number)
 
 
-def _integer(raw: bytes) -> int | None:
-    """Read a decimal number of at most 20 digits, perhaps negative."""
-    digits = raw[1:] if raw[:1] == b"-" else raw
-    return int(raw) if digits.isdigit() and len(digits) <= 20 else None
-
-
-def _decode_text(raw: bytes) -> Value:
-    data = decode_string(raw)
-    return None if data is None else text_of(data)
-
-
-def _decode_key(raw: bytes) -> Value:
-    data = decode_string(raw)
-    return None if data is None else text_of(data.replace(b"\x01", b" "))
-
-
-def _decode_title(raw: bytes) -> Value:
-    data = decode_string(raw)
-    return None if data is None else text_of(data.replace(b"\0", b" ").rstrip(b" "))
-
-
-def _decode_session(raw: bytes) -> Value:
-    return "unset" if _integer(raw) in UNSET else None
-
-
-_DECODERS: dict[int, Callable[[bytes], Value]] = {
-    Kind.TEXT: _decode_text,
-    Kind.KEY: _decode_key,
-    Kind.TITLE: _decode_title,
-    Kind.SESSION: _decode_session,
-}
+def _name_of_machine(kind: int, raw: bytes, fact: bytes, suffix: bytes | None) -> Value:
+    name = name_of_architecture(raw) if kind == Kind.ARCH else name_of_syscall(fact, raw)
+    if name is None and suffix is not None and not suffix.startswith(b"unknown"):
+        return text_of(suffix)
+    return name
 
 
 def shown(value: str | bytes) -> str:

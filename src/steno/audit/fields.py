@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from steno.audit.kinds import Kind
+from steno.audit.syscalls import arguments_of
 
 _ARGUMENT = re.compile(r"a\d+(?:\[\d+\])?\Z")
 
@@ -72,12 +73,12 @@ _BY_TYPE = {
     ("TTY", "data"): Kind.KEYSTROKES,
     ("USER_TTY", "data"): Kind.KEYSTROKES,
     ("MMAP", "flags"): Kind.MMAP_FLAGS,
-    ("PATH", "flags"): Kind.PATH_FLAGS,
     ("MQ_OPEN", "mode"): Kind.MODE_SHORT,
     ("CRYPTO_KEY_USER", "fp"): Kind.PLAIN,
     ("NETFILTER_PKT", "saddr"): Kind.PLAIN,
     ("AVC", "saddr"): Kind.PLAIN,
-    ("NETFILTER_CFG", "op"): Kind.NETFILTER_OP,
+    ("UNKNOWN[1424]", "mode"): Kind.PLAIN,
+    ("LANDLOCK_DOMAIN", "mode"): Kind.PLAIN,
     **{(type_, "id"): Kind.GID for type_ in _GROUP_RECORDS},
 }
 
@@ -97,4 +98,4 @@ def kinds_of_arguments(arch: bytes, syscall: bytes) -> tuple[Kind, Kind, Kind, K
         arch: The record's `arch` as it stands.
         syscall: The record's `syscall` as it stands.
     """
-    return (Kind.PLAIN, Kind.PLAIN, Kind.PLAIN, Kind.PLAIN)
+    return arguments_of(arch, syscall)

@@ -48,7 +48,6 @@ class Kind(enum.IntEnum):
     NETFILTER_FAMILY = enum.auto()
     NETFILTER_HOOK = enum.auto()
     NETFILTER_ACTION = enum.auto()
-    NETFILTER_OP = enum.auto()
     ICMP_TYPE = enum.auto()
     IP_PROTOCOL = enum.auto()
     ETHER_TYPE = enum.auto()
@@ -57,15 +56,12 @@ class Kind(enum.IntEnum):
     OPEN_FLAGS = enum.auto()
     """Hexadecimal where it begins with 0x, octal where it begins with 0."""
     MMAP_FLAGS = enum.auto()
-    PATH_FLAGS = enum.auto()
     RESOLVE_FLAGS = enum.auto()
     IOCTL = enum.auto()
     FANOTIFY_RESPONSE = enum.auto()
     FANOTIFY_TYPE = enum.auto()
     TRUST = enum.auto()
     NETLINK_GROUP = enum.auto()
-    NUMBER_OF_DEVICE = enum.auto()
-    """Major and minor number, hexadecimal: fe:00."""
     ARGUMENT_0 = enum.auto()
     """a0 to a3 of SYSCALL records: ask `fields.kinds_of_arguments` for the kind."""
     ARGUMENT_1 = enum.auto()
@@ -73,6 +69,7 @@ class Kind(enum.IntEnum):
     ARGUMENT_3 = enum.auto()
     # From here on: arguments of system calls, hexadecimal without 0x.
     A_NUMBER = enum.auto()
+    """A process's id, a descriptor, an exit status: signed, shown decimal."""
     A_DIRECTORY = enum.auto()
     A_UID = enum.auto()
     A_GID = enum.auto()
@@ -80,21 +77,26 @@ class Kind(enum.IntEnum):
     A_MODE = enum.auto()
     A_NODE_MODE = enum.auto()
     A_OPEN_FLAGS = enum.auto()
+    A_OPEN_FLAGS_ARM = enum.auto()
+    A_OPEN_FLAGS_POWER = enum.auto()
     A_OPEN_MODE = enum.auto()
     """Meant only where a file may be created; the fact is the argument before."""
     A_CLONE_FLAGS = enum.auto()
+    A_NAMESPACES = enum.auto()
     A_ACCESS = enum.auto()
     A_AT_FLAGS = enum.auto()
     A_MOUNT_FLAGS = enum.auto()
     A_UMOUNT_FLAGS = enum.auto()
     A_PROTECTION = enum.auto()
     A_MMAP_FLAGS = enum.auto()
+    A_MMAP_FLAGS_POWER = enum.auto()
     A_SOCKET_FAMILY = enum.auto()
     A_SOCKET_TYPE = enum.auto()
     A_SOCKET_PROTOCOL = enum.auto()
     A_SOCKET_LEVEL = enum.auto()
     A_SOCKET_OPTION = enum.auto()
     """The fact is the argument before, the level."""
+    A_SOCKET_OPTION_POWER = enum.auto()
     A_MESSAGE_FLAGS = enum.auto()
     A_SOCKETCALL = enum.auto()
     A_IPC_CALL = enum.auto()
@@ -123,7 +125,13 @@ NEEDS_ARCH = frozenset({Kind.SYSCALL})
 """The fact to hand to `Decoder.value` is the record's `arch`, as it stands."""
 
 NEEDS_ARGUMENT_BEFORE = frozenset(
-    {Kind.A_OPEN_MODE, Kind.A_SOCKET_OPTION, Kind.A_FCNTL_VALUE, Kind.A_PRCTL_VALUE}
+    {
+        Kind.A_OPEN_MODE,
+        Kind.A_SOCKET_OPTION,
+        Kind.A_SOCKET_OPTION_POWER,
+        Kind.A_FCNTL_VALUE,
+        Kind.A_PRCTL_VALUE,
+    }
 )
 """The fact to hand to `Decoder.value` is the argument before (a0 for a1 ...), as it stands."""
 

@@ -1,0 +1,1 @@
+"""What numbers in audit records stand for; generated."""

@@ -1,0 +1,292 @@
+"""Names of bits.
+
+Source: Linux 6.12.117, include/uapi.
+
+Made by tools/make_audit_tables.py; not edited by hand.
+"""
+
+OPEN: dict[int, str] = {
+    0x1: "O_WRONLY",
+    0x2: "O_RDWR",
+    0x40: "O_CREAT",
+    0x80: "O_EXCL",
+    0x100: "O_NOCTTY",
+    0x200: "O_TRUNC",
+    0x400: "O_APPEND",
+    0x800: "O_NONBLOCK",
+    0x1000: "O_DSYNC",
+    0x4000: "O_DIRECT",
+    0x8000: "O_LARGEFILE",
+    0x10000: "O_DIRECTORY",
+    0x20000: "O_NOFOLLOW",
+    0x40000: "O_NOATIME",
+    0x80000: "O_CLOEXEC",
+    0x100000: "__O_SYNC",
+    0x200000: "O_PATH",
+    0x400000: "__O_TMPFILE",
+}
+
+OPEN_ARM: dict[int, str] = {
+    0x1: "O_WRONLY",
+    0x2: "O_RDWR",
+    0x40: "O_CREAT",
+    0x80: "O_EXCL",
+    0x100: "O_NOCTTY",
+    0x200: "O_TRUNC",
+    0x400: "O_APPEND",
+    0x800: "O_NONBLOCK",
+    0x1000: "O_DSYNC",
+    0x4000: "O_DIRECTORY",
+    0x8000: "O_NOFOLLOW",
+    0x10000: "O_DIRECT",
+    0x20000: "O_LARGEFILE",
+    0x40000: "O_NOATIME",
+    0x80000: "O_CLOEXEC",
+    0x100000: "__O_SYNC",
+    0x200000: "O_PATH",
+    0x400000: "__O_TMPFILE",
+}
+
+OPEN_POWER: dict[int, str] = {
+    0x1: "O_WRONLY",
+    0x2: "O_RDWR",
+    0x40: "O_CREAT",
+    0x80: "O_EXCL",
+    0x100: "O_NOCTTY",
+    0x200: "O_TRUNC",
+    0x400: "O_APPEND",
+    0x800: "O_NONBLOCK",
+    0x1000: "O_DSYNC",
+    0x4000: "O_DIRECTORY",
+    0x8000: "O_NOFOLLOW",
+    0x10000: "O_LARGEFILE",
+    0x20000: "O_DIRECT",
+    0x40000: "O_NOATIME",
+    0x80000: "O_CLOEXEC",
+    0x100000: "__O_SYNC",
+    0x200000: "O_PATH",
+    0x400000: "__O_TMPFILE",
+}
+
+RESOLVE: dict[int, str] = {
+    0x1: "RESOLVE_NO_XDEV",
+    0x2: "RESOLVE_NO_MAGICLINKS",
+    0x4: "RESOLVE_NO_SYMLINKS",
+    0x8: "RESOLVE_BENEATH",
+    0x10: "RESOLVE_IN_ROOT",
+    0x20: "RESOLVE_CACHED",
+}
+
+CLONE: dict[int, str] = {
+    0x100: "CLONE_VM",
+    0x200: "CLONE_FS",
+    0x400: "CLONE_FILES",
+    0x800: "CLONE_SIGHAND",
+    0x1000: "CLONE_PIDFD",
+    0x2000: "CLONE_PTRACE",
+    0x4000: "CLONE_VFORK",
+    0x8000: "CLONE_PARENT",
+    0x10000: "CLONE_THREAD",
+    0x20000: "CLONE_NEWNS",
+    0x40000: "CLONE_SYSVSEM",
+    0x80000: "CLONE_SETTLS",
+    0x100000: "CLONE_PARENT_SETTID",
+    0x200000: "CLONE_CHILD_CLEARTID",
+    0x400000: "CLONE_DETACHED",
+    0x800000: "CLONE_UNTRACED",
+    0x1000000: "CLONE_CHILD_SETTID",
+    0x2000000: "CLONE_NEWCGROUP",
+    0x4000000: "CLONE_NEWUTS",
+    0x8000000: "CLONE_NEWIPC",
+    0x10000000: "CLONE_NEWUSER",
+    0x20000000: "CLONE_NEWPID",
+    0x40000000: "CLONE_NEWNET",
+    0x80000000: "CLONE_IO",
+}
+
+NAMESPACE: dict[int, str] = {
+    0x80: "CLONE_NEWTIME",
+    0x200: "CLONE_FS",
+    0x400: "CLONE_FILES",
+    0x20000: "CLONE_NEWNS",
+    0x40000: "CLONE_SYSVSEM",
+    0x2000000: "CLONE_NEWCGROUP",
+    0x4000000: "CLONE_NEWUTS",
+    0x8000000: "CLONE_NEWIPC",
+    0x10000000: "CLONE_NEWUSER",
+    0x20000000: "CLONE_NEWPID",
+    0x40000000: "CLONE_NEWNET",
+}
+
+MOUNT: dict[int, str] = {
+    0x1: "MS_RDONLY",
+    0x2: "MS_NOSUID",
+    0x4: "MS_NODEV",
+    0x8: "MS_NOEXEC",
+    0x10: "MS_SYNCHRONOUS",
+    0x20: "MS_REMOUNT",
+    0x40: "MS_MANDLOCK",
+    0x80: "MS_DIRSYNC",
+    0x100: "MS_NOSYMFOLLOW",
+    0x400: "MS_NOATIME",
+    0x800: "MS_NODIRATIME",
+    0x1000: "MS_BIND",
+    0x2000: "MS_MOVE",
+    0x4000: "MS_REC",
+    0x8000: "MS_SILENT",
+    0x10000: "MS_POSIXACL",
+    0x20000: "MS_UNBINDABLE",
+    0x40000: "MS_PRIVATE",
+    0x80000: "MS_SLAVE",
+    0x100000: "MS_SHARED",
+    0x200000: "MS_RELATIME",
+    0x400000: "MS_KERNMOUNT",
+    0x800000: "MS_I_VERSION",
+    0x1000000: "MS_STRICTATIME",
+    0x2000000: "MS_LAZYTIME",
+    0x4000000: "MS_SUBMOUNT",
+    0x8000000: "MS_NOREMOTELOCK",
+    0x10000000: "MS_NOSEC",
+    0x20000000: "MS_BORN",
+    0x40000000: "MS_ACTIVE",
+    0x80000000: "MS_NOUSER",
+}
+
+PROTECTION: dict[int, str] = {
+    0x1: "PROT_READ",
+    0x2: "PROT_WRITE",
+    0x4: "PROT_EXEC",
+    0x8: "PROT_SEM",
+    0x1000000: "PROT_GROWSDOWN",
+    0x2000000: "PROT_GROWSUP",
+}
+
+MMAP: dict[int, str] = {
+    0x1: "MAP_SHARED",
+    0x2: "MAP_PRIVATE",
+    0x8: "MAP_DROPPABLE",
+    0x10: "MAP_FIXED",
+    0x20: "MAP_ANONYMOUS",
+    0x40: "MAP_32BIT",
+    0x80: "MAP_ABOVE4G",
+    0x100: "MAP_GROWSDOWN",
+    0x800: "MAP_DENYWRITE",
+    0x1000: "MAP_EXECUTABLE",
+    0x2000: "MAP_LOCKED",
+    0x4000: "MAP_NORESERVE",
+    0x8000: "MAP_POPULATE",
+    0x10000: "MAP_NONBLOCK",
+    0x20000: "MAP_STACK",
+    0x40000: "MAP_HUGETLB",
+    0x80000: "MAP_SYNC",
+    0x100000: "MAP_FIXED_NOREPLACE",
+    0x4000000: "MAP_UNINITIALIZED",
+}
+
+MMAP_POWER: dict[int, str] = {
+    0x1: "MAP_SHARED",
+    0x2: "MAP_PRIVATE",
+    0x8: "MAP_DROPPABLE",
+    0x10: "MAP_FIXED",
+    0x20: "MAP_ANONYMOUS",
+    0x40: "MAP_NORESERVE",
+    0x80: "MAP_LOCKED",
+    0x100: "MAP_GROWSDOWN",
+    0x800: "MAP_DENYWRITE",
+    0x1000: "MAP_EXECUTABLE",
+    0x8000: "MAP_POPULATE",
+    0x10000: "MAP_NONBLOCK",
+    0x20000: "MAP_STACK",
+    0x40000: "MAP_HUGETLB",
+    0x80000: "MAP_SYNC",
+    0x100000: "MAP_FIXED_NOREPLACE",
+    0x4000000: "MAP_UNINITIALIZED",
+}
+
+MESSAGE: dict[int, str] = {
+    0x1: "MSG_OOB",
+    0x2: "MSG_PEEK",
+    0x4: "MSG_DONTROUTE",
+    0x8: "MSG_CTRUNC",
+    0x10: "MSG_PROBE",
+    0x20: "MSG_TRUNC",
+    0x40: "MSG_DONTWAIT",
+    0x80: "MSG_EOR",
+    0x100: "MSG_WAITALL",
+    0x200: "MSG_FIN",
+    0x400: "MSG_SYN",
+    0x800: "MSG_CONFIRM",
+    0x1000: "MSG_RST",
+    0x2000: "MSG_ERRQUEUE",
+    0x4000: "MSG_NOSIGNAL",
+    0x8000: "MSG_MORE",
+    0x10000: "MSG_WAITFORONE",
+    0x40000: "MSG_BATCH",
+    0x80000: "MSG_NO_SHARED_FRAGS",
+    0x100000: "MSG_SENDPAGE_DECRYPTED",
+    0x2000000: "MSG_SOCK_DEVMEM",
+    0x4000000: "MSG_ZEROCOPY",
+    0x8000000: "MSG_SPLICE_PAGES",
+    0x20000000: "MSG_FASTOPEN",
+    0x40000000: "MSG_CMSG_CLOEXEC",
+}
+
+UMOUNT: dict[int, str] = {
+    0x1: "MNT_FORCE",
+    0x2: "MNT_DETACH",
+    0x4: "MNT_EXPIRE",
+    0x8: "UMOUNT_NOFOLLOW",
+}
+
+AT: dict[int, str] = {
+    0x100: "AT_SYMLINK_NOFOLLOW",
+    0x400: "AT_SYMLINK_FOLLOW",
+    0x800: "AT_NO_AUTOMOUNT",
+    0x1000: "AT_EMPTY_PATH",
+    0x2000: "AT_STATX_FORCE_SYNC",
+    0x4000: "AT_STATX_DONT_SYNC",
+    0x8000: "AT_RECURSIVE",
+    0x80000000: "AT_GETATTR_NOSEC",
+}
+
+RENAME: dict[int, str] = {
+    0x1: "RENAME_NOREPLACE",
+    0x2: "RENAME_EXCHANGE",
+    0x4: "RENAME_WHITEOUT",
+}
+
+WAIT: dict[int, str] = {
+    0x1: "WNOHANG",
+    0x2: "WUNTRACED",
+    0x4: "WEXITED",
+    0x8: "WCONTINUED",
+    0x1000000: "WNOWAIT",
+    0x20000000: "__WNOTHREAD",
+    0x40000000: "__WALL",
+    0x80000000: "__WCLONE",
+}
+
+MEMFD: dict[int, str] = {
+    0x1: "MFD_CLOEXEC",
+    0x2: "MFD_ALLOW_SEALING",
+    0x4: "MFD_HUGETLB",
+    0x8: "MFD_NOEXEC_SEAL",
+    0x10: "MFD_EXEC",
+}
+
+MODULE: dict[int, str] = {
+    0x1: "MODULE_INIT_IGNORE_MODVERSIONS",
+    0x2: "MODULE_INIT_IGNORE_VERMAGIC",
+    0x4: "MODULE_INIT_COMPRESSED_FILE",
+}
+
+IPC: dict[int, str] = {
+    0x200: "IPC_CREAT",
+    0x400: "IPC_EXCL",
+    0x800: "IPC_NOWAIT",
+}
+
+SHM: dict[int, str] = {
+    0x800: "SHM_HUGETLB",
+    0x1000: "SHM_NORESERVE",
+}
