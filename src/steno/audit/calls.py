@@ -15,7 +15,15 @@ from steno.audit.actions import CALLS, SOCKETCALLS, Call
 from steno.audit.event import Thing, ThingKind
 from steno.audit.gathering import Gathered
 from steno.audit.records import Record
-from steno.audit.things import bytes_of, file_thing, number_of, peer_thing, signed, text_of
+from steno.audit.things import (
+    bytes_of,
+    field_text,
+    file_thing,
+    number_of,
+    peer_thing,
+    signed,
+    text_of,
+)
 
 AT_FDCWD = -100
 """The descriptor that stands for the working directory. Source: include/uapi/linux/fcntl.h."""
@@ -193,9 +201,9 @@ def _handle(context: CallContext) -> Deed:
     objects = _files(context, -1)
     if not objects and context.name in ("mmap", "mmap2"):
         record = context.found.details.get("MMAP")
-        objects = [Thing("file", f"descriptor {text_of(record.get('fd'))}")] if record else []
+        objects = [Thing("object", f"descriptor {field_text(record, 'fd')}")] if record else []
     elif not objects and (number := context.argument(0)) is not None and context.name[:1] == "f":
-        objects = [Thing("file", f"descriptor {number}")]
+        objects = [Thing("object", f"descriptor {number}")]
     return Deed(context.what.action, objects, context.name)
 
 
@@ -232,9 +240,8 @@ def _end(context: CallContext) -> Deed:
 
 def _signal(context: CallContext) -> Deed:
     pid, number = (1, 2) if context.name in ("tgkill", "rt_tgsigqueueinfo") else (0, 1)
-    return Deed(
-        "signalled", _processes(context, context.argument(pid)), str(context.argument(number) or 0)
-    )
+    objects = _processes(context, context.argument(pid))
+    return Deed("signalled", objects, str(context.argument(number) or 0))
 
 
 def _trace(context: CallContext) -> Deed:
@@ -245,35 +252,23 @@ def _processes(context: CallContext, number: int | None) -> list[Thing]:
     targets = context.found.targets
     if targets:
         return [
-            Thing(
-                "process",
-                text_of(record.get("opid")),
-                owner=text_of(record.get("OUID")) or text_of(record.get("ouid")) or None,
-            )
+            Thing("process", field_text(record, "opid"), owner=field_text(record, "ouid") or None)
             for record in targets
         ]
     return [] if number is None else [Thing("process", str(number))]
 
 
 def _identity(context: CallContext) -> Deed:
-    is_group = "gid" in context.name or "groups" in context.name
-    field = (
-        "fsgid"
-        if "fsgid" in context.name
-        else "egid"
-        if is_group
-        else "fsuid"
-        if "fsuid" in context.name
-        else "euid"
+    """What the process is afterwards; where it failed, what it asked for."""
+    name = context.name
+    is_group = "gid" in name or "groups" in name
+    field = ("fs" if "setfs" in name else "e") + ("gid" if is_group else "uid")
+    account = field_text(context.record, field)
+    if context.is_failed and "groups" not in name:
+        account = str(context.argument(0))
+    return Deed(
+        "became", [Thing("account", account)] if account else [], "group" if is_group else ""
     )
-    name = text_of(context.record.get(field.upper())) or text_of(context.record.get(field))
-    if (
-        context.is_failed
-        and (wanted := context.argument(0)) is not None
-        and "groups" not in context.name
-    ):
-        name = str(wanted)
-    return Deed("became", [Thing("account", name)] if name else [], "group" if is_group else "")
 
 
 def _peer(context: CallContext) -> Deed:

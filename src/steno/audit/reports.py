@@ -9,7 +9,7 @@ from steno.audit.calls import Deed
 from steno.audit.event import Thing
 from steno.audit.record_types import NAMES, number_of
 from steno.audit.records import Record
-from steno.audit.things import address_thing, plain_text, resolve, text_of
+from steno.audit.things import address_thing, field_text, plain_text, resolve, text_of
 
 
 def report_of(record_type: str) -> Report:
@@ -28,13 +28,13 @@ def describe_report(record: Record, rule: Report) -> Deed:
     special = _SPECIAL.get(rule.action)
     if special is not None:
         return special(record, rule)
-    return Deed(rule.action, _objects(record, rule), text_of(record.get("op")))
+    return Deed(rule.action, _objects(record, rule), field_text(record, "op"))
 
 
 def _objects(record: Record, rule: Report) -> list[Thing]:
     name = ""
     for field in rule.fields:
-        name = text_of(record.get(field.upper())) or text_of(record.get(field))
+        name = field_text(record, field)
         if name:
             break
     if name.startswith("unknown("):
@@ -48,8 +48,8 @@ def _objects(record: Record, rule: Report) -> list[Thing]:
 
 def _origin(record: Record) -> list[Thing]:
     """Where a person came from: the address where there is one, else the host's name."""
-    address = plain_text(record.get("addr"))
-    name = address or plain_text(record.get("hostname"))
+    address = field_text(record, "addr")
+    name = address or field_text(record, "hostname")
     if not name or (not address and record.get("id") is not None):
         return []
     return [address_thing(name, role="from")]
@@ -57,7 +57,7 @@ def _origin(record: Record) -> list[Thing]:
 
 def program_of(record: Record) -> str:
     """Return the last part of the program's path that a user's message names."""
-    return text_of(record.get("exe")).rpartition("/")[2]
+    return field_text(record, "exe").rpartition("/")[2]
 
 
 def _session(record: Record, rule: Report) -> Deed:
@@ -66,23 +66,23 @@ def _session(record: Record, rule: Report) -> Deed:
     objects = _objects(record, rule)
     if rule.action == "started session" and program in BECOMING:
         return Deed("became", objects[:1])
-    return Deed(rule.action, objects, text_of(record.get("op")))
+    return Deed(rule.action, objects, field_text(record, "op"))
 
 
 def _login_session(record: Record, rule: Report) -> Deed:
-    session = plain_text(record.get("ses"))
-    account = text_of(record.get("AUID")) or plain_text(record.get("auid"))
+    session = field_text(record, "ses")
+    account = field_text(record, "auid")
     objects = [] if session in ("", "4294967295") else [Thing("session", session)]
     return Deed(rule.action, [*objects, Thing("account", account)] if account else objects)
 
 
 def _settings(record: Record, rule: Report) -> Deed:
-    operation = text_of(record.get("op"))
+    operation = field_text(record, "op")
     if record.type == "FEATURE_CHANGE":
-        name = plain_text(record.get("feature"))
+        name = field_text(record, "feature")
         return Deed(rule.action, [Thing("rules", name)], _change_of(record, "old", "new"))
     if "rule" in operation or "watch" in operation:
-        name = text_of(record.get("key")) or text_of(record.get("path"))
+        name = field_text(record, "key") or field_text(record, "path")
         return Deed("changed audit rules", [Thing("rules", name or operation)], operation)
     for field, value in record.pairs:
         if field.startswith("audit_") or field in ("new-enabled", "lost", "actions"):
@@ -95,27 +95,27 @@ def _settings(record: Record, rule: Report) -> Deed:
 
 
 def _change_of(record: Record, old: str, new: str) -> str:
-    return f"{plain_text(record.get(old))} to {plain_text(record.get(new))}"
+    return f"{field_text(record, old)} to {field_text(record, new)}"
 
 
 def _denial(record: Record, rule: Report) -> Deed:
     """SELinux, AppArmor, Landlock and Smack say the same in fields of their own."""
-    verdict = plain_text(record.get("seresult")) or text_of(record.get("apparmor")).lower()
+    verdict = field_text(record, "seresult") or field_text(record, "apparmor").lower()
     if verdict == "status":
-        name = text_of(record.get("name")) or text_of(record.get("info"))
+        name = field_text(record, "name") or field_text(record, "info")
         return Deed(
             "changed policy",
             [Thing("object", name)] if name else [],
-            text_of(record.get("operation")),
+            field_text(record, "operation"),
         )
     action = rule.action
     if verdict in ("granted", "allowed", "audit"):
         action = "was granted"
     what = (
-        plain_text(record.get("seperms"))
-        or text_of(record.get("operation"))
-        or plain_text(record.get("blockers"))
-        or text_of(record.get("requested"))
+        field_text(record, "seperms")
+        or field_text(record, "operation")
+        or field_text(record, "blockers")
+        or field_text(record, "requested")
     )
     directory = None
     path = record.get("path") or record.get("name")
@@ -123,7 +123,7 @@ def _denial(record: Record, rule: Report) -> Deed:
     if path is not None and (name := text_of(path)):
         data = resolve(name.encode(), directory)
         objects = [Thing("file", data.decode(errors="replace"))]
-    elif name := plain_text(record.get("tclass")):
+    elif name := field_text(record, "tclass"):
         objects = [Thing("object", name)]
     return Deed(action, objects, what)
 
@@ -137,7 +137,7 @@ _SECCOMP_ACTIONS = {
 
 
 def _filtered(record: Record, rule: Report) -> Deed:
-    code = plain_text(record.get("code"))
+    code = field_text(record, "code")
     try:
         number = int(code, 16) & 0xFFFF0000
     except ValueError:
@@ -146,20 +146,20 @@ def _filtered(record: Record, rule: Report) -> Deed:
 
 
 def _bpf(record: Record, rule: Report) -> Deed:
-    operation = plain_text(record.get("op"))
+    operation = field_text(record, "op")
     action = {"LOAD": "loaded BPF program", "UNLOAD": "unloaded BPF program"}.get(
         operation, rule.action
     )
-    number = plain_text(record.get("prog-id"))
-    return Deed(action, [Thing("object", f"BPF program {number}")] if number else [])
+    number = field_text(record, "prog-id")
+    return Deed(action, [Thing("object", number)] if number else [])
 
 
 def _crash(record: Record, rule: Report) -> Deed:
-    return Deed(rule.action, _objects(record, rule), plain_text(record.get("sig")))
+    return Deed(rule.action, _objects(record, rule), field_text(record, "sig"))
 
 
 def _promiscuous(record: Record, rule: Report) -> Deed:
-    is_on = plain_text(record.get("prom")) not in ("0", "")
+    is_on = field_text(record, "prom") not in ("0", "")
     return Deed(rule.action, _objects(record, rule), "on" if is_on else "off")
 
 

@@ -72,6 +72,19 @@ def _escape(char: str) -> str:
     )
 
 
+def name_of(thing: Thing) -> str:
+    """Return what a sentence calls `thing`: files as a shell takes them, others as they are."""
+    name = thing.name
+    if thing.kind in _QUOTED and name[:6] != "inode ":
+        return quote(name if len(name) <= LIMIT_CHARACTERS else name[: LIMIT_CHARACTERS - 1] + "…")
+    if thing.kind == "account" and name.isdecimal():
+        return f"uid {name}"
+    return _cut(name)
+
+
+_QUOTED = frozenset({"file", "directory", "program", "account"})
+
+
 def join_arguments(arguments: list[str]) -> str:
     """Return a command line of `arguments`, cut to `LIMIT_CHARACTERS`."""
     line = " ".join(arguments) if len(arguments) < LIMIT_CHARACTERS else ""
@@ -101,11 +114,18 @@ def tell(telling: Telling) -> str:
     special = _SPECIAL.get(telling.action)
     if special is not None:
         return special(telling)
+    return _say(telling, _what(telling) + _by(telling))
+
+
+def _what(telling: Telling) -> str:
+    """Return the object, and where it is if its name does not say it."""
     objects = telling.objects
-    what = f" {quote(objects[0].name)}" if objects else ""
-    program = telling.process.name
-    by = f" with {quote(program)}" if program else ""
-    return _say(telling, what + by)
+    if not objects:
+        return ""
+    what = f" {name_of(objects[0])}"
+    if len(objects) > 1 and objects[1].role == "directory":
+        what += f" in directory {name_of(objects[1])}"
+    return what
 
 
 def _say(telling: Telling, rest: str, plain: str = "") -> str:
@@ -122,11 +142,11 @@ def _ran(telling: Telling) -> str:
     objects = telling.objects
     if arguments:
         what = join_arguments(arguments)
-        program = objects[0].name if objects else telling.process.program or ""
+        program = objects[0].name if len(objects) == 1 else ""
         if program and program.rpartition("/")[2] != arguments[0].rpartition("/")[2].lstrip("-"):
             what += f" ({quote(program)})"
     else:
-        what = quote(objects[0].name) if objects else "a program"
+        what = name_of(objects[0]) if objects else "a program"
     return _say(telling, " " + what)
 
 
@@ -150,7 +170,8 @@ def _started(telling: Telling) -> str:
 
 
 def _by(telling: Telling) -> str:
-    return f" with {quote(telling.process.name)}" if telling.process.name else ""
+    program = telling.process.name
+    return f" with {quote(program)}" if program and program != telling.subject else ""
 
 
 def _ended(telling: Telling) -> str:
@@ -160,7 +181,7 @@ def _ended(telling: Telling) -> str:
 
 
 def _renamed(telling: Telling) -> str:
-    names = [quote(thing.name) for thing in telling.objects[:2]]
+    names = [name_of(thing) for thing in telling.objects[:2]]
     replaced = ", replacing what was there" if len(telling.objects) > 2 else ""
     if telling.result == "failure":
         replaced = ""
@@ -168,12 +189,12 @@ def _renamed(telling: Telling) -> str:
 
 
 def _linked(telling: Telling) -> str:
-    names = [quote(thing.name) for thing in telling.objects[:2]]
+    names = [name_of(thing) for thing in telling.objects[:2]]
     return _say(telling, f" {' to '.join(names)}{_by(telling)}")
 
 
 def _connected(telling: Telling) -> str:
-    what = quote(telling.objects[0].name) if telling.objects else "something"
+    what = name_of(telling.objects[0]) if telling.objects else "something"
     if telling.result == "unknown" and telling.reason:
         return f"{telling.subject} began to connect to {what}{_by(telling)}"
     return _say(telling, f" {what}{_by(telling)}")
@@ -210,23 +231,18 @@ def _traced(telling: Telling) -> str:
 
 def _became(telling: Telling) -> str:
     group = "group " if telling.detail == "group" else ""
-    who = quote(telling.objects[0].name) if telling.objects else "somebody else"
+    who = name_of(telling.objects[0]) if telling.objects else "somebody else"
     return _say(telling, f" {group}{who}{_by(telling)}")
 
 
 def _by_program(telling: Telling) -> str:
     """What a login program reports: the account is the subject."""
-    account = (
-        quote(telling.objects[0].name)
-        if telling.objects and telling.objects[0].kind == "account"
-        else "somebody"
-    )
-    return _say(telling._replace(subject=account), _to(telling) + _from(telling))
-
-
-def _to(telling: Telling) -> str:
+    account = _account(telling)
     program = (telling.process.program or telling.process.name or "").rpartition("/")[2]
-    return f" to {quote(program)}" if program else ""
+    by = "to" if telling.action == "authenticated" else "through"
+    through = f" {by} {quote(program)}" if program else ""
+    terminal = f" on {telling.process.terminal}" if telling.process.terminal else ""
+    return _say(telling._replace(subject=account), through + _from(telling) + terminal)
 
 
 def _from(telling: Telling) -> str:
@@ -234,22 +250,27 @@ def _from(telling: Telling) -> str:
     return f" from {quote(origin)}" if origin else ""
 
 
+def _account(telling: Telling) -> str:
+    accounts = (thing for thing in telling.objects if thing.kind == "account")
+    thing = next(accounts, None)
+    return "somebody" if thing is None else name_of(thing)
+
+
 def _of_account(telling: Telling) -> str:
     """What PAM reports of a program: the program is the subject."""
     program = (telling.process.program or "").rpartition("/")[2] or "a program"
-    accounts = [thing.name for thing in telling.objects if thing.kind == "account"]
-    account = quote(accounts[0]) if accounts else "somebody"
+    account = _account(telling)
     between = "" if telling.action.endswith(" of") else " for"
     return _say(telling._replace(subject=program), f"{between} {account}{_from(telling)}")
 
 
 def _audit_session(telling: Telling) -> str:
     session = next((thing.name for thing in telling.objects if thing.kind == "session"), "")
-    account = next((thing.name for thing in telling.objects if thing.kind == "account"), "somebody")
+    account = _account(telling)
     program = telling.process.name or "the kernel"
     return _say(
         telling._replace(subject=quote(program)),
-        f"{' ' + session if session else ''} for {quote(account)}",
+        f"{' ' + session if session else ''} for {account}",
     )
 
 
@@ -263,7 +284,7 @@ def _typed(telling: Telling) -> str:
 
 def _called(telling: Telling) -> str:
     name = telling.detail or "a system call that has no name here"
-    what = f" on {quote(telling.objects[0].name)}" if telling.objects else ""
+    what = f" on {name_of(telling.objects[0])}" if telling.objects else ""
     return _say(telling, f" {name}{what}{_by(telling)}")
 
 
@@ -278,7 +299,7 @@ def _crashed(telling: Telling) -> str:
 
 def _denied(telling: Telling) -> str:
     what = f" {telling.detail}" if telling.detail else ""
-    on = f" on {quote(telling.objects[0].name)}" if telling.objects else ""
+    on = f" on {name_of(telling.objects[0])}" if telling.objects else ""
     return f"{telling.subject} {telling.action}{what}{on}{_by(telling)}"
 
 
@@ -294,13 +315,13 @@ def _promiscuous(telling: Telling) -> str:
 
 
 def _changed(telling: Telling) -> str:
-    what = f" {quote(telling.objects[0].name)}" if telling.objects else ""
+    what = f" {name_of(telling.objects[0])}" if telling.objects else ""
     detail = f" ({telling.detail})" if telling.detail else ""
     return _say(telling, f"{':' if what else ''}{what}{detail}{_by(telling)}")
 
 
 def _listened(telling: Telling) -> str:
-    what = quote(telling.objects[0].name) if telling.objects else "a socket"
+    what = name_of(telling.objects[0]) if telling.objects else "a socket"
     return _say(telling, f" {what}{_by(telling)}")
 
 

@@ -6,6 +6,8 @@ import ipaddress
 
 from steno.audit.escaping import decode_string
 from steno.audit.event import Thing, ThingKind
+from steno.audit.fields import kind_of
+from steno.audit.kinds import Kind
 from steno.audit.records import Record
 
 _DIRECTORY = 0o040000
@@ -29,11 +31,30 @@ def bytes_of(raw: bytes) -> bytes:
     return raw if data is None else data
 
 
+def field_text(record: Record, name: str) -> str:
+    """Return what the field `name` holds, decoded if it is of those that may be hexadecimal.
+
+    What auditd wrote for an id (`UID="root"`) counts more than the id.
+    """
+    enriched = record.get(name.upper())
+    if enriched is not None:
+        return plain_text(enriched)
+    raw = record.get(name)
+    if raw is None or raw[:1] == b'"' or kind_of(record.type, name) not in _HEXADECIMAL:
+        return plain_text(raw)
+    return text_of(raw)
+
+
+_HEXADECIMAL = frozenset({Kind.TEXT, Kind.KEY, Kind.TITLE})
+
+
 def plain_text(raw: bytes | None) -> str:
     """Return a field that is never hexadecimal, without quotes; "" where there is none."""
     if raw is None or raw in _NO_NAMES:
         return ""
-    return raw.strip(b'"').decode(errors="replace")
+    if raw[:1] == b'"':
+        raw = raw[1:-1]
+    return raw.decode(errors="replace")
 
 
 def number_of(raw: bytes | None, base: int = 10) -> int | None:
@@ -132,7 +153,7 @@ def peer_thing(raw: bytes) -> Thing | None:
     if family == 2 and len(data) >= 8:
         return address_thing(".".join(map(str, data[4:8])), int.from_bytes(data[2:4]))
     if family == 10 and len(data) >= 24:
-        return address_thing(str(ipaddress.IPv6Address(data[8:24])), int.from_bytes(data[2:4]))
+        return _address6_thing(ipaddress.IPv6Address(data[8:24]), int.from_bytes(data[2:4]))
     if family == 1:
         return _socket_thing(data[2:])
     return Thing(kind="object", name=_FAMILIES.get(family, f"socket of family {family}"))
@@ -144,6 +165,14 @@ _FAMILIES = {
     17: "packets of a device",
     38: "kernel cryptography",
 }
+
+
+def _address6_thing(address: ipaddress.IPv6Address, port: int) -> Thing:
+    """One that stands for an IPv4 address is found under that: `[::ffff:192.0.2.1]:80`."""
+    mapped = address.ipv4_mapped
+    if mapped is None:
+        return address_thing(str(address), port)
+    return Thing("address", f"[::ffff:{mapped}]:{port}", address=str(mapped), port=port)
 
 
 def _socket_thing(path: bytes) -> Thing | None:
