@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 
+from steno.audit.addresses import parse_address
 from steno.audit.escaping import decode_string
 from steno.audit.event import Thing, ThingKind
 from steno.audit.fields import kind_of
@@ -113,12 +114,7 @@ def file_thing(
     if raw in _NO_NAMES or raw == b'""':
         text = f"inode {inode}" if inode is not None else "?"
     else:
-        data = resolve(bytes_of(raw), directory)
-        try:
-            text = data.decode()
-        except UnicodeDecodeError:
-            text = data.decode(errors="replace")
-            hexadecimal = data.hex()
+        text, hexadecimal = _decode(resolve(bytes_of(raw), directory))
     mode = record.get("mode")
     mode_text = mode.decode(errors="replace") if mode is not None else None
     return Thing(
@@ -144,46 +140,43 @@ def _owner(record: Record) -> str | None:
 
 def peer_thing(raw: bytes) -> Thing | None:
     """Return what a SOCKADDR record's `saddr` names; None where it names nothing."""
-    try:
-        data = bytes.fromhex(raw.decode("ascii"))
-    except ValueError:
+    peer = parse_address(raw)
+    if peer is None:
         return None
-    # The family is in the host's byte order, and below 256.
-    family = data[0] or (data[1] if len(data) > 1 else 0) if data else 0
-    if family == 2 and len(data) >= 8:
-        return address_thing(".".join(map(str, data[4:8])), int.from_bytes(data[2:4]))
-    if family == 10 and len(data) >= 24:
-        return _address6_thing(ipaddress.IPv6Address(data[8:24]), int.from_bytes(data[2:4]))
-    if family == 1:
-        return _socket_thing(data[2:])
-    return Thing(kind="object", name=_FAMILIES.get(family, f"socket of family {family}"))
+    if peer.address is not None:
+        return _ip_thing(peer.address, peer.port)
+    if peer.path is not None:
+        if not peer.path:
+            return Thing("object", "a socket without a name")
+        name, hexadecimal = _decode(peer.path)
+        return Thing("object" if name[:1] == "@" else "file", name, name_hex=hexadecimal)
+    return Thing("object", _FAMILIES.get(peer.family, f"{peer.family} address"))
 
 
 _FAMILIES = {
-    0: "any address",
-    16: "the kernel (netlink)",
-    17: "packets of a device",
-    38: "kernel cryptography",
+    "netlink": "the kernel (netlink)",
+    "packet": "packets of a device",
+    "alg": "kernel cryptography",
+    "unspec": "no address",
 }
 
 
-def _address6_thing(address: ipaddress.IPv6Address, port: int) -> Thing:
+def _ip_thing(address: str, port: int | None) -> Thing:
     """One that stands for an IPv4 address is found under that: `[::ffff:192.0.2.1]:80`."""
-    mapped = address.ipv4_mapped
+    if not address.startswith("::ffff:"):
+        return address_thing(address, port)
+    mapped = ipaddress.IPv6Address(address.partition("%")[0]).ipv4_mapped
     if mapped is None:
-        return address_thing(str(address), port)
+        return address_thing(address, port)
     return Thing("address", f"[::ffff:{mapped}]:{port}", address=str(mapped), port=port)
 
 
-def _socket_thing(path: bytes) -> Thing | None:
-    if not path:
-        return Thing(kind="object", name="a socket without a name")
-    name = b"@" + path[1:] if path[0] == 0 else path.split(b"\0", 1)[0]
-    name = name.rstrip(b"\0")
-    text = name.decode(errors="replace")
-    kind: ThingKind = "object" if path[0] == 0 else "file"
-    is_text = "\ufffd" not in text
-    return Thing(kind=kind, name=text, name_hex=None if is_text else name.hex())
+def _decode(data: bytes) -> tuple[str, str | None]:
+    """Return text, and where it cannot stand for the bytes, those in hexadecimal."""
+    try:
+        return data.decode(), None
+    except UnicodeDecodeError:
+        return data.decode(errors="replace"), data.hex()
 
 
 def address_thing(address: str, port: int | None = None, role: str = "") -> Thing:
