@@ -36,6 +36,9 @@ _LISTED_LAST = ("PATH", "OBJ_PID", "AVC", "NETFILTER_CFG")
 _SHOWN_WITH_RAW = frozenset(["proctitle", "data", "saddr"])
 """Encoded strings whose encoded form aushape shows, too; of PATH also `name`."""
 
+_ARGUMENTS = frozenset(["a0", "a1", "a2", "a3"])
+"""A system call's arguments are hexadecimal; aushape says so where they mean nothing else."""
+
 _ARGUMENT = re.compile(r"a(\d+)\Z")
 
 
@@ -85,6 +88,8 @@ def _fields(record: LoggedRecord, *, without: str = "") -> tuple[Field, ...]:
 
 def _field(record_type: str, name: str, field: LoggedField) -> Field:
     raw, value = field.raw, field.value
+    if value is None and record_type == "SYSCALL" and name in _ARGUMENTS:
+        value = f"0x{raw}"
     if value is None or value == raw:
         return Field(name, raw)
     is_shown = name in _SHOWN_WITH_RAW or (record_type == "PATH" and name == "name")
