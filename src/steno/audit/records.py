@@ -2,64 +2,24 @@
 
 A line is `[node=HOST ]type=TYPE msg=audit(SECONDS.MILLISECONDS:SERIAL): ` and fields. In the
 ENRICHED format the byte 0x1d follows, and then what auditd knew about some fields (`UID="root"`).
+They are read in C (native/audit_lexing.c); `Record` is described in _records.pyi.
 
 Source: Linux, kernel/audit.c, audit_log_start(); audit, src/auditd-event.c, format_enrich().
 """
 
 from __future__ import annotations
 
-import re
-from typing import Protocol
-
 import msgspec
+
+from steno.audit._records import Record, split
+
+__all__ = ["DamagedLine", "Field", "LineReader", "Record"]
 
 Field = tuple[str, bytes]
 """A field's name, and its value as it stands in the record, quotes included."""
 
-
-class RecordLike(Protocol):
-    """What all records have: those that C reads and the reference in the tests.
-
-    Attributes:
-        type: `SYSCALL`, or `UNKNOWN[1423]` where auditd did not know it.
-        at_unix_us: When, to the millisecond.
-        serial: The event's number.
-        node: The host, where the line says it (`node=`), else "".
-        key: (node, at_unix_us, serial): which event it belongs to.
-        line: The line as it was, without its newline.
-        offset_bytes: Where in the input it begins; -1 where there is no such place.
-    """
-
-    type: str
-    at_unix_us: int
-    serial: int
-    node: str
-    key: tuple[str, int, int]
-    line: bytes
-    offset_bytes: int
-
-    @property
-    def fields(self) -> dict[str, bytes]:
-        """The fields as they stand, those within `msg='...'` and of the ENRICHED part (`UID`) too.
-
-        Made anew each time; the first of several of one name. SELinux' `avc:  denied  { read
-        write } for` gives `seresult` (`denied`) and `seperms` (`read write`).
-        """
-        ...
-
-    @property
-    def pairs(self) -> list[Field]:
-        """All fields in order, also several of one name; those of the ENRICHED part last."""
-        ...
-
-    @property
-    def words(self) -> bytes:
-        """What stands among the fields and is none, with one blank between."""
-        ...
-
-    def get(self, name: str) -> bytes | None:
-        """Return the value of the first field of that name, as it stands."""
-        ...
+MAX_LINE_BYTES = 1024 * 1024
+"""Far more than auditd writes: it cuts records at 8970 bytes, and adds some to each."""
 
 
 class DamagedLine(msgspec.Struct, frozen=True):
@@ -78,116 +38,6 @@ class DamagedLine(msgspec.Struct, frozen=True):
     reason: str
 
 
-_HEADER = re.compile(
-    rb"(?:node=([^ ]{1,255}) )?type=([A-Z0-9_\[\]]{1,64}) "
-    rb"msg=audit\((\d{1,11})\.(\d{3}):(\d{1,18})\):(?: |\Z)?"
-)
-_NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_.:/\[\]-]{0,63}(?==)")
-
-
-_DENIAL = re.compile(rb"avc: +([^ {}]+) +\{ *([^{}]*[^{} ]) *\} +for(?= |\Z)")
-
-
-class Record:
-    """One audit record."""
-
-    __slots__ = ("_body", "at_unix_us", "key", "line", "node", "offset_bytes", "serial", "type")
-
-    def __init__(self, line: bytes, offset_bytes: int = -1) -> None:
-        """Read the line's head; its fields are read when they are asked for.
-
-        Raises:
-            ValueError: It is no audit record.
-        """
-        match = _HEADER.match(line)
-        if match is None:
-            raise ValueError("not an audit record")
-        node, type_, seconds, milliseconds, serial = match.groups()
-        self.type = type_.decode()
-        self.node = (node or b"").decode("utf-8", "surrogateescape")
-        self.at_unix_us = int(seconds) * 1_000_000 + int(milliseconds) * 1000
-        self.serial = int(serial)
-        self.key = (self.node, self.at_unix_us, self.serial)
-        self.line = line
-        self.offset_bytes = offset_bytes
-        self._body = match.end()
-
-    @property
-    def fields(self) -> dict[str, bytes]:
-        """The first field of each name."""
-        return dict(reversed(self.pairs))
-
-    @property
-    def pairs(self) -> list[Field]:
-        """All fields in order."""
-        _, _, suffix = self.line[self._body :].partition(b"\x1d")
-        return _read_fields(self._main())[0] + _read_fields(suffix)[0]
-
-    @property
-    def words(self) -> bytes:
-        """What is no field."""
-        _, _, suffix = self.line[self._body :].partition(b"\x1d")
-        return b" ".join(_read_fields(self._main())[1] + _read_fields(suffix)[1])
-
-    def get(self, name: str) -> bytes | None:
-        """Return the first field's value."""
-        return next((value for found, value in self.pairs if found == name), None)
-
-    def _main(self) -> bytes:
-        main = self.line[self._body :].partition(b"\x1d")[0].rstrip(b" ")
-        return main[:-1] if b"msg='" in main and main.endswith(b"'") else main
-
-
-def _read_fields(body: bytes) -> tuple[list[Field], list[bytes]]:
-    fields: list[Field] = []
-    words: list[bytes] = []
-    at, end = 0, len(body)
-    while at < end:
-        if body[at] == 0x20:
-            at += 1
-            continue
-        if body.startswith(b"msg='", at):
-            at += 5
-            continue
-        denial = _DENIAL.match(body, at)
-        if denial is not None:
-            fields += [("seresult", denial[1]), ("seperms", denial[2])]
-            at = denial.end()
-            continue
-        name = _NAME.match(body, at)
-        begin = at if name is None else name.end() + 1
-        at = _end_of_value(body, begin)
-        if name is None:
-            words.append(body[begin:at])
-            continue
-        if name[0] == b"op" and body[begin : begin + 1] != b'"':
-            at = _end_of_operation(body, at)
-        fields.append((name[0].decode(), body[begin:at]))
-    return fields, words
-
-
-def _end_of_value(body: bytes, at: int) -> int:
-    """Find the blank that ends a value; those within quotes or braces do not."""
-    closing = {0x22: b'"', 0x7B: b" }"}.get(body[at]) if at < len(body) else None
-    if closing is not None and (close := body.find(closing, at + 1)) >= 0:
-        at = close + len(closing)
-    blank = body.find(b" ", at)
-    return len(body) if blank < 0 else blank
-
-
-def _end_of_operation(body: bytes, at: int) -> int:
-    """Find where `op=deleting user entries id=` ends: before what has a name."""
-    end = at
-    while at < len(body):
-        if body[at] == 0x20:
-            at += 1
-            continue
-        if _NAME.match(body, at):
-            break
-        end = at = _end_of_value(body, at)
-    return end
-
-
 class LineReader:
     """Turn bytes of a log, or of the dispatcher's `string` protocol, into records. Does no I/O.
 
@@ -195,45 +45,66 @@ class LineReader:
     passed over.
     """
 
-    def __init__(self, *, limit_bytes: int = 1024 * 1024) -> None:
+    def __init__(self, *, limit_bytes: int = MAX_LINE_BYTES) -> None:
         """Begin at an input's start; a longer line than the limit is damage, in pieces."""
         self._limit_bytes = limit_bytes
         self._rest = b""
         self._offset_bytes = 0
-        self._number = 0
+        self._lines = 0
+        self._is_too_long = False
         self._damage: list[DamagedLine] = []
 
     def feed(self, data: bytes) -> list[Record]:
         """Return the records that `data` completes."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        found = [record for line in lines if (record := self._read(line, 1)) is not None]
-        while len(self._rest) > self._limit_bytes:
-            piece, self._rest = self._rest[: self._limit_bytes], self._rest[self._limit_bytes :]
-            self._damage.append(
-                DamagedLine(self._number + 1, self._offset_bytes, piece, "a line too long")
-            )
-            self._offset_bytes += len(piece)
-        return found
+        if self._is_too_long:
+            data = self._pass_long_line(data)
+        end = data.rfind(b"\n") + 1
+        if not end:
+            self._rest += data
+            self._check_length()
+            return []
+        records = self._split(self._rest + data[:end])
+        self._rest = data[end:]
+        self._check_length()
+        return records
 
     def finish(self) -> list[Record]:
         """Return the last record when no newline ends it."""
         line, self._rest = self._rest, b""
-        record = self._read(line, 0) if line else None
-        return [] if record is None else [record]
+        return self._split(line + b"\n") if line else []
 
     def take_damage(self) -> list[DamagedLine]:
         """Return what was no record since the last call."""
         damage, self._damage = self._damage, []
         return damage
 
-    def _read(self, line: bytes, newline_bytes: int) -> Record | None:
-        offset_bytes = self._offset_bytes
-        self._offset_bytes += len(line) + newline_bytes
-        self._number += 1
-        if not line.strip() or line == b"----" or line.startswith(b"time->"):
-            return None
-        try:
-            return Record(line, offset_bytes)
-        except ValueError as error:
-            self._damage.append(DamagedLine(self._number, offset_bytes, line, str(error)))
-            return None
+    def _split(self, data: bytes) -> list[Record]:
+        records, damage, used, lines = split(data, self._offset_bytes)
+        for line, offset_bytes, raw in damage:
+            number = self._lines + line + 1
+            self._damage.append(DamagedLine(number, offset_bytes, raw, "not an audit record"))
+        self._offset_bytes += used
+        self._lines += lines
+        return records
+
+    def _check_length(self) -> None:
+        if len(self._rest) > self._limit_bytes:
+            piece, self._rest = self._rest, b""
+            self._add_piece(piece)
+            self._is_too_long = True
+
+    def _pass_long_line(self, data: bytes) -> bytes:
+        """Return what follows the line that is too long."""
+        piece, newline, data = data.partition(b"\n")
+        if piece:
+            self._add_piece(piece)
+        if newline:
+            self._is_too_long = False
+            self._offset_bytes += 1
+            self._lines += 1
+        return data
+
+    def _add_piece(self, piece: bytes) -> None:
+        reason = f"a line of more than {self._limit_bytes} bytes"
+        self._damage.append(DamagedLine(self._lines + 1, self._offset_bytes, piece, reason))
+        self._offset_bytes += len(piece)

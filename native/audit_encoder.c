@@ -1,0 +1,857 @@
+/* steno.audit._records.Encoder: records to the JSON of Event.records. */
+#include "audit_module.h"
+
+#include "json_text.h"
+
+/* How values of a kind are decoded; src/steno/audit/encoding.py says which kind is of which class. */
+enum class {
+    ASK,           /* steno.audit.decoding knows */
+    AS_IT_IS,      /* nothing but quotes to take off */
+    STRING,        /* quoted or hexadecimal */
+    TITLE,         /* the same, with NULs between arguments */
+    ID,            /* auditd's suffix knows, else ask */
+    ARCH,          /* ask; later fields need it */
+    SYSCALL,       /* ask, with the arch; later fields need it */
+    IF_NEGATIVE,   /* ask when it begins with a minus */
+    AFTER_ANOTHER, /* ask, with the argument before */
+    ARGUMENT_0,    /* its kind depends on the system call */
+    ARGUMENT_3 = ARGUMENT_0 + 3,
+    CLASSES
+};
+
+enum { KINDS = 256, ARGUMENTS = 4 };
+
+/* --- what is written --- */
+
+struct output {
+    unsigned char *at;
+    size_t used, room;
+};
+
+/* Make room for `count` bytes more, and a word beyond. */
+static int reserve(struct output *to, size_t count)
+{
+    unsigned char *at;
+    size_t room = to->room == 0 ? 4096 : to->room;
+    if (count > (size_t)PY_SSIZE_T_MAX / 4 - to->used) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    if (to->used + count + WORD <= to->room)
+        return 0;
+    while (room < to->used + count + WORD)
+        room *= 2;
+    at = PyMem_Realloc(to->at, room);
+    if (at == NULL) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    to->at = at;
+    to->room = room;
+    return 0;
+}
+
+static int put_bytes(struct output *to, const void *bytes, size_t count)
+{
+    if (reserve(to, count) < 0)
+        return -1;
+    memcpy(to->at + to->used, bytes, count);
+    to->used += count;
+    return 0;
+}
+
+static int put(struct output *to, const char *text)
+{
+    return put_bytes(to, text, strlen(text));
+}
+
+/* Write the inside of a JSON string; `*is_valid` may be NULL. */
+static int put_string(struct output *to, struct slice slice, bool *is_valid)
+{
+    bool ignored;
+    if (slice.length > (size_t)PY_SSIZE_T_MAX / (MOST_JSON * 8) ||
+        reserve(to, slice.length * MOST_JSON) < 0)
+        return -1;
+    to->used = (size_t)(put_json_text(to->at + to->used, slice,
+                                      is_valid == NULL ? &ignored : is_valid) -
+                        to->at);
+    return 0;
+}
+
+static int put_hexadecimal(struct output *to, struct slice slice)
+{
+    static const char digits[] = "0123456789abcdef";
+    if (slice.length > (size_t)PY_SSIZE_T_MAX / 16 || reserve(to, slice.length * 2) < 0)
+        return -1;
+    for (size_t i = 0; i < slice.length; i++) {
+        to->at[to->used++] = (unsigned char)digits[slice.at[i] >> 4];
+        to->at[to->used++] = (unsigned char)digits[slice.at[i] & 15];
+    }
+    return 0;
+}
+
+static int put_value(struct output *to, struct slice value)
+{
+    if (put(to, ",\"value\":\"") < 0 || put_string(to, value, NULL) < 0)
+        return -1;
+    return put(to, "\"");
+}
+
+/* --- what is remembered --- */
+
+/* A field of a type of record. `bytes` holds the type and the name, and how the field begins. */
+struct known {
+    uint64_t hash, seen_in; /* the number of the record in which it was seen last */
+    size_t key_length, begin_length;
+    unsigned int times;
+    unsigned char kind;
+    unsigned char bytes[];
+};
+
+struct known_fields {
+    struct known **places;
+    size_t count, room;
+};
+
+enum { FIRST_ROOM = 1024, MOST_KNOWN = 8192 };
+
+/* An answer of steno.audit.decoding: what it was asked, and the JSON that follows of it. */
+struct answer {
+    uint64_t hash;
+    uint32_t question_length, answer_length;
+    unsigned char bytes[];
+};
+
+enum { ANSWER_SETS = 4096, WAYS = 4, MOST_QUESTION = 256, MOST_ANSWER = 2048 };
+
+/* The kinds of a system call's arguments. */
+struct call {
+    size_t key_length;
+    unsigned char key[48];
+    unsigned char kinds[ARGUMENTS];
+};
+
+enum { CALLS = 1024 };
+
+struct encoder {
+    PyObject_HEAD
+    PyObject *value, *kind_of, *kinds_of_arguments;
+    unsigned char classes[KINDS];
+    struct output output;
+    struct known_fields known;
+    struct answer *answers[ANSWER_SETS][WAYS];
+    unsigned int next_way;
+    struct call calls[CALLS];
+    uint64_t number; /* of records so far */
+    bool is_busy;
+};
+
+static void forget_fields(struct known_fields *known)
+{
+    for (size_t i = 0; i < known->room; i++)
+        PyMem_Free(known->places[i]);
+    PyMem_Free(known->places);
+    *known = (struct known_fields){NULL, 0, 0};
+}
+
+static struct known **find_place(struct known **places, size_t room, uint64_t hash,
+                                 struct slice type, struct slice name)
+{
+    size_t at = (size_t)hash & (room - 1);
+    for (;; at = (at + 1) & (room - 1)) {
+        const struct known *known = places[at];
+        if (known == NULL || (known->hash == hash && known->key_length == type.length + name.length &&
+                              memcmp(known->bytes, type.at, type.length) == 0 &&
+                              memcmp(known->bytes + type.length, name.at, name.length) == 0))
+            return &places[at];
+    }
+}
+
+static int grow_known(struct known_fields *known)
+{
+    size_t room = known->room == 0 ? FIRST_ROOM : known->room * 2;
+    struct known **places = PyMem_Calloc(room, sizeof *places);
+    if (places == NULL) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    for (size_t i = 0; i < known->room; i++) {
+        size_t at;
+        if (known->places[i] == NULL)
+            continue;
+        at = (size_t)known->places[i]->hash & (room - 1);
+        while (places[at] != NULL)
+            at = (at + 1) & (room - 1);
+        places[at] = known->places[i];
+    }
+    PyMem_Free(known->places);
+    known->places = places;
+    known->room = room;
+    return 0;
+}
+
+static int read_kind(PyObject *number, unsigned char *kind)
+{
+    long value = PyLong_AsLong(number);
+    if (value == -1 && PyErr_Occurred())
+        return -1;
+    if (value < 0 || value >= KINDS) {
+        PyErr_SetString(PyExc_ValueError, "a kind is a number below 256");
+        return -1;
+    }
+    *kind = (unsigned char)value;
+    return 0;
+}
+
+static int ask_kind(struct encoder *encoder, struct slice type, struct slice name,
+                    unsigned char *kind)
+{
+    PyObject *number =
+        PyObject_CallFunction(encoder->kind_of, "s#s#", (const char *)type.at,
+                              (Py_ssize_t)type.length, (const char *)name.at,
+                              (Py_ssize_t)name.length);
+    int result = number == NULL ? -1 : read_kind(number, kind);
+    Py_XDECREF(number);
+    return result;
+}
+
+static struct known *make_known(struct encoder *encoder, uint64_t hash, struct slice type,
+                                struct slice name)
+{
+    static const char after[] = "\":{\"raw\":\"";
+    struct known *known = PyMem_Malloc(sizeof *known + type.length + 2 * name.length + sizeof after);
+    unsigned char *at;
+    if (known == NULL) {
+        (void)PyErr_NoMemory();
+        return NULL;
+    }
+    known->hash = hash;
+    known->seen_in = 0;
+    known->times = 0;
+    known->key_length = type.length + name.length;
+    known->begin_length = 1 + name.length + sizeof after - 1;
+    at = known->bytes;
+    memcpy(at, type.at, type.length);
+    at += type.length;
+    memcpy(at, name.at, name.length);
+    at += name.length;
+    *at++ = '"';
+    memcpy(at, name.at, name.length);
+    memcpy(at + name.length, after, sizeof after - 1);
+    if (ask_kind(encoder, type, name, &known->kind) < 0) {
+        PyMem_Free(known);
+        return NULL;
+    }
+    return known;
+}
+
+/* Return what is known of the field, asking when nothing is yet; NULL on failure. */
+static struct known *know_field(struct encoder *encoder, uint64_t type_hash, struct slice type,
+                                struct slice name)
+{
+    struct known_fields *all = &encoder->known;
+    uint64_t hash = hash_bytes(type_hash, name);
+    struct known **place;
+    if (all->count * 2 >= all->room && grow_known(all) < 0)
+        return NULL;
+    place = find_place(all->places, all->room, hash, type, name);
+    if (*place == NULL) {
+        *place = make_known(encoder, hash, type, name);
+        all->count += *place != NULL;
+    }
+    return *place;
+}
+
+/* --- asking --- */
+
+struct question {
+    struct slice raw, fact, suffix; /* `suffix.at` is NULL where there is none */
+    unsigned char kind;
+};
+
+/* Write the question as bytes; return how many, or 0 when they are too many to remember. */
+static size_t write_question(const struct question *question, unsigned char *out)
+{
+    size_t length = question->raw.length, at = 4;
+    if (length > MOST_QUESTION || question->fact.length > MOST_QUESTION / 4 ||
+        question->suffix.length > MOST_QUESTION / 4 ||
+        length + question->fact.length + question->suffix.length + at > MOST_QUESTION)
+        return 0;
+    out[0] = question->kind;
+    out[1] = (unsigned char)question->fact.length;
+    out[2] = (unsigned char)question->suffix.length;
+    out[3] = question->suffix.at != NULL;
+    if (question->fact.length != 0)
+        memcpy(out + at, question->fact.at, question->fact.length);
+    at += question->fact.length;
+    if (question->suffix.length != 0)
+        memcpy(out + at, question->suffix.at, question->suffix.length);
+    at += question->suffix.length;
+    memcpy(out + at, question->raw.at, length);
+    return at + length;
+}
+
+/* Write what an answer says, a str, bytes or None. */
+static int put_answer(struct output *to, PyObject *answer)
+{
+    PyObject *bytes;
+    int result;
+    if (answer == Py_None)
+        return 0;
+    if (PyUnicode_Check(answer))
+        bytes = PyUnicode_AsEncodedString(answer, "utf-8", "surrogateescape");
+    else
+        bytes = PyObject_Bytes(answer);
+    if (bytes == NULL)
+        return -1;
+    result = put_value(to, (struct slice){(const unsigned char *)PyBytes_AsString(bytes),
+                                          (size_t)PyBytes_Size(bytes)});
+    Py_DECREF(bytes);
+    return result;
+}
+
+static int ask_now(struct encoder *encoder, const struct question *question)
+{
+    PyObject *answer = PyObject_CallFunction(
+        encoder->value, "iy#y#y#", (int)question->kind, (const char *)question->raw.at,
+        (Py_ssize_t)question->raw.length,
+        question->fact.length == 0 ? "" : (const char *)question->fact.at,
+        (Py_ssize_t)question->fact.length, (const char *)question->suffix.at,
+        (Py_ssize_t)question->suffix.length);
+    int result = answer == NULL ? -1 : put_answer(&encoder->output, answer);
+    Py_XDECREF(answer);
+    return result;
+}
+
+static int remember(struct encoder *encoder, struct answer **set, uint64_t hash,
+                    struct slice question, struct slice answer)
+{
+    struct answer *kept;
+    unsigned int way = encoder->next_way++ % WAYS;
+    if (answer.length > MOST_ANSWER)
+        return 0;
+    kept = PyMem_Malloc(sizeof *kept + question.length + answer.length);
+    if (kept == NULL) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    kept->hash = hash;
+    kept->question_length = (uint32_t)question.length;
+    kept->answer_length = (uint32_t)answer.length;
+    memcpy(kept->bytes, question.at, question.length);
+    if (answer.length != 0)
+        memcpy(kept->bytes + question.length, answer.at, answer.length);
+    PyMem_Free(set[way]);
+    set[way] = kept;
+    return 0;
+}
+
+/* Write what the decoder answers, now or earlier. */
+static int ask(struct encoder *encoder, const struct question *question)
+{
+    unsigned char bytes[MOST_QUESTION];
+    struct slice key = {bytes, write_question(question, bytes)};
+    struct output *to = &encoder->output;
+    size_t begin = to->used;
+    struct answer **set;
+    uint64_t hash;
+    if (key.length == 0)
+        return ask_now(encoder, question);
+    hash = hash_bytes(1, key);
+    set = encoder->answers[hash % ANSWER_SETS];
+    for (int way = 0; way < WAYS; way++) {
+        const struct answer *kept = set[way];
+        if (kept != NULL && kept->hash == hash &&
+            is_equal((struct slice){kept->bytes, kept->question_length}, key))
+            return put_bytes(to, kept->bytes + kept->question_length, kept->answer_length);
+    }
+    if (ask_now(encoder, question) < 0)
+        return -1;
+    return remember(encoder, set, hash, key, (struct slice){to->at + begin, to->used - begin});
+}
+
+/* --- a record --- */
+
+enum { MOST_SUFFIXES = 32 };
+
+/* What auditd said about a field. */
+struct suffix {
+    struct slice name, value;
+    bool is_used;
+};
+
+/* What is known while a record is written. */
+struct writing {
+    struct encoder *encoder;
+    struct slice type;
+    uint64_t type_hash;
+    struct slice arch, syscall, argument_before;
+    struct suffix suffixes[MOST_SUFFIXES];
+    size_t suffix_count;
+    bool is_in_suffix, has_fields, has_words;
+};
+
+static struct slice take_quotes_off(struct slice value)
+{
+    if (value.length >= 2 && value.at[0] == '"' && value.at[value.length - 1] == '"')
+        return (struct slice){value.at + 1, value.length - 2};
+    return value;
+}
+
+static bool is_upper_case_of(struct slice upper, struct slice name)
+{
+    if (upper.length != name.length)
+        return false;
+    for (size_t i = 0; i < name.length; i++) {
+        unsigned char byte = name.at[i];
+        if (byte >= 'a' && byte <= 'z')
+            byte = (unsigned char)(byte - 'a' + 'A');
+        if (upper.at[i] != byte)
+            return false;
+    }
+    return true;
+}
+
+/* Find the first thing that auditd said about the field. */
+static struct slice take_suffix(struct writing *writing, struct slice name)
+{
+    for (size_t i = 0; i < writing->suffix_count && !writing->is_in_suffix; i++) {
+        struct suffix *suffix = &writing->suffixes[i];
+        if (!is_upper_case_of(suffix->name, name))
+            continue;
+        suffix->is_used = true;
+        return take_quotes_off(suffix->value);
+    }
+    return (struct slice){NULL, 0};
+}
+
+/* The bytes between the quotes; like decoding.decode_string, up to the last quote. */
+static struct slice find_quoted(struct slice raw)
+{
+    size_t length = raw.length;
+    while (length > 1 && raw.at[length - 1] != '"')
+        length--;
+    if (length > 1)
+        return (struct slice){raw.at + 1, length - 2};
+    return (struct slice){raw.at + 1, raw.length - 1};
+}
+
+static void separate_arguments(unsigned char *bytes, size_t *length)
+{
+    for (size_t i = 0; i < *length; i++)
+        bytes[i] = bytes[i] == '\0' ? ' ' : bytes[i];
+    while (*length > 0 && bytes[*length - 1] == ' ')
+        (*length)--;
+}
+
+/* Write a quoted or hexadecimal string's value; what is neither has none. */
+static int put_decoded(struct output *to, struct slice raw, bool is_title)
+{
+    unsigned char *bytes;
+    size_t length;
+    int result;
+    bool is_quoted = raw.length > 0 && raw.at[0] == '"';
+    struct slice source = is_quoted ? find_quoted(raw) : raw;
+    if (is_quoted && !is_title)
+        return put_value(to, source);
+    if (!is_quoted && !is_hexadecimal(raw))
+        return 0;
+    length = is_quoted ? source.length : source.length / 2;
+    bytes = PyMem_Malloc(length + 1);
+    if (bytes == NULL) {
+        (void)PyErr_NoMemory();
+        return -1;
+    }
+    if (is_quoted)
+        memcpy(bytes, source.at, length);
+    else
+        decode_hexadecimal(source, bytes);
+    if (is_title)
+        separate_arguments(bytes, &length);
+    result = put_value(to, (struct slice){bytes, length});
+    PyMem_Free(bytes);
+    return result;
+}
+
+/* Ask for the kinds of the arguments of the record's system call. */
+static int ask_call(struct writing *writing, struct call *call)
+{
+    PyObject *kinds = PyObject_CallFunction(
+        writing->encoder->kinds_of_arguments, "y#y#",
+        writing->arch.length == 0 ? "" : (const char *)writing->arch.at,
+        (Py_ssize_t)writing->arch.length,
+        writing->syscall.length == 0 ? "" : (const char *)writing->syscall.at,
+        (Py_ssize_t)writing->syscall.length);
+    int result = kinds == NULL ? -1 : 0;
+    for (Py_ssize_t i = 0; result == 0 && i < ARGUMENTS; i++) {
+        PyObject *kind = PySequence_GetItem(kinds, i);
+        result = kind == NULL ? -1 : read_kind(kind, &call->kinds[i]);
+        Py_XDECREF(kind);
+    }
+    Py_XDECREF(kinds);
+    return result;
+}
+
+static int find_kind_of_argument(struct writing *writing, unsigned int number, unsigned char *kind)
+{
+    struct slice arch = writing->arch, syscall = writing->syscall;
+    struct call *call, made = {.key_length = 0};
+    size_t length = 1 + arch.length + syscall.length;
+    if (arch.length > 16 || syscall.length > 16) {
+        if (ask_call(writing, &made) < 0)
+            return -1;
+        *kind = made.kinds[number];
+        return 0;
+    }
+    made.key[0] = (unsigned char)arch.length;
+    if (arch.length != 0)
+        memcpy(made.key + 1, arch.at, arch.length);
+    if (syscall.length != 0)
+        memcpy(made.key + 1 + arch.length, syscall.at, syscall.length);
+    call = &writing->encoder->calls[hash_bytes(2, (struct slice){made.key, length}) % CALLS];
+    if (call->key_length != length || memcmp(call->key, made.key, length) != 0) {
+        made.key_length = length;
+        if (ask_call(writing, &made) < 0)
+            return -1;
+        *call = made;
+    }
+    *kind = call->kinds[number];
+    return 0;
+}
+
+static int put_meaning(struct writing *writing, const struct item *item, unsigned char kind)
+{
+    struct encoder *encoder = writing->encoder;
+    struct question question = {.raw = item->value, .kind = kind};
+    enum class class = encoder->classes[kind];
+    switch (class) {
+    case AS_IT_IS:
+        if (item->value.length == 0 || item->value.at[0] != '"')
+            return 0;
+        return put_decoded(&encoder->output, item->value, false);
+    case STRING:
+    case TITLE:
+        return put_decoded(&encoder->output, item->value, class == TITLE);
+    case ID:
+        question.suffix = take_suffix(writing, item->name);
+        if (question.suffix.at != NULL)
+            return put_value(&encoder->output, question.suffix);
+        break;
+    case ARCH:
+        writing->arch = item->value;
+        question.suffix = take_suffix(writing, item->name);
+        break;
+    case SYSCALL:
+        writing->syscall = item->value;
+        question.fact = writing->arch;
+        question.suffix = take_suffix(writing, item->name);
+        break;
+    case IF_NEGATIVE:
+        if (item->value.length != 0 && item->value.at[0] != '-')
+            return 0;
+        break;
+    case AFTER_ANOTHER:
+        question.fact = writing->argument_before;
+        break;
+    default:
+        break;
+    }
+    return ask(encoder, &question);
+}
+
+static int put_name(struct output *to, struct known *known, struct slice name, uint64_t number)
+{
+    char again[32];
+    if (known->seen_in != number) {
+        known->seen_in = number;
+        known->times = 1;
+        return put_bytes(to, known->bytes + known->key_length, known->begin_length);
+    }
+    known->times++;
+    if (put(to, "\"") < 0 || put_bytes(to, name.at, name.length) < 0)
+        return -1;
+    (void)PyOS_snprintf(again, sizeof again, "#%u\":{\"raw\":\"", known->times);
+    return put(to, again);
+}
+
+static int put_field(struct writing *writing, const struct item *item)
+{
+    struct encoder *encoder = writing->encoder;
+    struct output *to = &encoder->output;
+    struct known *known = know_field(encoder, writing->type_hash, writing->type, item->name);
+    unsigned char kind, class;
+    bool is_valid;
+    if (known == NULL || (writing->has_fields && put(to, ",") < 0) ||
+        put_name(to, known, item->name, encoder->number) < 0 ||
+        put_string(to, item->value, &is_valid) < 0 || put(to, "\"") < 0)
+        return -1;
+    writing->has_fields = true;
+    if (!is_valid && (put(to, ",\"raw_hex\":\"") < 0 || put_hexadecimal(to, item->value) < 0 ||
+                      put(to, "\"") < 0))
+        return -1;
+    kind = known->kind;
+    class = encoder->classes[kind];
+    if (class >= ARGUMENT_0 &&
+        find_kind_of_argument(writing, (unsigned int)class - ARGUMENT_0, &kind) < 0)
+        return -1;
+    if (put_meaning(writing, item, kind) < 0)
+        return -1;
+    if (class >= ARGUMENT_0)
+        writing->argument_before = item->value;
+    return put(to, "}");
+}
+
+/* Write the fields of a part; of auditd's part, those that no other field has used. */
+static int put_fields(struct writing *writing, struct slice part)
+{
+    struct scan scan = begin_scan(part);
+    struct item item;
+    enum item_kind kind;
+    size_t number = 0;
+    while ((kind = next_item(&scan, &item)) != NO_ITEM) {
+        if (kind == WORD_ALONE) {
+            writing->has_words = true;
+            continue;
+        }
+        number++;
+        if (writing->is_in_suffix && number <= writing->suffix_count &&
+            writing->suffixes[number - 1].is_used)
+            continue;
+        if (put_field(writing, &item) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void read_suffixes(struct writing *writing, struct slice part)
+{
+    struct scan scan = begin_scan(part);
+    struct item item;
+    enum item_kind kind;
+    while (writing->suffix_count < MOST_SUFFIXES && (kind = next_item(&scan, &item)) != NO_ITEM)
+        if (kind == FIELD)
+            writing->suffixes[writing->suffix_count++] =
+                (struct suffix){item.name, item.value, false};
+}
+
+/* Collect the words of both parts, with one blank between, behind what is written. */
+static int put_words(struct output *to, struct body body)
+{
+    struct slice parts[2] = {body.main, body.suffix};
+    struct output words = {NULL, 0, 0};
+    bool is_valid = true;
+    int result = 0;
+    for (int i = 0; i < 2 && result == 0; i++) {
+        struct scan scan = begin_scan(parts[i]);
+        struct item item;
+        enum item_kind kind;
+        while (result == 0 && (kind = next_item(&scan, &item)) != NO_ITEM) {
+            if (kind != WORD_ALONE)
+                continue;
+            if (words.used != 0)
+                result = put(&words, " ");
+            if (result == 0)
+                result = put_bytes(&words, item.value.at, item.value.length);
+        }
+    }
+    if (result == 0 && (put(to, ",\"words\":\"") < 0 ||
+                        put_string(to, (struct slice){words.at, words.used}, &is_valid) < 0 ||
+                        put(to, "\"") < 0))
+        result = -1;
+    if (result == 0 && !is_valid &&
+        (put(to, ",\"words_hex\":\"") < 0 ||
+         put_hexadecimal(to, (struct slice){words.at, words.used}) < 0 || put(to, "\"") < 0))
+        result = -1;
+    PyMem_Free(words.at);
+    return result;
+}
+
+static int put_record(struct encoder *encoder, const struct record *record)
+{
+    struct output *to = &encoder->output;
+    struct body body = body_of(record);
+    struct writing writing;
+    if (encoder->known.count > MOST_KNOWN)
+        forget_fields(&encoder->known);
+    encoder->number++;
+    writing.encoder = encoder;
+    writing.type = record->type_name;
+    writing.type_hash = hash_bytes(0, record->type_name);
+    writing.arch = writing.syscall = writing.argument_before = (struct slice){NULL, 0};
+    writing.suffix_count = 0;
+    writing.is_in_suffix = writing.has_fields = writing.has_words = false;
+    read_suffixes(&writing, body.suffix);
+    if (put(to, "{\"type\":\"") < 0 ||
+        put_bytes(to, record->type_name.at, record->type_name.length) < 0 ||
+        put(to, "\",\"fields\":{") < 0 || put_fields(&writing, body.main) < 0)
+        return -1;
+    writing.is_in_suffix = true;
+    if (put_fields(&writing, body.suffix) < 0 || put(to, "}") < 0 ||
+        (writing.has_words && put_words(to, body) < 0))
+        return -1;
+    return put(to, "}");
+}
+
+/* --- the type --- */
+
+static int put_records(struct encoder *encoder, PyObject *records, PyTypeObject *type)
+{
+    Py_ssize_t count = PyList_Size(records);
+    if (put(&encoder->output, "[") < 0)
+        return -1;
+    for (Py_ssize_t i = 0; i < count && i < PyList_Size(records); i++) {
+        PyObject *record = Py_NewRef(PyList_GetItem(records, i));
+        int result = -1;
+        if (Py_TYPE(record) != type)
+            PyErr_SetString(PyExc_TypeError, "not a list of records");
+        else if (i == 0 || put(&encoder->output, ",") == 0)
+            result = put_record(encoder, (struct record *)record);
+        Py_DECREF(record);
+        if (result < 0)
+            return -1;
+    }
+    return put(&encoder->output, "]");
+}
+
+static PyObject *encode(struct encoder *encoder, PyObject *records)
+{
+    struct state *state = PyType_GetModuleState(Py_TYPE((PyObject *)encoder));
+    PyObject *result = NULL;
+    if (state == NULL)
+        return NULL;
+    if (!PyList_Check(records)) {
+        PyErr_SetString(PyExc_TypeError, "not a list of records");
+        return NULL;
+    }
+    if (encoder->is_busy) {
+        PyErr_SetString(PyExc_RuntimeError, "an encoder serves one caller at a time");
+        return NULL;
+    }
+    encoder->is_busy = true;
+    encoder->output.used = 0;
+    if (put_records(encoder, records, state->record_type) == 0)
+        result = PyBytes_FromStringAndSize((const char *)encoder->output.at,
+                                           (Py_ssize_t)encoder->output.used);
+    encoder->is_busy = false;
+    return result;
+}
+
+static void forget_answers(struct encoder *encoder)
+{
+    for (size_t set = 0; set < ANSWER_SETS; set++) {
+        for (size_t way = 0; way < WAYS; way++) {
+            PyMem_Free(encoder->answers[set][way]);
+            encoder->answers[set][way] = NULL;
+        }
+    }
+}
+
+static PyObject *forget(struct encoder *encoder, PyObject *nothing)
+{
+    (void)nothing;
+    if (encoder->is_busy) {
+        PyErr_SetString(PyExc_RuntimeError, "an encoder serves one caller at a time");
+        return NULL;
+    }
+    forget_answers(encoder);
+    Py_RETURN_NONE;
+}
+
+static int read_classes(struct encoder *encoder, const char *classes, Py_ssize_t count)
+{
+    if (count > KINDS) {
+        PyErr_SetString(PyExc_ValueError, "there are at most 256 kinds");
+        return -1;
+    }
+    memset(encoder->classes, ASK, KINDS);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        encoder->classes[i] = (unsigned char)classes[i];
+        if (encoder->classes[i] >= CLASSES) {
+            PyErr_SetString(PyExc_ValueError, "no such class");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyObject *new_encoder(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    PyObject *value, *kind_of, *kinds_of_arguments;
+    const char *classes;
+    Py_ssize_t count;
+    struct encoder *encoder;
+    allocfunc allocate = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    if (keywords != NULL && PyDict_Size(keywords) != 0) {
+        PyErr_SetString(PyExc_TypeError, "Encoder takes no keyword arguments");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(arguments, "OOOy#", &value, &kind_of, &kinds_of_arguments, &classes,
+                          &count))
+        return NULL;
+    encoder = (struct encoder *)allocate(type, 0); /* all zero */
+    if (encoder == NULL)
+        return NULL;
+    encoder->value = Py_NewRef(value);
+    encoder->kind_of = Py_NewRef(kind_of);
+    encoder->kinds_of_arguments = Py_NewRef(kinds_of_arguments);
+    if (read_classes(encoder, classes, count) < 0) {
+        Py_DECREF(encoder);
+        return NULL;
+    }
+    return (PyObject *)encoder;
+}
+
+static int visit_encoder(struct encoder *encoder, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE((PyObject *)encoder));
+    Py_VISIT(encoder->value);
+    Py_VISIT(encoder->kind_of);
+    Py_VISIT(encoder->kinds_of_arguments);
+    return 0;
+}
+
+static int clear_encoder(struct encoder *encoder)
+{
+    Py_CLEAR(encoder->value);
+    Py_CLEAR(encoder->kind_of);
+    Py_CLEAR(encoder->kinds_of_arguments);
+    return 0;
+}
+
+static void free_encoder(struct encoder *encoder)
+{
+    PyTypeObject *type = Py_TYPE((PyObject *)encoder);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    PyObject_GC_UnTrack(encoder);
+    (void)clear_encoder(encoder);
+    forget_fields(&encoder->known);
+    forget_answers(encoder);
+    PyMem_Free(encoder->output.at);
+    release(encoder);
+    Py_DECREF(type);
+}
+
+static PyMethodDef encoder_methods[] = {
+    {"encode", (PyCFunction)encode, METH_O,
+     PyDoc_STR("encode(records, /)\n--\n\nReturn the records as a JSON array.")},
+    {"forget", (PyCFunction)forget, METH_NOARGS,
+     PyDoc_STR("forget()\n--\n\nForget what the decoder answered.")},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot encoder_slots[] = {
+    {Py_tp_doc, "Records to JSON; see steno.audit.encoding."},
+    {Py_tp_new, (void *)new_encoder},
+    {Py_tp_dealloc, (void *)free_encoder},
+    {Py_tp_traverse, (void *)visit_encoder},
+    {Py_tp_clear, (void *)clear_encoder},
+    {Py_tp_methods, encoder_methods},
+    {0, NULL},
+};
+
+PyType_Spec encoder_spec = {
+    .name = "steno.audit._records.Encoder",
+    .basicsize = sizeof(struct encoder),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = encoder_slots,
+};

@@ -1,0 +1,61 @@
+/* What the parts of steno.audit._records share. */
+#ifndef STENO_AUDIT_MODULE_H
+#define STENO_AUDIT_MODULE_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+#include "audit_lexing.h"
+
+/* Strings that come again and again: names of types and fields, and of hosts. */
+enum { INTERNED = 1024, MOST_INTERNED = 64 };
+
+struct interned {
+    PyObject *text;
+    size_t length;
+    unsigned char bytes[MOST_INTERNED];
+};
+
+struct state {
+    PyTypeObject *record_type, *encoder_type;
+    struct interned interned[INTERNED];
+};
+
+static inline uint64_t hash_bytes(uint64_t seed, struct slice slice)
+{
+    const unsigned char *at = slice.at;
+    size_t left = slice.length;
+    uint64_t hash = seed ^ (slice.length * UINT64_C(0x9e3779b97f4a7c15)), word;
+    for (; left >= 8; at += 8, left -= 8) {
+        memcpy(&word, at, 8);
+        hash = (hash ^ word) * UINT64_C(0xff51afd7ed558ccd);
+        hash ^= hash >> 32;
+    }
+    word = 0;
+    if (left != 0)
+        memcpy(&word, at, left);
+    hash = (hash ^ word) * UINT64_C(0xc4ceb9fe1a85ec53);
+    return hash ^ hash >> 29;
+}
+
+/* One audit record; see steno.audit.records.RecordLike. */
+struct record {
+    PyObject_HEAD
+    PyObject *type, *node, *key, *line;
+    long long at_unix_us, serial;
+    Py_ssize_t offset_bytes;
+    struct slice type_name; /* in `line` */
+    size_t head_length;
+};
+
+static inline struct body body_of(const struct record *record)
+{
+    struct slice line = {(const unsigned char *)PyBytes_AsString(record->line),
+                         (size_t)PyBytes_Size(record->line)};
+    return split_body(line, record->head_length);
+}
+
+extern PyType_Spec encoder_spec;
+
+#endif

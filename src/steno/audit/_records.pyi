@@ -1,0 +1,74 @@
+from collections.abc import Callable, Sequence
+
+class Record:
+    """One audit record.
+
+    Attributes:
+        type: `SYSCALL`, or `UNKNOWN[1423]` where auditd did not know it.
+        at_unix_us: When, to the millisecond.
+        serial: The event's number.
+        node: The host, where the line says it (`node=`), else "".
+        key: (node, at_unix_us, serial): which event it belongs to.
+        line: The line as it was, without its newline.
+        offset_bytes: Where in the input it begins; -1 where there is no such place.
+    """
+
+    type: str
+    at_unix_us: int
+    serial: int
+    node: str
+    key: tuple[str, int, int]
+    line: bytes
+    offset_bytes: int
+    def __new__(cls, line: bytes, offset_bytes: int = -1) -> Record:
+        """Read a line.
+
+        Raises:
+            ValueError: It is no audit record.
+        """
+
+    @property
+    def fields(self) -> dict[str, bytes]:
+        """The fields as they stand, those within `msg='...'` and of the ENRICHED part (`UID`) too.
+
+        Made anew each time; the first of several of one name. SELinux' `avc:  denied  { read
+        write } for` gives `seresult` (`denied`) and `seperms` (`read write`).
+        """
+
+    @property
+    def pairs(self) -> list[tuple[str, bytes]]:
+        """All fields in order, also several of one name; those of the ENRICHED part last."""
+
+    @property
+    def words(self) -> bytes:
+        """What stands among the fields and is none, with one blank between."""
+
+    def get(self, name: str, /) -> bytes | None:
+        """Return the value of the first field of that name, as it stands."""
+
+class Encoder:
+    """Records to JSON; steno.audit.encoding says how it is made."""
+
+    def __new__(
+        cls,
+        value: Callable[[int, bytes, bytes, bytes | None], str | bytes | None],
+        kind_of: Callable[[str, str], int],
+        kinds_of_arguments: Callable[[bytes, bytes], Sequence[int]],
+        classes: bytes,
+        /,
+    ) -> Encoder: ...
+    def encode(self, records: list[Record], /) -> bytes:
+        """Return the records as a JSON array."""
+
+    def forget(self) -> None:
+        """Forget what the decoder answered."""
+
+def split(
+    data: bytes, offset_bytes: int, /
+) -> tuple[list[Record], list[tuple[int, int, bytes]], int, int]:
+    """Read all whole lines.
+
+    Returns:
+        The records; (line from 0, offset, bytes) of what is none; how many bytes and lines
+        were used.
+    """
