@@ -39,6 +39,7 @@ def build(directory: Path) -> Path:
     flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-D_FORTIFY_SOURCE=3", "-fPIE", "-static-pie"]
     flags += [f'-DSTENO_SOCKET="{directory}/agent.sock"', "-Wl,-z,relro,-z,now"]
     subprocess.run(["cc", *flags, *map(str, SOURCES), "-o", str(program)], check=True)
+    shutil.copy(Path(sys.executable).with_name("steno-wait"), directory)
     return program
 
 
@@ -68,7 +69,7 @@ def run(program: str, name: str, environ: dict[str, str]) -> tuple[float, float]
 
 
 def measure_parent(program: Path) -> tuple[int, int]:
-    """Return the PSS of a waiting steno-shell alone, and of one among twenty, in bytes."""
+    """Return the PSS of a waiting parent alone, and of one among twenty, in bytes."""
     sizes = []
     waiting: list[tuple[int, int]] = []
     for count in (1, 20):
@@ -133,7 +134,7 @@ def _compare(directory: Path, program: Path, rounds: int) -> None:
         start, end = (statistics.median(column) for column in zip(*pairs, strict=True))
         print(f"| {name} | {start:.2f} | {start - bare:+.2f} | {end:.2f} | {end - bare_end:+.2f} |")
     alone, among = measure_parent(program)
-    print(f"\nA steno-shell that waits: {alone // 1024} KiB PSS alone, {among // 1024} among 20.")
+    print(f"\nThe parent that waits: {alone // 1024} KiB PSS alone, {among // 1024} among 20.")
 
 
 if __name__ == "__main__":

@@ -237,16 +237,3 @@ void report(const struct session *session, const char *text)
     if (session->socket >= 0 && length > 0 && (size_t)length < sizeof packet)
         (void)send(session->socket, packet, (size_t)length + 1, MSG_NOSIGNAL);
 }
-
-bool wait_word(struct session *session, const char *name, long patience_ms)
-{
-    long long until_ms = now_ms() + patience_ms;
-    while (session->socket >= 0 && wait_readable(session->socket, until_ms)) {
-        ssize_t length = recv(session->socket, session->packet, ANSWER_BYTES, MSG_DONTWAIT);
-        if (length <= 0)
-            return false;
-        if (is_word(session->packet, (size_t)length, name))
-            return true;
-    }
-    return false;
-}

@@ -116,14 +116,6 @@ bool read_answer(char *packet, size_t length, struct answer *answer)
     return answer->action == ACTION_DENY || (answer->shell && answer->argv0);
 }
 
-bool is_word(const char *packet, size_t length, const char *name)
-{
-    size_t name_bytes = strlen(name);
-    return length == MAGIC_BYTES + name_bytes + 2 && memcmp(packet, MAGIC, MAGIC_BYTES) == 0 &&
-           memcmp(packet + MAGIC_BYTES, name, name_bytes) == 0 &&
-           memcmp(packet + MAGIC_BYTES + name_bytes, "=", 2) == 0;
-}
-
 static struct piece trimmed(struct piece piece)
 {
     while (piece.length && strchr(" \t\r", piece.start[0]) && piece.start[0])

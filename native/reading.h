@@ -34,9 +34,6 @@ struct settings {
 /* Read an answer. `packet` has a NUL after its `length` bytes. False: it is none. */
 bool read_answer(char *packet, size_t length, struct answer *answer);
 
-/* Whether `packet` has just the one field that `name` says: "restored", "taken". */
-bool is_word(const char *packet, size_t length, const char *name);
-
 /* Read shell.conf. NULL, or what is wrong with it; *line_number is then set. */
 const char *read_settings(const char *text, size_t length, struct settings *settings,
                           int *line_number);

@@ -2,10 +2,10 @@
 #ifndef STENO_SHELL_H
 #define STENO_SHELL_H
 
+#include "outer.h"
 #include "reading.h"
 
 #include <signal.h>
-#include <termios.h>
 
 #ifndef STENO_SOCKET
 #define STENO_SOCKET "/run/steno/agent.sock"
@@ -15,7 +15,8 @@
 struct session {
     int socket;
     int outer;
-    struct termios before;
+    struct settings_held before;
+    int waiter;                    /* steno-wait, to be run */
     struct sigaction child_death;  /* as it was when we came, and so the next */
     sigset_t mask;
     char **argv;
@@ -33,9 +34,6 @@ const char *ask_agent(struct session *session);
 
 /* Tell the agent, if it is there: a field of docs/formats/agent-socket.md. */
 void report(const struct session *session, const char *field);
-
-/* Wait until the agent says `name`; false: it does not, or is gone. */
-bool wait_word(struct session *session, const char *name, long patience_ms);
 
 /* away.c: refuse the session, or find what to run, as root's files say; `reason` is why. */
 void decide_without_agent(struct session *session, const char *reason);

@@ -1,8 +1,8 @@
 /* steno-shell: the login shell that hands its session to steno's agent and becomes the user's shell.
  *
  * It sends its standard descriptors to the agent, gets a terminal back on which the agent records,
- * and runs the real shell there, in a session of its own. It stays as the shell's parent until the
- * agent has passed on all output; without a terminal it becomes the shell.
+ * and runs the real shell there, in a session of its own. As steno-wait it stays the shell's parent until
+ * the agent has passed on all output; without a terminal it becomes the shell.
  * docs/formats/agent-socket.md, docs/login-shell.md.
  *
  * It has no privileges. Of the environment it reads TERM and TLOG_REC_SESSION_SHELL, and trusts
@@ -17,16 +17,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#ifndef STENO_RESTORED_MS
-#define STENO_RESTORED_MS 30000     /* an agent may be restarting just then */
+#ifndef STENO_WAIT
+#define STENO_WAIT "/usr/bin/steno-wait"
 #endif
-#define TAKEN_MS 2000
 
 enum { CANNOT_RUN = 126, NOT_FOUND = 127 };
 
@@ -121,114 +117,8 @@ static _Noreturn void start_shell(const struct session *session)
 
 static void restore_outer(const struct session *session)
 {
-    if (session->outer >= 0) {
-        (void)ioctl(session->outer, TIOCNXCL);
-        (void)tcsetattr(session->outer, TCSANOW, &session->before);
-    }
-}
-
-/* Stop as Ctrl-Z does; false: this process group has nobody who could ever let it go on, and the
- * kernel stops no such group. All signals are blocked here: a SIGCONT that came stays to be seen. */
-static bool stop_here(void)
-{
-    const struct timespec at_once = {0, 0};
-    struct sigaction usual = {.sa_handler = SIG_DFL};
-    sigset_t stop, go_on;
-
-    (void)sigemptyset(&stop);
-    (void)sigaddset(&stop, SIGTSTP);
-    (void)sigemptyset(&go_on);
-    (void)sigaddset(&go_on, SIGCONT);
-    (void)sigtimedwait(&go_on, NULL, &at_once);
-    (void)sigaction(SIGTSTP, &usual, NULL);
-    (void)raise(SIGTSTP);
-    (void)sigprocmask(SIG_UNBLOCK, &stop, NULL);
-    (void)sigprocmask(SIG_BLOCK, &stop, NULL);
-    return sigtimedwait(&go_on, NULL, &at_once) == SIGCONT;
-}
-
-/* The shell has stopped itself (`suspend`): give the terminal back, stop too, and go on together. */
-static void stop_with(struct session *session, pid_t child)
-{
-    report(session, "stopped=");
-    if (!wait_word(session, "restored", STENO_RESTORED_MS))
-        restore_outer(session);
-    bool has_gone_on = stop_here();
-    report(session, "continued=");
-    (void)wait_word(session, "taken", TAKEN_MS);
-    if (has_gone_on)
-        (void)kill(-child, SIGCONT);
-}
-
-/* End as the child did. */
-static _Noreturn void end_like(int status)
-{
-    if (WIFSIGNALED(status)) {
-        const struct rlimit none = {0, 0}; /* the shell's core is the one of interest */
-        struct sigaction usual = {.sa_handler = SIG_DFL};
-        sigset_t mask;
-        (void)setrlimit(RLIMIT_CORE, &none);
-        (void)sigaction(WTERMSIG(status), &usual, NULL);
-        (void)sigemptyset(&mask);
-        (void)sigaddset(&mask, WTERMSIG(status));
-        (void)raise(WTERMSIG(status));
-        (void)sigprocmask(SIG_UNBLOCK, &mask, NULL);
-        _exit(128 + WTERMSIG(status));
-    }
-    _exit(WEXITSTATUS(status));
-}
-
-static _Noreturn void finish(struct session *session, int status)
-{
-    char text[32];
-    if (WIFSIGNALED(status))
-        (void)snprintf(text, sizeof text, "ended=signal %d", WTERMSIG(status));
-    else
-        (void)snprintf(text, sizeof text, "ended=exit %d", WEXITSTATUS(status));
-    report(session, text);
-    if (!wait_word(session, "restored", STENO_RESTORED_MS) &&
-        session->answer.action == ACTION_TERMINAL)
-        restore_outer(session);
-    end_like(status);
-}
-
-/* Whether a signal is meant for the shell. That the outer terminal hung up is the agent's matter: it
- * passes on what is left, and closes the shell's own terminal. */
-static bool is_for_shell(const struct session *session, const siginfo_t *facts)
-{
-    switch (facts->si_signo) {
-    case SIGHUP:
-        return facts->si_code != SI_KERNEL || session->answer.action != ACTION_TERMINAL;
-    case SIGINT:
-    case SIGQUIT:
-    case SIGTERM:
-    case SIGUSR1:
-    case SIGUSR2:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* Wait for the child; signals that come meanwhile are meant for it. All are blocked here. */
-static _Noreturn void stay_parent(struct session *session, pid_t child)
-{
-    siginfo_t facts;
-    sigset_t all;
-    (void)sigfillset(&all);
-    for (;;) {
-        int status, number = sigwaitinfo(&all, &facts);
-        if (number == SIGCHLD) {
-            while (waitpid(child, &status, WNOHANG | WUNTRACED) == child) {
-                if (!WIFSTOPPED(status))
-                    finish(session, status);
-                if (session->answer.action == ACTION_TERMINAL)
-                    stop_with(session, child);
-            }
-        } else if (number > 0 && is_for_shell(session, &facts)) {
-            (void)kill(child, number);
-        }
-    }
+    if (session->outer >= 0)
+        restore_settings(session->outer, &session->before);
 }
 
 /* Whoever is at the other end of the session's streams must see the child close them. */
@@ -237,6 +127,31 @@ static void let_streams_go(void)
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     for (int i = 0; null >= 0 && i <= STDERR_FILENO; i++)
         (void)dup2(null, i);
+}
+
+/* Wait for the child, as steno-wait: it takes little memory. All signals are blocked here. */
+static _Noreturn void become_parent(const struct session *session, pid_t child)
+{
+    char socket[12], outer[12], pid[12], settings[2 * sizeof session->before.bytes + 1];
+    char name[] = "steno-wait", terminal[] = "terminal", pipes[] = "pipes";
+    char *no_environment[] = {NULL};
+    char *argv[] = {name, socket, outer, pid,
+                    session->answer.action == ACTION_TERMINAL ? terminal : pipes, settings, NULL};
+
+    (void)snprintf(socket, sizeof socket, "%d", session->socket);
+    (void)snprintf(outer, sizeof outer, "%d", session->outer);
+    (void)snprintf(pid, sizeof pid, "%d", (int)child);
+    for (size_t i = 0; i < sizeof session->before.bytes; i++) {
+        settings[2 * i] = (char)('a' + (session->before.bytes[i] >> 4));
+        settings[2 * i + 1] = (char)('a' + (session->before.bytes[i] & 15));
+    }
+    settings[2 * sizeof session->before.bytes] = '\0';
+    (void)fcntl(session->socket, F_SETFD, 0);
+    (void)execveat(session->waiter, "", argv, no_environment, AT_EMPTY_PATH);
+    tell("steno-shell: steno-wait: %s\r", strerror(errno));
+    (void)kill(child, SIGHUP); /* nobody would wait for it: the agent hangs up too */
+    restore_outer(session);
+    _exit(CANNOT_RUN);
 }
 
 static _Noreturn void fork_shell(struct session *session)
@@ -265,8 +180,7 @@ static _Noreturn void fork_shell(struct session *session)
         close(session->descriptors[i]);
     if (session->answer.action == ACTION_PIPES)
         let_streams_go();
-    (void)prctl(PR_SET_DUMPABLE, 0); /* the user may kill it, not make use of its descriptors */
-    stay_parent(session, child);
+    become_parent(session, child);
 }
 
 static _Noreturn void follow_answer(struct session *session)
@@ -294,10 +208,29 @@ static void await_foreground(void)
     }
 }
 
+/* Open steno-wait, which lies beside this program; -1, and errno: it cannot be run. */
+static int open_waiter(void)
+{
+    static const char name[] = "steno-wait";
+    char path[PATH_BYTES];
+    ssize_t length = readlink("/proc/self/exe", path, sizeof path);
+    char *slash = NULL;
+
+    if (length > 0 && (size_t)length < sizeof path) {
+        path[length] = '\0';
+        slash = strrchr(path, '/');
+    }
+    if (slash && sizeof path - (size_t)(slash + 1 - path) >= sizeof name)
+        memcpy(slash + 1, name, sizeof name);
+    else /* there is no /proc here */
+        memcpy(path, STENO_WAIT, sizeof STENO_WAIT);
+    return access(path, X_OK) == 0 ? open(path, O_PATH | O_CLOEXEC) : -1;
+}
+
 int main(int argc, char **argv)
 {
     static char packet[ANSWER_BYTES + 2]; /* untouched, and no memory, but for what is read */
-    struct session session = {.socket = -1, .outer = -1, .packet = packet};
+    struct session session = {.socket = -1, .outer = -1, .waiter = -1, .packet = packet};
     char reason[256];
     sigset_t background;
 
@@ -313,9 +246,10 @@ int main(int argc, char **argv)
         if (isatty(i))
             session.outer = i;
     }
-    if (session.outer >= 0 && tcgetattr(session.outer, &session.before) != 0)
+    if (session.outer >= 0 && !hold_settings(session.outer, &session.before))
         session.outer = -1;
-    const char *wrong = ask_agent(&session);
+    session.waiter = open_waiter();
+    const char *wrong = session.waiter < 0 ? "steno-wait" : ask_agent(&session);
     if (!wrong)
         follow_answer(&session);
     (void)snprintf(reason, sizeof reason, "%s%s%s", wrong, errno ? ": " : "", errno ? strerror(errno) : "");

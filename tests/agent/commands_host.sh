@@ -21,7 +21,7 @@ for directory in /run /var/lib/steno; do mount -t tmpfs -o mode=755 layer "$dire
 ip link set lo up
 rm -rf /etc/steno
 mkdir -p /run/sshd /run/steno /etc/steno
-install -m 755 "$programs/steno-shell" "$base/layers/steno-shell"
+install -m 755 "$programs/steno-shell" "$programs/steno-wait" "$base/layers/"
 shell=$base/layers/steno-shell
 echo "$shell" >>/etc/shells
 ssh-keygen -q -t ed25519 -N '' -f "$base/layers/key"

@@ -15,7 +15,7 @@ mkdir -p /var/lib/steno
 for directory in /run /var/lib/steno; do mount -t tmpfs -o mode=755 layer "$directory"; done
 ip link set lo up
 mkdir -p /run/sshd /run/steno
-install -m 755 "$programs/steno-shell" "$programs/steno-note-login" /usr/bin/
+install -m 755 "$programs"/steno-{shell,wait,note-login} /usr/bin/
 steno() { "$python" -m steno.cli "$@"; }
 for user in ann ben; do
     useradd --create-home --shell /bin/bash --password '*' "$user"

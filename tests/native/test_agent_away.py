@@ -56,6 +56,19 @@ def test_nothing_starts_by_default(run: Run) -> None:
     assert b"agent.sock: No such file or directory" in said
 
 
+def test_a_missing_parent_counts_as_a_missing_agent(hasty: Build, run: Run) -> None:
+    """Without steno-wait beside the program, nobody could wait for the shell: nothing starts."""
+    waiter = hasty.program.with_name("steno-wait")
+    aside = waiter.rename(waiter.with_suffix(".aside"))
+    try:
+        status, said = run()
+    finally:
+        aside.rename(waiter)
+    assert status == 1
+    assert said.startswith(REFUSED)
+    assert b"(steno-wait: No such file or directory)" in said
+
+
 def test_deny_refuses_and_shows_the_contact(run: Run, etc: Path) -> None:
     """The administrator's line stands below the refusal."""
     (etc / "steno/shell.conf").write_text("on_failure=deny\ncontact = Ask the desk, 555-1234.\n")

@@ -10,19 +10,20 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from shell_builds import NATIVE, SOURCES
+from shell_builds import NATIVE, SOURCES, WAITER
 
 from steno.agent.handshake import Answer, encode_answer
 
-SHIPPED = Path(sysconfig.get_path("scripts")) / "steno-shell"
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+SHIPPED = SCRIPTS / "steno-shell"
 CLANG = shutil.which("clang")
 needs_clang = pytest.mark.skipif(CLANG is None, reason="clang is not installed")
 
 
-@pytest.fixture(scope="module")
-def elf() -> str:
-    """What readelf says of the program that the package installs."""
-    command = ["readelf", "-W", "-h", "-l", "-d", str(SHIPPED)]
+@pytest.fixture(scope="module", params=["steno-shell", "steno-wait"])
+def elf(request: pytest.FixtureRequest) -> str:
+    """What readelf says of a program that the package installs."""
+    command = ["readelf", "-W", "-h", "-l", "-d", str(SCRIPTS / request.param)]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
@@ -65,13 +66,24 @@ def test_jumps_land_at_marked_places_only() -> None:
     assert SHIPPED.read_bytes().count(b"\xf3\x0f\x1e\xfa") > 10
 
 
-def test_the_program_has_no_privileges() -> None:
+@pytest.mark.parametrize("name", ["steno-shell", "steno-wait"])
+def test_the_program_has_no_privileges(name: str) -> None:
     """It is neither setuid nor setgid."""
-    assert SHIPPED.stat().st_mode & 0o6000 == 0
+    assert (SCRIPTS / name).stat().st_mode & 0o6000 == 0
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "aarch64"), reason="steno-wait is made with libc here"
+)
+def test_the_waiting_program_changes_no_memory_before_it_begins() -> None:
+    """It has no relocations: none of its pages becomes each session's own by loading it."""
+    command = ["readelf", "-W", "-r", str(SCRIPTS / "steno-wait")]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "There are no relocations" in said
 
 
 @needs_clang
-@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+@pytest.mark.parametrize("source", [*SOURCES, WAITER], ids=lambda path: path.name)
 def test_the_analyser_finds_nothing(source: Path) -> None:
     """Clang's static analyser has no finding."""
     checks = "core,unix,security,deadcode,nullability,optin.portability"
@@ -94,7 +106,6 @@ SEEDS = [
     b"\x01bob:/bin/bash\nbob:x:1000:1000:Bob:/home/bob:/bin/sh\n/bin/my-sh # x\n",
     b"\x02-tlog-rec-session-shell-bin-my\\-sh",
     b"\x02steno-shell-shell-bash",
-    b"\x03STENO1\nrestored=\0",
 ]
 
 

@@ -282,14 +282,26 @@ def test_ssh_rc_runs_before_the_session(lab: LoginLab, serve: Serve) -> None:
     assert [bool(served.request.arguments) for served in server.served] == [True, False]
 
 
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-def test_tmux_inside_runs_the_real_shell(lab: LoginLab, serve: Serve, log_in: Log) -> None:
-    """Windows of tmux are part of the recorded session, and start no second one."""
+MULTIPLEXERS = {
+    "tmux": ("tmux -f /dev/null -L lab", b"[exited]"),
+    "screen": ("SCREENDIR=~/.screen screen -c /dev/null", b"[screen is terminating]"),
+}
+
+
+@pytest.mark.parametrize("program", MULTIPLEXERS)
+def test_windows_of_a_multiplexer_run_the_real_shell(
+    lab: LoginLab, serve: Serve, log_in: Log, program: str
+) -> None:
+    """Windows of tmux and screen are part of the recorded session, and start no second one."""
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not installed")
+    command, farewell = MULTIPLEXERS[program]
     server = serve(as_agent)
     session = log_in("su", "-", USER)
     session.expect(b"You are recorded.\r\n")
-    session.send(b"tmux -f /dev/null -L lab new 'echo in''side $SHELL; sleep 1'\r")
-    session.expect(b"inside /bin/bash", b"[exited]")
+    session.send(b"mkdir -m 700 -p ~/.screen; " + command.encode() + b"\r")
+    session.send(b"echo in''side $SHELL; exit\r")
+    session.expect(b"inside /bin/bash", farewell)
     session.send(b"exit 0\r")
     assert session.finish() == 0
     server.close()

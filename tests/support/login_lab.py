@@ -52,7 +52,8 @@ class LoginLab:
         self.socket = directory / "steno/agent.sock"
         self.program = directory / "steno-shell"
         directory.chmod(0o755)
-        shutil.copy(Path(sysconfig.get_path("scripts")) / "steno-shell", self.program)
+        for name in ("steno-shell", "steno-wait"):
+            shutil.copy(Path(sysconfig.get_path("scripts")) / name, directory / name)
         self._make_files()
         self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.log.bind(str(directory / "log"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +16,10 @@ Start = Callable[..., Driven]
 Serve = Callable[[Behaviour], ShellServer]
 
 NATIVE = Path(__file__).parents[2] / "native"
-SOURCES = [NATIVE / f"{name}.c" for name in ("ask", "away", "reading", "steno-shell")]
+SOURCES = [NATIVE / f"{name}.c" for name in ("ask", "away", "outer", "reading", "steno-shell")]
+WAITER = NATIVE / "steno-wait.c"
+FREESTANDING = ["-ffreestanding", "-nostdlib", "-static-pie", "-fPIE", "-fno-stack-protector"]
+FREESTANDING += ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error"]
 SANITIZERS = ["-g", "-O1", "-fno-omit-frame-pointer", "-fsanitize=address,undefined"]
 SANITIZERS += ["-fno-sanitize-recover=all"]
 
@@ -41,7 +45,7 @@ class Build:
 
 
 def build_shell(directory: Path, **times_ms: int) -> Build:
-    """Compile `steno-shell` with sanitizers and with this directory's places."""
+    """Compile `steno-shell` and `steno-wait` with sanitizers and with this directory's places."""
     etc = directory / "etc"
     (etc / "steno").mkdir(parents=True, exist_ok=True)
     build = Build(directory / "steno-shell", directory / "agent.sock", etc)
@@ -55,5 +59,8 @@ def build_shell(directory: Path, **times_ms: int) -> Build:
     defined += [f"-D{name}={value}" for name, value in times_ms.items()]
     defined += ["-D_GNU_SOURCE", f"-DSTENO_OWNER={os.getuid()}"]
     words = [*SANITIZERS, *defined, *map(str, SOURCES), "-o", build.name]
+    subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
+    freestanding = FREESTANDING if platform.machine() in ("x86_64", "aarch64") else []
+    words = ["-O2", *freestanding, *defined, str(WAITER), "-o", str(directory / "steno-wait")]
     subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
     return build

@@ -175,7 +175,7 @@ def _check_forced(block: Block, notes_logins: bool) -> Iterator[Finding]:
             "lockout",
             f"{_who(block)}: ChrootDirectory {chroot.text}: a login shell in there does not reach"
             " the agent",
-            "bind-mount /run/steno into it, and steno-shell; or leave these users out",
+            "bind-mount /run/steno into it, steno-shell and steno-wait; or leave these users out",
             chroot.place,
         )
 
