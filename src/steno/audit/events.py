@@ -13,8 +13,8 @@ from steno.audit.calls import Deed, describe_call
 from steno.audit.coalescing import RecordGroup
 from steno.audit.decoding import Decoder, shown
 from steno.audit.doers import Doers
+from steno.audit.encoding import RecordEncoder
 from steno.audit.event import Event, Process, Thing
-from steno.audit.fields import kind_of
 from steno.audit.gathering import Gathered, gather
 from steno.audit.kinds import Kind
 from steno.audit.names import Names
@@ -26,7 +26,8 @@ from steno.audit.sentences import Telling, tell
 from steno.audit.things import number_of, text_of
 from steno.model import NO_AUDIT_SESSION
 
-_NO_RECORDS = msgspec.Raw(b"[]")
+_NO_RECORDS = Event(serial=0, at_unix_us=0, action="").records
+"""The default itself, so that it is left out of the JSON."""
 
 
 class EventBuilder:
@@ -53,7 +54,7 @@ class EventBuilder:
         self._decoder = Decoder(self._names)
         self._people = People(self._names)
         self._doers = Doers(self._decoder)
-        self._with_records = with_records
+        self._encoder = RecordEncoder(self._decoder) if with_records else None
 
     def build(self, group: RecordGroup) -> Event:
         """Return the event that `group` tells of. Takes any records and raises nothing."""
@@ -106,7 +107,9 @@ class EventBuilder:
             text=tell(telling),
             typed=telling.typed,
             lost_before=group.lost_before,
-            records=self._records(group) if self._with_records else _NO_RECORDS,
+            records=msgspec.Raw(self._encoder.encode(group.records))
+            if self._encoder
+            else _NO_RECORDS,
         )
 
     def _describe_lead(self, lead: Record, rule: Report, found: Gathered, name: str) -> Deed:
@@ -145,24 +148,6 @@ class EventBuilder:
         if rule is not None and rule.subject == "host":
             return name or host or "the host"
         return person or name or "the kernel"
-
-    def _records(self, group: RecordGroup) -> msgspec.Raw:
-        return msgspec.Raw(msgspec.json.encode([self._record(record) for record in group.records]))
-
-    def _record(self, record: Record) -> dict[str, object]:
-        fields: dict[str, dict[str, str]] = {}
-        known = record.fields
-        for name, raw in record.pairs:
-            if name.isupper():
-                continue
-            suffix = known.get(name.upper())
-            fact = known.get("arch", b"")
-            entry = fields[name] = {"raw": shown(raw)}
-            suffix = None if suffix is None else suffix.strip(b'"')
-            value = self._decoder.value(kind_of(record.type, name), raw, fact, suffix)
-            if value is not None:
-                entry["value"] = shown(value)
-        return {"type": record.type, "fields": fields}
 
 
 _OF_ACCOUNTS = frozenset({

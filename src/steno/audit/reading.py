@@ -5,7 +5,7 @@ Does no I/O and reads no clock.
 
 from __future__ import annotations
 
-from steno.audit.coalescing import Coalescer
+from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
 from steno.audit.records import DamagedLine, LineReader
@@ -26,18 +26,32 @@ class EventReader:
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes, in the order of their ends."""
-        build = self._builder.build
-        return [build(group) for group in self._groups.feed(self._lines.feed(data))]
+        return [event for event, _ in self.feed_groups(data)]
 
     def expire(self) -> list[Event]:
         """Return all events that wait for more records; for when nothing came for a while."""
-        return [self._builder.build(group) for group in self._groups.expire()]
+        return [event for event, _ in self.expire_groups()]
 
     def finish(self) -> list[Event]:
         """Return what is left when the log has ended."""
-        groups = self._groups.feed(self._lines.finish()) + self._groups.finish()
-        return [self._builder.build(group) for group in groups]
+        return [event for event, _ in self.finish_groups()]
+
+    def feed_groups(self, data: bytes) -> list[tuple[Event, RecordGroup]]:
+        """Return what `feed` does, each event with its records."""
+        return self._build(self._groups.feed(self._lines.feed(data)))
+
+    def expire_groups(self) -> list[tuple[Event, RecordGroup]]:
+        """Return what `expire` does, each event with its records."""
+        return self._build(self._groups.expire())
+
+    def finish_groups(self) -> list[tuple[Event, RecordGroup]]:
+        """Return what `finish` does, each event with its records."""
+        return self._build(self._groups.feed(self._lines.finish()) + self._groups.finish())
 
     def take_damage(self) -> list[DamagedLine]:
         """Return what was no record since the last call."""
         return self._lines.take_damage()
+
+    def _build(self, groups: list[RecordGroup]) -> list[tuple[Event, RecordGroup]]:
+        build = self._builder.build
+        return [(build(group), group) for group in groups]

@@ -7,6 +7,7 @@ import click
 from steno.cli.lazy import LazyGroup
 
 _COMMANDS: dict[str, tuple[str, str]] = {
+    "convert": ("audit_convert", "Convert audit logs to events in plain words."),
     "import": ("audit_import", "Take the events of audit logs in."),
     "rules": ("audit_rules", "Print, check and install the kernel's audit rules."),
 }

@@ -1,0 +1,132 @@
+"""`steno audit convert`: audit logs to events."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from steno.audit.aushape import AushapeFormat
+from steno.cli.audit_aushape import aushape_options
+from steno.cli.audit_converting import Account, Conversion, Wanted
+from steno.cli.audit_files import find_logs, read_logs
+from steno.cli.audit_selecting import Selection, selection_options
+from steno.cli.messages import say
+from steno.cli.output_files import OutputFiles
+from steno.errors import FormatError, UsageError
+
+_FORMATS = ("steno", "ecs", "aushape-json", "aushape-xml")
+_SHOWN_DAMAGES = 20
+
+
+@click.command("convert")
+@click.argument("files", nargs=-1, metavar="[FILE|DIRECTORY|-]...")
+@click.option(
+    "--format",
+    "format_name",
+    type=click.Choice(_FORMATS),
+    default="steno",
+    show_default=True,
+    help="steno and ecs (Elastic Common Schema) are one JSON object a line.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write there, whole or not at all.")
+@click.option("-f", "--follow", is_flag=True, help="Wait for more at the end of the last file.")
+@selection_options
+@click.option("--no-records", is_flag=True, help="steno: leave the records underneath out.")
+@click.option("--no-names", is_flag=True, help="Do not ask this host for the names of ids.")
+@aushape_options
+def command(
+    files: tuple[str, ...],
+    format_name: str,
+    output: str | None,
+    follow: bool,
+    selection: Selection,
+    no_records: bool,
+    no_names: bool,
+    aushape: Callable[[str | None], AushapeFormat],
+) -> int:
+    """Convert audit logs to events that say in plain words what happened.
+
+    A DIRECTORY stands for its audit.log and all that was rotated away; packed files are unpacked.
+    Without FILE it is standard input (ausearch --raw | steno audit convert), or /var/log/audit
+    where that is a terminal. What is no audit record is named on standard error, and the rest is
+    converted; then the exit code is 4.
+    """
+    language = format_name.partition("-")[2] or None
+    form = aushape(language)
+    if follow and output is not None:
+        raise UsageError("--follow has no end; --output writes when all is there")
+    logs = find_logs(files)
+    if follow and logs[-1] is None:
+        raise UsageError("--follow is for files; standard input is read as it comes, anyhow")
+    wanted = Wanted(
+        format="aushape" if language else "ecs" if format_name == "ecs" else "steno",
+        aushape=form,
+        selection=selection,
+        with_records=not no_records,
+        with_names=not no_names,
+        # What comes through a pipe may have been filtered.
+        finds_losses=None not in logs,
+    )
+    teller = _Teller()
+    with OutputFiles(output) as file:
+        for data in _convert(wanted, read_logs(logs, follow=follow), teller):
+            file.write("", data)
+            if follow or output is None:
+                sys.stdout.flush()
+        file.commit()
+    return teller.finish()
+
+
+def _convert(
+    wanted: Wanted, pieces: Iterator[tuple[str, bytes]], teller: _Teller
+) -> Iterator[bytes]:
+    conversion = Conversion(wanted)
+    name = ""
+    try:
+        for name, piece in pieces:
+            yield conversion.feed(piece) if piece else conversion.expire()
+            teller.tell(name, conversion.take_account())
+    except FormatError as error:
+        # A packed file that is damaged: what came before it is good.
+        teller.fail(error)
+    yield conversion.finish()
+    teller.tell(name, conversion.take_account())
+
+
+class _Teller:
+    """Says on standard error what could not be read, and what is missing."""
+
+    def __init__(self) -> None:
+        self._damaged = 0
+        self._lost = 0
+        self._is_broken = False
+
+    def tell(self, name: str, account: Account) -> None:
+        """Say what `account` holds of the log `name`."""
+        for damage in account.damages:
+            self._damaged += 1
+            if self._damaged <= _SHOWN_DAMAGES:
+                place = f"line {damage.number}, byte {damage.offset_bytes}"
+                say(f"{Path(name)}: {place}: {damage.reason}: {_begin(damage.line)}")
+        self._lost += account.lost
+
+    def fail(self, error: FormatError) -> None:
+        """Say why a log could not be read any further."""
+        self._is_broken = True
+        say(str(error))
+
+    def finish(self) -> int:
+        """Say the sums; return the exit code."""
+        if self._damaged > _SHOWN_DAMAGES:
+            say(f"and {self._damaged - _SHOWN_DAMAGES} more lines that are no audit records")
+        if self._lost:
+            say(f"{self._lost} events are missing in the log, by their numbers")
+        return FormatError.exit_code if self._damaged or self._is_broken else 0
+
+
+def _begin(line: bytes) -> str:
+    text = line[:60].decode(errors="replace")
+    return f"{text}…" if len(line) > 60 else text
