@@ -23,6 +23,7 @@ _COLUMNS = (
     "damage_count", "host", "user", "login_user", "service", "remote", "command", "labels",
     "audit_session", "started_unix_us", "duration_us", "size_bytes", "is_live", "end_reason",
     "exit_status", "chain_state", "damages", "gaps", "summary", "sender", "number",
+    "boot_id",
 )  # fmt: skip
 _PUT = (
     f"INSERT OR REPLACE INTO recordings({', '.join(_COLUMNS)})"
@@ -265,16 +266,16 @@ def _row(rec: str, derived: Derived, counts: _Counts) -> tuple[Any, ...]:
         counts.key, rec, derived.upto_bytes, counts.lines, counts.keyframes, counts.commands,
         counts.damages, summary.host, summary.user, summary.login_user, summary.service,
         summary.remote, None if summary.command is None else " ".join(summary.command),
-        msgspec.json.encode(summary.labels).decode(), _fit(summary.audit_session),
-        _fit(summary.started_unix_us), _fit(summary.duration_us), summary.size_bytes,
+        msgspec.json.encode(summary.labels).decode(), fit(summary.audit_session),
+        fit(summary.started_unix_us), fit(summary.duration_us), summary.size_bytes,
         summary.is_live,
-        None if end is None else end.reason, None if end is None else _fit(end.exit_status),
+        None if end is None else end.reason, None if end is None else fit(end.exit_status),
         summary.chain.state, summary.damages,
         sum(summary.notes.get(kind, 0) for kind in GAP_NOTES), msgspec.json.encode(summary),
-        summary.sender, _fit(summary.number),
+        summary.sender, fit(summary.number), summary.boot_id,
     )  # fmt: skip
 
 
-def _fit(number: int | None) -> int | None:
+def fit(number: int | None) -> int | None:
     """Return `number` as SQLite can hold it: hosts may send any."""
     return None if number is None else min(max(number, -(1 << 63)), (1 << 63) - 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from steno.audit.trail import Lost
 from steno.store.events import (
     DerivedEvents,
     EventQuery,
@@ -34,6 +35,9 @@ class EventStore(Protocol):
         self, *, sender: str | None = None, boot_id: str | None = None
     ) -> list[TrailSummary]:
         """Return the trails of a sender and a boot, or all, by their start."""
+
+    def losses(self, trail: str) -> list[Lost]:
+        """Return what a trail says is missing in it, in order."""
 
     def events(
         self, query: EventQuery, *, cursor: str | None = None, limit: int = 50

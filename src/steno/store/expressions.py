@@ -66,7 +66,13 @@ class Not(msgspec.Struct, frozen=True, tag=True):
     part: Expression
 
 
-Expression = Word | Phrase | Substring | Regex | Field | And | Or | Not
+class EventGroup(msgspec.Struct, frozen=True, tag=True):
+    """Some audit event of the recording for which all of this holds; `event_groups` makes it."""
+
+    part: Expression
+
+
+Expression = Word | Phrase | Substring | Regex | Field | And | Or | Not | EventGroup
 
 
 def asks_for_text(expression: Expression) -> bool:
@@ -76,7 +82,7 @@ def asks_for_text(expression: Expression) -> bool:
             return any(map(asks_for_text, parts))
         case Not(part):
             return asks_for_text(part)
-        case Field():
+        case Field() | EventGroup():
             return False
         case _:
             return True

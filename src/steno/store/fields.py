@@ -8,6 +8,8 @@ from datetime import datetime, timedelta, timezone
 
 import msgspec
 
+from steno.store.addresses import parse_address
+
 _DURATION = re.compile(r"(?:\d{1,9}(?:\.\d{1,6})?[smhdw])+", re.IGNORECASE)
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])", re.IGNORECASE)
 _UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
@@ -124,6 +126,16 @@ def _check_instant(value: str) -> None:
     parse_instant(value, datetime.now().astimezone())
 
 
+def _check_words(value: str) -> None:
+    if not value.split():
+        raise ValueError("a value is missing")
+
+
+def _check_result(value: str) -> None:
+    if not re.fullmatch(r"success|failure|unknown|e[a-z0-9]{2,20}", value, re.IGNORECASE):
+        raise ValueError("not a result; write success, failure, unknown or an error like EACCES")
+
+
 FIELDS: dict[str, FieldKind] = {
     "user": FieldKind("whose account it was", "avery", _check_text),
     "login": FieldKind("who logged in", "blake", _check_text),
@@ -141,5 +153,10 @@ FIELDS: dict[str, FieldKind] = {
     "shorter": FieldKind("lasted less long", "90s", parse_duration),
     "status": FieldKind("the exit status", "3", _check_number),
     "is": FieldKind(f"its state: {', '.join(STATES)}", "live", _check_state),
+    "ran": FieldKind("a program or command line that was run", "curl", _check_words),
+    "file": FieldKind("a file that something was done to", "/etc/passwd", _check_text),
+    "addr": FieldKind("an address, network or port", "192.0.2.0/24", parse_address),
+    "action": FieldKind("what was done", "wrote", _check_words),
+    "result": FieldKind("how it went: success, failure, or an error", "EACCES", _check_result),
 }
 """All fields; docs/find.md describes each (a test compares)."""

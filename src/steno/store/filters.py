@@ -111,15 +111,15 @@ def _joined(conditions: list[Condition], operator: str) -> Condition:
 
 def _condition(name: str, value: str, now: datetime) -> Condition:
     if name in _TEXT_COLUMNS:
-        return Condition(f"{_TEXT_COLUMNS[name]} LIKE ? ESCAPE '\\'", (_like(value),))
+        return Condition(f"{_TEXT_COLUMNS[name]} LIKE ? ESCAPE '\\'", (like_pattern(value),))
     match name:
         case "command":
-            return Condition("command LIKE ? ESCAPE '\\'", (f"%{_like(value)}%",))
+            return Condition("command LIKE ? ESCAPE '\\'", (f"%{like_pattern(value)}%",))
         case "label":
             sql = "EXISTS(SELECT 1 FROM json_each(labels) WHERE value LIKE ? ESCAPE '\\')"
-            return Condition(sql, (_like(value),))
+            return Condition(sql, (like_pattern(value),))
         case "rec":
-            return Condition("rec LIKE ? ESCAPE '\\'", (f"{_like(value)}%",))
+            return Condition("rec LIKE ? ESCAPE '\\'", (f"{like_pattern(value)}%",))
         case "session":
             return Condition("audit_session = ?", (int(value),))
         case "status":
@@ -146,7 +146,7 @@ def _instant_condition(name: str, value: str, now: datetime) -> Condition:
     )
 
 
-def _like(value: str) -> str:
+def like_pattern(value: str) -> str:
     r"""Return a LIKE pattern: `*` stands for anything, all else for itself in any case."""
     for character in "\\%_":
         value = value.replace(character, f"\\{character}")

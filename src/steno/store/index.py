@@ -15,8 +15,9 @@ from pathlib import Path
 import apsw
 
 from steno.errors import NoSpaceError, StoreError
+from steno.store.event_schema import EVENTS_SCHEMA
 
-VERSION = 2
+VERSION = 3
 """The schema's version, in the database's user_version."""
 
 CHUNK_BITS = 24
@@ -36,7 +37,7 @@ CREATE TABLE recordings(
     started_unix_us INTEGER NOT NULL, duration_us INTEGER NOT NULL, size_bytes INTEGER NOT NULL,
     is_live INTEGER NOT NULL, end_reason TEXT, exit_status INTEGER,
     chain_state TEXT NOT NULL, damages INTEGER NOT NULL, gaps INTEGER NOT NULL,
-    summary BLOB NOT NULL, sender TEXT, number INTEGER);
+    summary BLOB NOT NULL, sender TEXT, number INTEGER, boot_id TEXT);
 CREATE INDEX recordings_started ON recordings(started_unix_us, rec);
 CREATE INDEX recordings_user ON recordings(user, rec);
 CREATE INDEX recordings_host ON recordings(host, rec);
@@ -78,6 +79,14 @@ ALTER TABLE recordings ADD COLUMN number INTEGER;
 UPDATE recordings SET sender = CAST(summary AS TEXT) ->> '$.sender',
     number = CAST(summary AS TEXT) ->> '$.number';
 """
+
+_FROM_2 = """
+ALTER TABLE recordings ADD COLUMN boot_id TEXT;
+UPDATE recordings SET boot_id = CAST(summary AS TEXT) ->> '$.boot_id';
+"""
+
+_STEPS = (_SCHEMA + _FLEET, _FROM_1 + _FLEET + _FROM_2, _FROM_2)
+"""What brings a database of each version to the next but one: that of the events."""
 
 
 class Database:
@@ -166,7 +175,7 @@ class Database:
         # Another process may have made the tables while this one waited.
         found = connection.pragma("user_version")
         if found < VERSION:
-            connection.execute((_SCHEMA if found == 0 else _FROM_1) + _FLEET)
+            connection.execute(_STEPS[found] + EVENTS_SCHEMA)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 

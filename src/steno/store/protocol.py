@@ -13,6 +13,7 @@ import msgspec
 
 from steno.errors import StenoError
 from steno.model import Command, Damage, End, Keyframe, TextLine, Verification
+from steno.store.event_protocol import EventStore
 from steno.store.events import StoredEvent
 from steno.store.expressions import Expression
 from steno.store.fleet import Heard, Liveness, Numbers
@@ -166,8 +167,8 @@ class Change(msgspec.Struct, frozen=True):
     upto_bytes: int
 
 
-class Store(Protocol):
-    """A place for recordings. Every backend passes tests/store/suite.py."""
+class Store(EventStore, Protocol):
+    """A place for recordings and audit trails. Every backend passes tests/store/suite.py."""
 
     # The truth.
 

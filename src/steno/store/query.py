@@ -6,8 +6,10 @@ import re
 from datetime import timezone
 
 from steno.errors import QueryError
+from steno.store.event_groups import is_event_term
 from steno.store.expressions import (
     And,
+    EventGroup,
     Expression,
     Field,
     Not,
@@ -57,9 +59,12 @@ def format_query(expression: Expression) -> str:
         case Or(parts):
             return " OR ".join(_within(part, (Or,)) for part in parts)
         case And(parts):
-            return " ".join(_within(part, (Or, And)) for part in parts)
+            text = " ".join(_within(part, (Or, And)) for part in parts)
+            return f"({text})" if len(parts) == 1 else text
         case Not(part):
             return "NOT " + _within(part, (Or, And))
+        case EventGroup(part):
+            return _within(part, (Or, And))
         case Phrase(text):
             return _quote(text)
         case Substring(text):
@@ -141,7 +146,8 @@ class _Parser:
             self._position += 1
             self._skip_blanks()
             self._depth -= 1
-            return inner
+            # Parentheses around a term of events say that it is an event of its own.
+            return And([inner]) if isinstance(inner, Field) and is_event_term(inner) else inner
         return self._term()
 
     def _term(self) -> Expression:

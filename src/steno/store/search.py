@@ -1,26 +1,42 @@
-"""Search in the index: recordings that match, and the lines that made them match.
+"""Search in the index: recordings that match, and the lines and events that made them match.
 
 A recording matches when the query holds for it as a whole: a text term holds when some line
-matches it, a field when the recording has it. The hits are the lines that match any term which
-does not stand under NOT; a recording that matches without such a line is a hit itself.
+matches it, a field when the recording has it, a group of event terms (`event_groups`) when some
+audit event of its session and time does. The hits are the events and lines that match any of these
+which does not stand under NOT; a recording that matches without any is a hit itself.
 """
 
 from __future__ import annotations
 
-import base64
+import heapq
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any
 
 import apsw
-import msgspec
 import zstandard
 
 from steno.errors import UsageError
 from steno.model import TextLine
 from steno.store.chunks import CHUNK_LINES, CHUNK_MASK, Chunk, read_chunk
+from steno.store.cursors import LineCursor, SortCursor, decode_cursor, encode_cursor
 from steno.store.derived import decode_summary
-from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Regex, Substring, Word
+from steno.store.event_groups import group_events
+from steno.store.event_rows import EventReader
+from steno.store.event_search import SessionEvents
+from steno.store.expressions import (
+    And,
+    EventGroup,
+    Expression,
+    Field,
+    Not,
+    Or,
+    Phrase,
+    Regex,
+    Substring,
+    Word,
+)
 from steno.store.filters import (
     ALWAYS,
     Condition,
@@ -52,41 +68,6 @@ _SORTS = {
     "host": "host",
 }
 
-T = TypeVar("T")
-
-
-class LineCursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a search goes on: at the recording with this key, beyond the line of this number."""
-
-    key: int
-    number: int | None
-
-
-class SortCursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list goes on: after this value of the order's column, and this recording."""
-
-    sort: str
-    value: int | str
-    rec: str
-
-
-def encode_cursor(cursor: LineCursor | SortCursor) -> str:
-    """Return a cursor as opaque text."""
-    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
-
-
-def decode_cursor(text: str, kind: type[T]) -> T:
-    """Return what `encode_cursor` made text of.
-
-    Raises:
-        UsageError: It is no such text.
-    """
-    try:
-        data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return msgspec.json.decode(data, type=kind)
-    except ValueError as error:
-        raise UsageError(f"not a cursor of this list: {text[:80]}") from error
-
 
 class Search:
     """One query at work on one connection, within one read transaction."""
@@ -95,16 +76,19 @@ class Search:
         self, connection: apsw.Connection, query: Expression | None, visible_to: str | None
     ) -> None:
         self._connection = connection
-        self._query = query
+        self._query = query = None if query is None else group_events(query)
         self._now = datetime.now().astimezone()
         self._fields: dict[Field, int] = {}
         self._field_conditions: list[Condition] = []
         self._terms: dict[Expression, TextTerm] = {}
         self._positive: list[TextTerm] = []
+        self._groups: dict[int, SessionEvents] = {}
+        self._positive_groups: list[SessionEvents] = []
+        self._events = EventReader(connection)
         self._chunks: dict[int, Chunk | None] = {}
         self._occurrences: dict[tuple[int, int], bool] = {}
         self._decompressor = zstandard.ZstdDecompressor()
-        self._work = 0
+        self._chunks_read = 0
         self._work_limit = WORK_LIMIT_CHUNKS
         # A single term needs no look whether a recording matches: it does if it has a hit.
         self._is_term = isinstance(query, Word | Phrase | Substring | Regex)
@@ -148,10 +132,10 @@ class Search:
             if self._work >= self._work_limit:
                 return Page(items, encode_cursor(LineCursor(key, None)))
             if self._is_term or self._matches_query(key, truths):
-                bound = after.number if after is not None and after.key == key else None
-                hits = self._hits_in(key, decode_summary(packed), bound, context_lines)
+                bound = after if after is not None and after.key == key else LineCursor(key, None)
+                hits = self._hits_in(decode_summary(packed), bound, context_lines)
                 if (following := self._take(items, limit, hits)) is not None:
-                    return Page(items, encode_cursor(LineCursor(key, *following)))
+                    return Page(items, encode_cursor(following))
         return Page(items)
 
     def hits_within(
@@ -159,36 +143,39 @@ class Search:
     ) -> Page[Hit]:
         """Return the hits in one recording, oldest first."""
         after = None if cursor is None else decode_cursor(cursor, LineCursor)
-        bound = None if after is None else after.number
         items: list[Hit] = []
         where = all_of([Condition("rec = ?", (rec,)), self._where])
         for key, _, packed, _, *truths in self._rows(where, "key", "0"):
             if self._is_term or self._matches_query(key, truths):
-                hits = self._hits_in(
-                    key, decode_summary(packed), bound, context_lines, is_ascending=True
-                )
+                bound = after if after is not None and after.key == key else LineCursor(key, None)
+                summary = decode_summary(packed)
+                hits = self._hits_in(summary, bound, context_lines, is_ascending=True)
                 if (following := self._take(items, limit, hits)) is not None:
-                    return Page(items, encode_cursor(LineCursor(key, *following)))
+                    return Page(items, encode_cursor(following))
         return Page(items)
 
     def _take(
-        self, items: list[Hit], limit: int, hits: Iterator[tuple[int | None, Hit | None]]
-    ) -> tuple[int | None] | None:
-        """Move hits into a page; return the line to go on from if it is full, in a tuple.
+        self, items: list[Hit], limit: int, hits: Iterator[tuple[LineCursor, Hit | None]]
+    ) -> LineCursor | None:
+        """Move hits into a page; return where to go on from if it is full.
 
         Looks a little beyond a full page, so that most last pages know that they are.
         """
         # Each page gets on, also in a recording that takes all the work only to see if it matches.
         if len(items) < limit:
             self._work_limit = max(self._work_limit, self._work + LOOK_AHEAD_CHUNKS)
-        for number, hit in hits:
+        for place, hit in hits:
             if self._work >= self._work_limit if hit is None else len(items) >= limit:
-                return (number,)
+                return place
             if hit is not None:
                 items.append(hit)
                 if len(items) == limit:
                     self._work_limit = min(self._work_limit, self._work + LOOK_AHEAD_CHUNKS)
         return None
+
+    @property
+    def _work(self) -> int:
+        return self._chunks_read + self._events.chunks_read
 
     # The query as a condition on recordings.
 
@@ -199,6 +186,8 @@ class Search:
                 self._fields[expression] = len(self._field_conditions)
                 self._field_conditions.append(condition)
             return Condition(f"NOT {condition.sql}", condition.values) if is_negated else condition
+        if isinstance(expression, EventGroup):
+            return self._group(expression, is_negated)
         if isinstance(expression, And | Or | Not):
             raise TypeError(expression)
         term = self._terms.get(expression)
@@ -218,6 +207,14 @@ class Search:
         ).fetchone()
         is_rare = count[0] < RARE_LIMIT_CHUNKS
         return chunks_condition(candidates.table, candidates.query, is_rare=is_rare)
+
+    def _group(self, group: EventGroup, is_negated: bool) -> Condition:
+        events = SessionEvents(self._connection, self._events, group.part, self._now)
+        self._groups[id(group)] = events
+        if is_negated:
+            return ALWAYS
+        self._positive_groups.append(events)
+        return events.condition(RARE_LIMIT_CHUNKS)
 
     def _rows(self, where: Condition, order: str, value: str) -> Iterator[tuple[Any, ...]]:
         """Yield (key, rec, summary, value, the truth of each field ...) of rows that may match."""
@@ -241,6 +238,8 @@ class Search:
                 return not self._holds(part, key, truths)
             case Field():
                 return bool(truths[self._fields[expression]])
+            case EventGroup():
+                return self._groups[id(expression)].occurs(key)
             case _:
                 return self._occurs(self._terms[expression], key)
 
@@ -257,23 +256,55 @@ class Search:
             self._occurrences[id(term), key] = known
         return known
 
-    # Lines.
+    # Events and lines.
 
     def _hits_in(
         self,
-        key: int,
         summary: Summary,
-        bound: int | None,
+        bound: LineCursor,
         context_lines: int,
         *,
         is_ascending: bool = False,
-    ) -> Iterator[tuple[int | None, Hit | None]]:
-        """Yield (line number, hit) in order, from line `bound` on.
+    ) -> Iterator[tuple[LineCursor, Hit | None]]:
+        """Yield (where, hit) in order, from `bound` on: events then lines, or the other way round.
 
-        None in place of a hit marks a good place to stop. Without a line the recording is the hit.
+        None in place of a hit marks a good place to stop. Without a line or event the recording is
+        the hit.
         """
-        is_found = bound is not None
-        chunk_ids = self._candidates(self._positive, key) if self._positive else []
+        is_found = bound.number is not None or bound.event is not None
+        events = self._event_hits(summary, bound, is_ascending=is_ascending)
+        lines = self._line_hits(summary, bound, context_lines, is_ascending=is_ascending)
+        for place, hit in chain(lines, events) if is_ascending else chain(events, lines):
+            is_found = is_found or hit is not None
+            yield place, hit
+        if not is_found and not self._is_term:
+            yield LineCursor(bound.key, None), Hit(summary)
+
+    def _event_hits(
+        self, summary: Summary, bound: LineCursor, *, is_ascending: bool
+    ) -> Iterator[tuple[LineCursor, Hit | None]]:
+        if bound.number is not None and not is_ascending:
+            return
+        found = [
+            events.places(bound.key, bound=bound.event, is_ascending=is_ascending)
+            for events in self._positive_groups
+        ]
+        last = None
+        for event_id, place in heapq.merge(*found, reverse=not is_ascending):
+            if event_id != last:
+                last = event_id
+                event = self._events.stored(place)
+                at_us = event.event.at_unix_us - summary.started_unix_us
+                at_us = min(max(at_us, 0), max(summary.duration_us, 0))
+                yield LineCursor(bound.key, None, event_id), Hit(summary, event=event, at_us=at_us)
+
+    def _line_hits(
+        self, summary: Summary, cursor: LineCursor, context_lines: int, *, is_ascending: bool
+    ) -> Iterator[tuple[LineCursor, Hit | None]]:
+        key, bound = cursor.key, cursor.number
+        if not self._positive or (cursor.event is not None and is_ascending):
+            return
+        chunk_ids = self._candidates(self._positive, key)
         for chunk_id in reversed(chunk_ids) if is_ascending else chunk_ids:
             first = (chunk_id & CHUNK_MASK) * CHUNK_LINES
             last = first + CHUNK_LINES - 1
@@ -282,7 +313,7 @@ class Search:
             edge = first if is_ascending else last
             if bound is not None:
                 edge = max(edge, bound) if is_ascending else min(edge, bound)
-            yield edge, None
+            yield LineCursor(key, edge), None
             chunk = self._chunk(chunk_id)
             if chunk is None:
                 continue
@@ -290,10 +321,8 @@ class Search:
                 number = first + index
                 if bound is not None and (number < bound if is_ascending else number > bound):
                     continue
-                is_found = True
-                yield number, self._hit(key, summary, number, spans, context_lines)
-        if not is_found and not self._is_term:
-            yield None, Hit(summary)
+                hit = self._hit(key, summary, number, spans, context_lines)
+                yield LineCursor(key, number), hit
 
     def _candidates(self, terms: list[TextTerm], key: int) -> list[int]:
         """Return the ids of a recording's chunks that may match any of `terms`, newest first."""
@@ -353,7 +382,7 @@ class Search:
     def _chunk(self, chunk_id: int) -> Chunk | None:
         if chunk_id in self._chunks:
             return self._chunks[chunk_id]
-        self._work += 1
+        self._chunks_read += 1
         if len(self._chunks) >= _CACHED_CHUNKS:
             del self._chunks[next(iter(self._chunks))]
         chunk = self._chunks[chunk_id] = read_chunk(self._connection, chunk_id, self._decompressor)

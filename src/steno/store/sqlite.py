@@ -6,15 +6,32 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
+from steno.audit.event import Event
+from steno.audit.trail import Lost, decode_line
 from steno.errors import NotFoundError, StoreError
 from steno.model import Command, Damage, Keyframe, TextLine, is_trail
 from steno.store import derived as rows
-from steno.store import hearing
+from steno.store import event_rows, hearing
 from steno.store.changes import Changes
+from steno.store.event_groups import check_event_query
+from steno.store.event_search import find_events
+from steno.store.events import (
+    DerivedEvents,
+    EventQuery,
+    Login,
+    LoginFailures,
+    LoginQuery,
+    StoredEvent,
+    TrailSummary,
+)
 from steno.store.expressions import Expression
 from steno.store.fleet import Heard, Liveness, Numbers
 from steno.store.index import Database
+from steno.store.logins import find_failures, find_logins
 from steno.store.protocol import Change, Counts, Derived, DerivedState, Hit, Page, Summary
+from steno.store.query import format_query
 from steno.store.search import Search
 from steno.store.truth import Truth
 
@@ -125,6 +142,8 @@ class SqliteStore:
     def derived_state(self, rec: str) -> DerivedState:
         """Return how far the index of `rec` is, and what its indexer left there to go on."""
         with self._database.reading() as connection:
+            if is_trail(rec):
+                return event_rows.state_of(connection, rec)
             return rows.state_of(connection, rec)
 
     def index_states(self) -> Iterator[tuple[str, bool]]:
@@ -133,14 +152,78 @@ class SqliteStore:
             if is_trail(rec):
                 continue
             with self._database.reading() as connection:
-                is_current = rows.is_current(connection, rec, size_bytes)
+                if is_trail(rec):
+                    is_current = event_rows.state_of(connection, rec).upto_bytes >= size_bytes
+                else:
+                    is_current = rows.is_current(connection, rec, size_bytes)
             yield rec, is_current
 
     def clear_derived(self, rec: str) -> None:
         """Forget all that is derived from `rec`."""
         with self._database.writing() as connection:
-            rows.clear(connection, rec)
+            (event_rows.clear if is_trail(rec) else rows.clear)(connection, rec)
         self._changes.announce(Change(rec, "derived", 0))
+
+    # Audit trails.
+
+    def put_events(self, trail: str, derived: DerivedEvents) -> None:
+        """Add what was learnt of a trail; see `EventStore.put_events`."""
+        with self._database.writing() as connection:
+            event_rows.put(connection, trail, derived)
+        if derived.summary.end is not None:
+            with suppress(NotFoundError):
+                self._truth.settle(trail)
+        self._changes.announce(Change(trail, "derived", derived.upto_bytes))
+
+    def trails(
+        self, *, sender: str | None = None, boot_id: str | None = None
+    ) -> list[TrailSummary]:
+        """Return trails by their start; see `EventStore.trails`."""
+        with self._database.reading() as connection:
+            return event_rows.trails(connection, sender, boot_id)
+
+    def losses(self, trail: str) -> list[Lost]:
+        """Return what a trail says is missing in it, in order."""
+        with self._database.reading() as connection:
+            return event_rows.losses(connection, trail)
+
+    def events(
+        self, query: EventQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[StoredEvent]:
+        """Return events in the order of their instants; see `EventStore.events`."""
+        if query.expression is not None:
+            check_event_query(query.expression, format_query(query.expression))
+        with self._database.reading() as connection:
+            return find_events(connection, query, cursor, max(1, limit))
+
+    def event(self, trail: str, serial: int) -> StoredEvent:
+        """Return one event whole; see `EventStore.event`."""
+        with self._database.reading() as connection:
+            place = event_rows.place_of(connection, trail, serial)
+            if place is None:
+                raise NotFoundError(f"no event {serial} in {trail}")
+            stored = event_rows.EventReader(connection).stored(place)
+        end_bytes = stored.offset_bytes + stored.length_bytes
+        line = b"".join(self._truth.read(trail, stored.offset_bytes, end_bytes))
+        _, item = decode_line(line)
+        if not isinstance(item, Event) or item.serial != serial:
+            raise StoreError(f"the index is wrong about {trail}; run `steno server reindex`")
+        whole = msgspec.structs.replace(stored.event, records=item.records)
+        return msgspec.structs.replace(stored, event=whole)
+
+    def logins(
+        self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[Login]:
+        """Return logins, newest first."""
+        with self._database.reading() as connection:
+            return find_logins(connection, query, cursor, max(1, limit))
+
+    def login_failures(
+        self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50
+    ) -> Page[LoginFailures]:
+        """Return failed attempts, taken together, those with the newest first."""
+        with self._database.reading() as connection:
+            return find_failures(connection, query, cursor, max(1, limit))
 
     # Finding and reading.
 
@@ -213,6 +296,8 @@ class SqliteStore:
     def damages(self, rec: str) -> list[Damage]:
         """Return the unreadable stretches, in order."""
         with self._database.reading() as connection:
+            if is_trail(rec):
+                return event_rows.damages(connection, rec)
             key = rows.key_of(connection, rec)
             return [] if key is None else rows.damages(connection, key)
 

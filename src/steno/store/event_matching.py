@@ -1,0 +1,221 @@
+"""What a query's fields say of one audit event: does it hold? Pure; docs/find.md describes them.
+
+The index (`event_terms`) only finds events for which they may hold; this decides.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+
+from steno.audit.event import Event, Thing
+from steno.store.addresses import is_within, parse_address, plain_address
+from steno.store.expressions import And, EventGroup, Expression, Field, Not, Or
+from steno.store.fields import parse_instant
+
+_PATH_KINDS = frozenset({"file", "directory", "program"})
+
+
+def command_words(event: Event) -> list[str]:
+    """Return the words of what an event ran, folded: every argument, cut at its blanks."""
+    if event.action != "ran":
+        return []
+    return [
+        word for argument in event.process.arguments or [] for word in argument.casefold().split()
+    ]
+
+
+def programs(event: Event) -> list[str]:
+    """Return what else names the program that an event ran, folded."""
+    if event.action != "ran":
+        return []
+    names = [thing.name.casefold() for thing in event.objects if _is_program(thing)]
+    # A command that only a program told of (sudo's USER_CMD) has no arguments of its own.
+    if event.process.program and event.process.arguments is not None:
+        names.append(event.process.program.casefold())
+    return names
+
+
+def _is_program(thing: Thing) -> bool:
+    return thing.kind == "program" and thing.role != "interpreter"
+
+
+def paths(event: Event) -> list[str]:
+    """Return the paths of what an event was about, folded."""
+    return [
+        thing.name.casefold()
+        for thing in event.objects
+        if thing.kind in _PATH_KINDS or thing.name.startswith("/")
+    ]
+
+
+def addresses(event: Event) -> list[Thing]:
+    """Return the addresses that an event was about."""
+    return [thing for thing in event.objects if thing.kind == "address"]
+
+
+def base_name(path: str) -> str:
+    """Return what stands behind the last slash, for directories too."""
+    return path.rstrip("/").rpartition("/")[2]
+
+
+def glob(pattern: str) -> Callable[[str], bool]:
+    """Return what tells whether folded text is this folded pattern; `*` stands for anything."""
+    if "*" not in pattern:
+        return pattern.__eq__
+    body = ".*".join(re.escape(part) for part in pattern.split("*"))
+    matching = re.compile(body, re.DOTALL).fullmatch
+    return lambda text: matching(text) is not None
+
+
+class EventMatcher:
+    """Tells for which events an expression holds.
+
+    Everything in it must speak of events; And, Or and Not are about one and the same event.
+    """
+
+    def __init__(self, expression: Expression, now: datetime) -> None:
+        """Make ready to look; times are counted from `now`, in its zone where they name none.
+
+        Raises:
+            TypeError: Something in it says nothing of events; `check_event_query` was not asked.
+        """
+        self._holds = _build(expression, now)
+
+    def matches(self, event: Event) -> bool:
+        """Return whether it holds for this event."""
+        return self._holds(event)
+
+
+Test = Callable[[Event], bool]
+
+
+def _build(expression: Expression, now: datetime) -> Test:
+    match expression:
+        case And(parts):
+            tests = [_build(part, now) for part in parts]
+            return lambda event: all(test(event) for test in tests)
+        case Or(parts):
+            tests = [_build(part, now) for part in parts]
+            return lambda event: any(test(event) for test in tests)
+        case Not(part):
+            inner = _build(part, now)
+            return lambda event: not inner(event)
+        case EventGroup(part):
+            return _build(part, now)
+        case Field(name):
+            test = _TESTS.get(name)
+            if test is not None:
+                return test(expression.value.casefold())
+            if name in ("after", "before", "at"):
+                return _instant(name, expression.value, now.astimezone(expression.zone))
+    raise TypeError(f"says nothing of events: {expression}")
+
+
+def _instant(name: str, value: str, now: datetime) -> Test:
+    start, end = parse_instant(value, now)
+    if name == "after":
+        return lambda event: event.at_unix_us >= start
+    if name == "before":
+        return lambda event: event.at_unix_us < start
+    return lambda event: start <= event.at_unix_us < max(end, start + 1)
+
+
+def _ran(value: str) -> Test:
+    tests = [_named(glob(word), word) for word in value.split()]
+    if not tests:
+        return lambda event: event.action == "ran"
+
+    def holds(event: Event) -> bool:
+        words = command_words(event)
+        last = len(words) - len(tests)
+        for start in range(last + 1):
+            if all(test(words[start + number]) for number, test in enumerate(tests)):
+                return True
+        rest = tests[1:]
+        is_rest = len(words) > len(rest) and all(
+            test(word) for test, word in zip(rest, words[1:], strict=False)
+        )
+        return (is_rest or not rest) and any(tests[0](name) for name in programs(event))
+
+    return holds
+
+
+def _named(test: Callable[[str], bool], pattern: str) -> Callable[[str], bool]:
+    """Return a test of a word, which also looks at the name at a path's end."""
+    if "/" in pattern:
+        return test
+    return lambda word: test(word) or ("/" in word and test(base_name(word)))
+
+
+def _file(value: str) -> Test:
+    if "/" not in value:
+        test = glob(value)
+        return lambda event: any(test(base_name(path)) for path in paths(event))
+    test = glob(value + "*" if value.endswith("/") else value)
+    return lambda event: any(map(test, paths(event)))
+
+
+def _address(value: str) -> Test:
+    wanted = parse_address(value)
+    test = None if wanted.name is None else glob(wanted.name)
+
+    def fits(thing: Thing) -> bool:
+        if test is not None:
+            return test(thing.name.casefold())
+        if wanted.port is not None and thing.port != wanted.port:
+            return False
+        if wanted.network is None:
+            return True
+        address = plain_address(thing.address or "")
+        return address is not None and is_within(address, wanted.network)
+
+    return lambda event: any(map(fits, addresses(event)))
+
+
+def _action(value: str) -> Test:
+    test, longer = glob(value), glob(value + " *")
+    return lambda event: test(event.action.casefold()) or longer(event.action.casefold())
+
+
+def _result(value: str) -> Test:
+    return lambda event: value in (event.result, (event.error or "").casefold())
+
+
+def _user(value: str) -> Test:
+    test = glob(value)
+    return lambda event: any(map(test, account_names(event.who.user, event.who.uid)))
+
+
+def _login(value: str) -> Test:
+    test = glob(value)
+    return lambda event: any(map(test, account_names(event.who.login_user, event.who.login_uid)))
+
+
+def account_names(name: str | None, number: int | None) -> list[str]:
+    """Return what an account may be called in a query: its name and its number."""
+    found = [] if name is None else [name.casefold()]
+    return found if number is None else [*found, str(number)]
+
+
+def _host(value: str) -> Test:
+    test = glob(value)
+    return lambda event: test(event.host.casefold())
+
+
+def _session(value: str) -> Test:
+    return lambda event: event.audit_session == int(value)
+
+
+_TESTS: dict[str, Callable[[str], Test]] = {
+    "ran": _ran,
+    "file": _file,
+    "addr": _address,
+    "action": _action,
+    "result": _result,
+    "user": _user,
+    "login": _login,
+    "host": _host,
+    "session": _session,
+}

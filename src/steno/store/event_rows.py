@@ -1,0 +1,376 @@
+"""Audit events in the index's database: putting them there, reading them, forgetting them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+import msgspec
+import zstandard
+
+from steno.audit.event import Event
+from steno.audit.trail import Lost
+from steno.errors import StoreError
+from steno.model import Damage
+from steno.store.derived import fit
+from steno.store.event_schema import (
+    CHUNK_EVENTS,
+    PLACE_BITS,
+    WITHIN_MASK,
+    first_id,
+    last_id,
+)
+from steno.store.event_terms import terms_of
+from steno.store.events import (
+    DerivedEvents,
+    LoginFact,
+    PlacedEvent,
+    SessionKey,
+    StoredEvent,
+    TrailSummary,
+)
+from steno.store.protocol import DerivedState, StaleError
+
+NO_SESSION = -1
+"""Stands for "in no audit session" where a number is needed."""
+
+_PLACE_MASK = (1 << PLACE_BITS) - 1
+_CACHED_CHUNKS = 64
+
+
+class Trail(msgspec.Struct, frozen=True):
+    """What a row of `trails` says that its events need."""
+
+    key: int
+    trail: str
+    sender: str
+    boot_id: str
+
+
+class _Counts(msgspec.Struct):
+    key: int
+    events: int = 0
+    notes: int = 0
+
+
+_encode_events = msgspec.json.Encoder().encode
+_decode_events = msgspec.json.Decoder(list[PlacedEvent]).decode
+_encode_ids = msgspec.msgpack.Encoder().encode
+_decode_ids = msgspec.msgpack.Decoder(list[int]).decode
+
+
+def state_of(connection: apsw.Connection, trail: str) -> DerivedState:
+    """Return how far a trail's index is."""
+    row: Any = connection.execute(
+        "SELECT derived_bytes, serial, state FROM trails WHERE trail = ?", (trail,)
+    ).fetchone()
+    return DerivedState() if row is None else DerivedState(*row)
+
+
+def trails(
+    connection: apsw.Connection, sender: str | None, boot_id: str | None
+) -> list[TrailSummary]:
+    """Return trails by their start; see `EventStore.trails`."""
+    rows: Iterator[Any] = connection.execute(
+        "SELECT summary FROM trails WHERE (?1 IS NULL OR sender = ?1)"
+        " AND (?2 IS NULL OR boot_id = ?2) ORDER BY started_unix_us, trail",
+        (sender, boot_id),
+    )
+    return [msgspec.json.decode(row[0], type=TrailSummary) for row in rows]
+
+
+def put(connection: apsw.Connection, trail: str, derived: DerivedEvents) -> None:
+    """Add what was learnt; runs in the caller's transaction.
+
+    Raises:
+        StaleError: The index is elsewhere than the indexer thought; nothing was written.
+    """
+    known = state_of(connection, trail)
+    if (known.upto_bytes, known.serial) != (derived.from_bytes, derived.from_serial):
+        raise StaleError(f"trail {trail}: another indexer was faster")
+    row = connection.execute(
+        "SELECT key, event_count, note_count FROM trails WHERE trail = ?", (trail,)
+    ).fetchone()
+    counts = _Counts(*row) if row else _Counts(_new_key(connection))
+    summary = derived.summary
+    ids = _Putting(connection, counts, summary).put(derived)
+    _put_logins(connection, counts.key, summary, derived, ids)
+    notes = [("lost", msgspec.json.encode(lost)) for lost in derived.lost]
+    notes += [("damage", msgspec.json.encode(damage)) for damage in derived.damages]
+    connection.executemany(
+        "INSERT INTO trail_notes VALUES(?, ?, ?)",
+        [
+            (counts.key << PLACE_BITS | counts.notes + number, kind, note)
+            for number, (kind, note) in enumerate(notes)
+        ],
+    )
+    connection.execute(
+        "INSERT OR REPLACE INTO trails VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            counts.key, trail, summary.sender or "", summary.boot_id, summary.host,
+            fit(summary.started_unix_us), derived.upto_bytes, known.serial + 1,
+            counts.events + len(derived.events), counts.notes + len(notes),
+            msgspec.json.encode(summary), derived.state,
+        ),
+    )  # fmt: skip
+
+
+def _new_key(connection: apsw.Connection) -> int:
+    row: Any = connection.execute("SELECT ifnull(max(key), 0) + 1 FROM trails").fetchone()
+    return int(row[0])
+
+
+class _Putting:
+    """Puts one trail's events, within one transaction."""
+
+    def __init__(self, connection: apsw.Connection, counts: _Counts, summary: TrailSummary) -> None:
+        self._connection = connection
+        self._counts = counts
+        self._sender = summary.sender or ""
+        self._boot_id = summary.boot_id
+        self._sessions: dict[int | None, int] = {}
+        self._free: dict[int, int] = {}
+
+    def put(self, derived: DerivedEvents) -> dict[int, tuple[int, int]]:
+        """Put the events; return the (id, session's key) of each that logins speak of."""
+        place = self._counts.key << PLACE_BITS | self._counts.events
+        rows, terms, ids = [], [], []
+        wanted = {fact.serial for fact in derived.logins}
+        found: dict[int, tuple[int, int]] = {}
+        for number, placed in enumerate(derived.events):
+            event = placed.event
+            session = self.session_key(event.audit_session)
+            event_id = self._new_id(event.at_unix_us)
+            rows.append((event_id, place + number, session, fit(event.process.pid)))
+            terms.append((event_id, terms_of(event, session)))
+            ids.append(event_id)
+            if event.serial in wanted:
+                found[event.serial] = event_id, session
+        self._connection.executemany("INSERT INTO events VALUES(?, ?, ?, ?)", rows)
+        self._connection.executemany("INSERT INTO event_terms(rowid, terms) VALUES(?, ?)", terms)
+        self._put_chunks(derived.events, ids)
+        return found
+
+    def session_key(self, audit_session: int | None) -> int:
+        """Return the key of one of this boot's sessions."""
+        key = self._sessions.get(audit_session)
+        if key is None:
+            number = NO_SESSION if audit_session is None else fit(audit_session)
+            values = (self._boot_id, number, self._sender)
+            where = "WHERE boot_id = ? AND audit_session = ? AND sender = ?"
+            select = f"SELECT key FROM event_sessions {where}"  # noqa: S608 - constants
+            if (row := self._connection.execute(select, values).fetchone()) is None:
+                self._connection.execute(
+                    "INSERT INTO event_sessions(boot_id, audit_session, sender) VALUES(?, ?, ?)",
+                    values,
+                )
+                row = self._connection.execute(select, values).fetchone()
+            key = self._sessions[audit_session] = int(row[0])  # type: ignore[index]
+        return key
+
+    def _new_id(self, at_unix_us: int) -> int:
+        """Return a free id for this instant, behind those that there are."""
+        first = first_id(at_unix_us)
+        free = self._free.get(first)
+        if free is None:
+            row: Any = self._connection.execute(
+                "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", (first, first | WITHIN_MASK)
+            ).fetchone()
+            free = first if row[0] is None else row[0] + 1
+        if free > first | WITHIN_MASK:
+            raise StoreError("more than two million audit events of one millisecond")
+        self._free[first] = free + 1
+        return free
+
+    def _put_chunks(self, events: list[PlacedEvent], ids: list[int]) -> None:
+        number, held = divmod(self._counts.events, CHUNK_EVENTS)
+        first_chunk = self._counts.key << PLACE_BITS | number
+        if held and events:
+            row: Any = self._connection.execute(
+                "SELECT ids, body FROM event_chunks WHERE id = ?", (first_chunk,)
+            ).fetchone()
+            ids = _decode_ids(row[0]) + ids
+            events = _unpack(row[1]) + events
+        pack = zstandard.ZstdCompressor(level=3).compress
+        rows = []
+        for start in range(0, len(events), CHUNK_EVENTS):
+            piece = events[start : start + CHUNK_EVENTS]
+            serials = [placed.event.serial for placed in piece]
+            rows.append(
+                (
+                    first_chunk + start // CHUNK_EVENTS,
+                    fit(min(serials)),
+                    fit(max(serials)),
+                    _encode_ids(ids[start : start + CHUNK_EVENTS]),
+                    pack(_encode_events(piece)),
+                )
+            )
+        self._connection.executemany(
+            "INSERT OR REPLACE INTO event_chunks VALUES(?, ?, ?, ?, ?)", rows
+        )
+
+
+def _put_logins(
+    connection: apsw.Connection,
+    key: int,
+    summary: TrailSummary,
+    derived: DerivedEvents,
+    ids: dict[int, tuple[int, int]],
+) -> None:
+    def row(fact: LoginFact) -> tuple[Any, ...]:
+        event_id, session = ids[fact.serial]
+        return (
+            event_id, key, fit(fact.serial), session, fact.kind, fit(fact.at_unix_us), fact.user,
+            fact.service, fact.source, fact.terminal, fact.login_user, summary.host,
+            summary.sender or "", fit(fact.pid),
+        )  # fmt: skip
+
+    connection.executemany(
+        f"INSERT OR REPLACE INTO login_facts VALUES({', '.join('?' * 14)})",
+        [row(fact) for fact in derived.logins if fact.serial in ids],
+    )
+
+
+def clear(connection: apsw.Connection, trail: str) -> None:
+    """Forget all that is derived from a trail; runs in the caller's transaction."""
+    row: Any = connection.execute("SELECT key FROM trails WHERE trail = ?", (trail,)).fetchone()
+    if row is None:
+        return
+    key = int(row[0])
+    span = (key << PLACE_BITS, key << PLACE_BITS | _PLACE_MASK)
+    chunks: list[Any] = connection.execute(
+        "SELECT ids FROM event_chunks WHERE id BETWEEN ? AND ?", span
+    ).fetchall()
+    for (packed,) in chunks:
+        ids = [(event_id,) for event_id in _decode_ids(packed)]
+        connection.executemany("DELETE FROM event_terms WHERE rowid = ?", ids)
+        connection.executemany("DELETE FROM events WHERE id = ?", ids)
+    connection.execute("DELETE FROM event_chunks WHERE id BETWEEN ? AND ?", span)
+    connection.execute("DELETE FROM trail_notes WHERE id BETWEEN ? AND ?", span)
+    connection.execute("DELETE FROM login_facts WHERE trail = ?", (key,))
+    connection.execute("DELETE FROM trails WHERE key = ?", (key,))
+
+
+def damages(connection: apsw.Connection, trail: str) -> list[Damage]:
+    """Return a trail's unreadable stretches, in order."""
+    return [msgspec.json.decode(data, type=Damage) for data in _notes(connection, trail, "damage")]
+
+
+def losses(connection: apsw.Connection, trail: str) -> list[Lost]:
+    """Return what a trail says is missing in it, in order."""
+    return [msgspec.json.decode(data, type=Lost) for data in _notes(connection, trail, "lost")]
+
+
+def _notes(connection: apsw.Connection, trail: str, kind: str) -> list[bytes]:
+    rows: Iterator[Any] = connection.execute(
+        "SELECT data FROM trails JOIN trail_notes ON id BETWEEN key << ?3 AND (key + 1 << ?3) - 1"
+        " WHERE trail = ?1 AND kind = ?2 ORDER BY id",
+        (trail, kind, PLACE_BITS),
+    )
+    return [row[0] for row in rows]
+
+
+def session_key(connection: apsw.Connection, session: SessionKey) -> int | None:
+    """Return a session's key; None when there is no event of it."""
+    row: Any = connection.execute(
+        "SELECT key FROM event_sessions WHERE boot_id = ? AND audit_session = ? AND sender = ?",
+        (session.boot_id, fit(session.audit_session), session.sender or ""),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def place_of(connection: apsw.Connection, trail: str, serial: int) -> int | None:
+    """Return where an event stands, by its trail and number; None when there is none."""
+    rows: Iterator[Any] = connection.execute(
+        "SELECT id, body FROM trails JOIN event_chunks ON id BETWEEN key << ?3"
+        " AND (key + 1 << ?3) - 1 WHERE trail = ?1 AND ?2 BETWEEN first_serial AND last_serial",
+        (trail, fit(serial), PLACE_BITS),
+    )
+    for chunk_id, body in rows:
+        for number, placed in enumerate(_unpack(body)):
+            if placed.event.serial == serial:
+                key, chunk = divmod(int(chunk_id), 1 << PLACE_BITS)
+                return key << PLACE_BITS | chunk * CHUNK_EVENTS + number
+    return None
+
+
+class EventReader:
+    """Reads stored events by their places, within one transaction.
+
+    Attributes:
+        chunks_read: How many chunks were unpacked so far: what the work was.
+    """
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+        self._chunks: OrderedDict[int, list[PlacedEvent]] = OrderedDict()
+        self._trails: dict[int, Trail] = {}
+        self.chunks_read = 0
+
+    def placed(self, place: int) -> PlacedEvent:
+        """Return the event at a place.
+
+        Raises:
+            StoreError: The index is damaged.
+        """
+        key, number = divmod(place, 1 << PLACE_BITS)
+        chunk_id = key << PLACE_BITS | number // CHUNK_EVENTS
+        events = self._chunks.get(chunk_id)
+        if events is None:
+            row: Any = self._connection.execute(
+                "SELECT body FROM event_chunks WHERE id = ?", (chunk_id,)
+            ).fetchone()
+            events = [] if row is None else _unpack(row[0])
+            self._chunks[chunk_id] = events
+            self.chunks_read += 1
+            if len(self._chunks) > _CACHED_CHUNKS:
+                self._chunks.popitem(last=False)
+        else:
+            self._chunks.move_to_end(chunk_id)
+        if number % CHUNK_EVENTS >= len(events):
+            raise StoreError(
+                "the index is damaged: an event is missing; run `steno server reindex`"
+            )
+        return events[number % CHUNK_EVENTS]
+
+    def event(self, place: int) -> Event:
+        """Return what the event at a place says, without its records."""
+        return self.placed(place).event
+
+    def stored(self, place: int) -> StoredEvent:
+        """Return the event at a place, and whose it is."""
+        placed = self.placed(place)
+        trail = self.trail(place >> PLACE_BITS)
+        return StoredEvent(
+            trail.trail,
+            trail.sender or None,
+            placed.event,
+            placed.offset_bytes,
+            placed.length_bytes,
+        )
+
+    def trail(self, key: int) -> Trail:
+        """Return the trail with this key."""
+        trail = self._trails.get(key)
+        if trail is None:
+            row: Any = self._connection.execute(
+                "SELECT key, trail, sender, boot_id FROM trails WHERE key = ?", (key,)
+            ).fetchone()
+            trail = self._trails[key] = Trail(*row)
+        return trail
+
+
+def _unpack(body: bytes) -> list[PlacedEvent]:
+    try:
+        return _decode_events(zstandard.ZstdDecompressor().decompress(body))
+    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+        raise StoreError(f"the index is damaged: {error}; run `steno server reindex`") from error
+
+
+def id_range(from_unix_us: int | None, until_unix_us: int | None) -> tuple[int, int]:
+    """Return the ids of all events of a span of time, and of a few more at its edges."""
+    first = 0 if from_unix_us is None else first_id(from_unix_us)
+    last = (1 << 63) - 1 if until_unix_us is None else last_id(until_unix_us)
+    return first, last
