@@ -112,7 +112,7 @@ class TruthSuite:
         for opened in (store, stores.open()):
             assert list(opened.recs()) == ["r"]
             assert list(opened.trails()) == ["trail-1"]
-            assert [rec for rec, _ in opened.index_states() if rec == "trail-1"] == []
+            assert opened.recordings().items == []
             assert b"".join(opened.read("trail-1")) == b"two\n"
             assert opened.sender_of("trail-1") == "web1"
 

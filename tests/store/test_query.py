@@ -47,6 +47,9 @@ TREES = (
     ("(a OR b) c", And([Or([Word("a", 1), Word("b", 6)]), Word("c", 9)])),
     ("NOT a OR b", Or([Not(Word("a", 4)), Word("b", 9)])),
     ("f(x)", And([Word("f", 0), Word("x", 2)])),
+    ("(ran:x)", And([Field("ran", "x", 1)])),
+    ("(user:x)", Field("user", "x", 1)),
+    ("-(file:/a) ran:x", And([Not(And([Field("file", "/a", 2)])), Field("ran", "x", 11)])),
 )
 
 
@@ -88,6 +91,11 @@ REFUSED = (
     ("after:99999999w", 6, "after: not a time"),
     ("is:happy", 3, "no such state; there are live"),
     ("status:x", 7, "not a number"),
+    ("addr:300.1.2.3", 5, "not an address"),
+    ("addr:10.0.0.0/33", 5, "not an address"),
+    ("addr::70000", 5, "a port is at most"),
+    ("result:happy", 7, "not a result"),
+    ('ran:" "', 4, "a value is missing"),
     ("session:-1", 8, "not a number"),
     ('user:""', 5, "a value is missing"),
     ("user:", 5, "a value is missing; for the text write"),
@@ -140,7 +148,8 @@ def test_any_text_parses_or_is_refused_with_a_place(text: str) -> None:
 
 VALUES = {
     "session": "42", "status": "0", "after": "2026-11-20", "before": "yesterday", "at": "14:30",
-    "longer": "1h30m", "shorter": "90s", "is": "live",
+    "longer": "1h30m", "shorter": "90s", "is": "live", "ran": "useradd temp9", "file": "/etc/*",
+    "addr": "[2001:db8::/32]:443", "action": "changed mode of", "result": "EACCES",
 }  # fmt: skip
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 LEAVES = st.one_of(

@@ -42,6 +42,7 @@ _NICENESS = 5
 _COUNTERS = (
     "steno_indexed_bytes_total",
     "steno_indexed_lines_total",
+    "steno_indexed_events_total",
     "steno_index_failures_total",
 )
 
@@ -94,6 +95,7 @@ class IndexProcess:
                 (
                     "Original bytes that were indexed",
                     "Lines of screen text that were indexed",
+                    "Audit events that were indexed",
                     "Turns that failed for a reason that nobody foresaw",
                 ),
                 strict=True,

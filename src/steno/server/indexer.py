@@ -18,6 +18,7 @@ from steno.errors import StenoError
 from steno.metrics import Metrics
 from steno.model import is_trail
 from steno.server.indexing import IndexerSettings, Indexing, UnderivableError
+from steno.server.trail_indexing import TrailIndexing
 from steno.server.turns import Turns
 from steno.store.protocol import Change, StaleError, Store
 
@@ -60,8 +61,16 @@ class Indexer:
             now_unix_us=now_unix_us,
             monotonic_s=monotonic_s,
         )
+        self._trails = TrailIndexing(
+            store,
+            self._settings,
+            self._turns,
+            metrics,
+            bytes_total=self._indexing.bytes_total,
+            monotonic_s=monotonic_s,
+        )
         self._failures: dict[str, int] = {}
-        self._skipped = frozenset(skipped)
+        self._skipped = set(skipped)
         self._given_up = set(self._skipped)
         self._is_stopping = False
         self._thread: threading.Thread | None = None
@@ -92,6 +101,7 @@ class Indexer:
             self._thread.join()
             self._thread = None
         self._indexing.close_all()
+        self._trails.close_all()
 
     def _on_change(self, change: Change) -> None:
         if change.kind in ("appended", "heard"):
@@ -99,12 +109,16 @@ class Indexer:
 
     def wake(self, rec: str) -> None:
         """Have `rec` looked at soon. Any thread may call this."""
-        if rec not in self._skipped and not is_trail(rec):
+        if rec not in self._skipped:
             self._given_up.discard(rec)
             self._turns.add(rec)
 
     def poison(self, rec: str, reason: str) -> None:
-        """Derive no more screen text from `rec`; to be called before `start`."""
+        """Derive no more screen text from `rec`, of a trail nothing; call it before `start`."""
+        if is_trail(rec):
+            self._skipped.add(rec)
+            self._given_up.add(rec)
+            return
         self._stop_text(rec, UnderivableError(reason))
         self._indexing.close(rec)
 
@@ -136,7 +150,7 @@ class Indexer:
                 _log.error("recording %s cannot be indexed now: %s", rec, error)
             else:
                 _log.exception("recording %s cannot be indexed now", rec)
-            self._indexing.close(rec)
+            self._close(rec)
             failures = self._failures[rec] = self._failures.get(rec, 0) + 1
             self._turns.add_later(rec, min(_RETRY_S * 2 ** (failures - 1), _LONGEST_RETRY_S))
         else:
@@ -168,7 +182,7 @@ class Indexer:
         `progress` is called after every turn with the recording, the bytes that are indexed and
         the bytes there are. What is not live any more is taken to be complete.
         """
-        for rec in list(self._store.recs() if recs is None else recs):
+        for rec in _all(self._store) if recs is None else list(recs):
             while True:
                 has_more = self._take_turn(rec, is_final=True)
                 if progress is not None:
@@ -176,17 +190,18 @@ class Indexer:
                     progress(rec, self._store.derived_bytes(rec), total_bytes)
                 if not has_more:
                     break
-            self._indexing.close(rec)
+            self._close(rec)
         self._turns.forget_timers()
 
     # One turn.
 
     def _take_turn(self, rec: str, *, is_final: bool) -> bool:
         """Index some of `rec`; return whether there is more. Raises only what the store raises."""
+        indexing = self._trails if is_trail(rec) else self._indexing
         try:
-            return self._indexing.index_some(rec, is_final=is_final)
+            return indexing.index_some(rec, is_final=is_final)
         except StaleError:
-            self._indexing.close(rec)
+            self._close(rec)
             if is_final:
                 return self._store.derived_bytes(rec) < self._store.size_bytes(rec)
             self._turns.add_later(rec, random.uniform(0.2, 1.0))  # noqa: S311  # spreads load
@@ -194,16 +209,24 @@ class Indexer:
         except UnderivableError as error:
             self._failures_total.add()
             _log.error("indexing recording %s failed", rec, exc_info=error)
-            self._indexing.close(rec)
+            self._close(rec)
             return self._stop_text(rec, error)
+
+    def _close(self, rec: str) -> None:
+        (self._trails if is_trail(rec) else self._indexing).close(rec)
 
     def _stop_text(self, rec: str, error: UnderivableError) -> bool:
         """Do without the recording's screen text, or give it up; return whether there is more."""
-        if not self._indexing.stop_text(rec, error):
+        if is_trail(rec) or not self._indexing.stop_text(rec, error):
             _log.error("recording %s is not indexed any further", rec)
             self._given_up.add(rec)
             return False
         return self._store.derived_bytes(rec) < self._store.size_bytes(rec)
+
+
+def _all(store: Store) -> list[str]:
+    """Return all recordings, and behind them all audit trails."""
+    return [*store.recs(), *store.trails()]
 
 
 def reindex(
@@ -218,6 +241,6 @@ def reindex(
     `progress` is called with a recording, its bytes indexed so far, and all its bytes.
     """
     indexer = Indexer(store, settings)
-    for rec in list(store.recs() if recs is None else recs):
+    for rec in _all(store) if recs is None else list(recs):
         store.clear_derived(rec)
         indexer.drain([rec], progress)

@@ -78,7 +78,7 @@ class _Quiet(msgspec.Struct):
 
 
 @contextmanager
-def _naming_failures() -> Iterator[None]:
+def naming_failures() -> Iterator[None]:
     """Tell what fails because of a recording from what fails because of the store."""
     try:
         yield
@@ -90,6 +90,9 @@ class Indexing:
     """Indexes recordings of one store, a bounded amount at a time.
 
     What it still awaits of a recording it asks `turns` for.
+
+    Attributes:
+        bytes_total: Counts the bytes that were indexed.
     """
 
     def __init__(
@@ -109,7 +112,7 @@ class Indexing:
         self._monotonic_s = monotonic_s
         self._opened: OrderedDict[str, _Opened] = OrderedDict()
         self._quiet: dict[str, _Quiet] = {}
-        self._bytes_total = metrics.counter(
+        self.bytes_total = metrics.counter(
             "steno_indexed_bytes_total", "Original bytes that were indexed"
         )
         self._lines_total = metrics.counter(
@@ -138,7 +141,7 @@ class Indexing:
             self._feed(rec, derivation, start_bytes, stop_bytes)
             stop_bytes = derivation.next_bytes
             self._note_growth(rec, stop_bytes)
-            self._bytes_total.add(stop_bytes - start_bytes)
+            self.bytes_total.add(stop_bytes - start_bytes)
             if derivation.upto_bytes > opened.from_bytes:
                 self._put(rec, opened)
         if stop_bytes < end_bytes:
@@ -150,7 +153,7 @@ class Indexing:
         stop_s = self._monotonic_s() + self._settings.turn_s
         for data in self._store.read(rec, start_bytes, stop_bytes):
             for start in range(0, len(data), _SLICE_BYTES):
-                with _naming_failures():
+                with naming_failures():
                     derivation.feed(data[start : start + _SLICE_BYTES])
                 if self._monotonic_s() >= stop_s:
                     return
@@ -182,7 +185,7 @@ class Indexing:
                 self._conclude(rec, opened)
         elif not quiet.is_settled and max(quiet_s, age_s if is_final else 0) >= wait_s:
             quiet.is_settled = True
-            with _naming_failures():
+            with naming_failures():
                 derivation.settle(int(wait_s * 1e6))
             self._put(rec, opened)
             self._turns.add_later(rec, max(1.0, left_s))
@@ -221,7 +224,7 @@ class Indexing:
         derivation = opened.derivation
         is_torn = derivation.next_bytes > derivation.upto_bytes
         is_shown_live = opened.serial > 0 and self._store.find(rec).is_live
-        with _naming_failures():
+        with naming_failures():
             if not derivation.has_ended:
                 derivation.settle(int(self._settings.live_timeout_s * 1e6))
             if is_torn:

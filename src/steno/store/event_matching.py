@@ -19,22 +19,28 @@ _PATH_KINDS = frozenset({"file", "directory", "program"})
 
 def command_words(event: Event) -> list[str]:
     """Return the words of what an event ran, folded: every argument, cut at its blanks."""
-    if event.action != "ran":
+    if not _has_run(event):
         return []
-    return [
-        word for argument in event.process.arguments or [] for word in argument.casefold().split()
-    ]
+    arguments = event.process.arguments
+    if arguments is None and event.action != "ran":
+        # What only a program tells of (sudo's USER_CMD) is one text.
+        arguments = [thing.name for thing in event.objects if _is_program(thing)]
+    return [word for argument in arguments or [] for word in argument.casefold().split()]
 
 
 def programs(event: Event) -> list[str]:
     """Return what else names the program that an event ran, folded."""
-    if event.action != "ran":
+    if not _has_run(event):
         return []
     names = [thing.name.casefold() for thing in event.objects if _is_program(thing)]
-    # A command that only a program told of (sudo's USER_CMD) has no arguments of its own.
-    if event.process.program and event.process.arguments is not None:
+    has_begun = event.process.arguments is not None or event.action != "ran"
+    if event.process.program and has_begun:
         names.append(event.process.program.casefold())
     return names
+
+
+def _has_run(event: Event) -> bool:
+    return event.action == "ran" or event.action.startswith("ran ")
 
 
 def _is_program(thing: Thing) -> bool:
@@ -125,21 +131,22 @@ def _instant(name: str, value: str, now: datetime) -> Test:
 def _ran(value: str) -> Test:
     tests = [_named(glob(word), word) for word in value.split()]
     if not tests:
-        return lambda event: event.action == "ran"
+        return _has_run
 
     def holds(event: Event) -> bool:
         words = command_words(event)
-        last = len(words) - len(tests)
-        for start in range(last + 1):
-            if all(test(words[start + number]) for number, test in enumerate(tests)):
-                return True
-        rest = tests[1:]
-        is_rest = len(words) > len(rest) and all(
-            test(word) for test, word in zip(rest, words[1:], strict=False)
-        )
-        return (is_rest or not rest) and any(tests[0](name) for name in programs(event))
+        if _in_order(tests, words):
+            return True
+        is_named = any(tests[0](name) for name in programs(event))
+        return is_named and _in_order(tests[1:], words[1:])
 
     return holds
+
+
+def _in_order(tests: list[Callable[[str], bool]], words: list[str]) -> bool:
+    """Return whether there is a word for each test, in their order; others may stand between."""
+    left = iter(words)
+    return all(any(test(word) for word in left) for test in tests)
 
 
 def _named(test: Callable[[str], bool], pattern: str) -> Callable[[str], bool]:

@@ -31,7 +31,7 @@ class EventStore(Protocol):
             StaleError: Another indexer was faster. Nothing was written.
         """
 
-    def trails(
+    def trail_summaries(
         self, *, sender: str | None = None, boot_id: str | None = None
     ) -> list[TrailSummary]:
         """Return the trails of a sender and a boot, or all, by their start."""

@@ -72,7 +72,7 @@ def state_of(connection: apsw.Connection, trail: str) -> DerivedState:
 def trails(
     connection: apsw.Connection, sender: str | None, boot_id: str | None
 ) -> list[TrailSummary]:
-    """Return trails by their start; see `EventStore.trails`."""
+    """Return trails by their start; see `EventStore.trail_summaries`."""
     rows: Iterator[Any] = connection.execute(
         "SELECT summary FROM trails WHERE (?1 IS NULL OR sender = ?1)"
         " AND (?2 IS NULL OR boot_id = ?2) ORDER BY started_unix_us, trail",

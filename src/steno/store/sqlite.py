@@ -149,8 +149,6 @@ class SqliteStore:
     def index_states(self) -> Iterator[tuple[str, bool]]:
         """Yield all recordings, and whether the index has all bytes of each and its end."""
         for rec, size_bytes in self._truth.sizes():
-            if is_trail(rec):
-                continue
             with self._database.reading() as connection:
                 if is_trail(rec):
                     is_current = event_rows.state_of(connection, rec).upto_bytes >= size_bytes
@@ -175,10 +173,10 @@ class SqliteStore:
                 self._truth.settle(trail)
         self._changes.announce(Change(trail, "derived", derived.upto_bytes))
 
-    def trails(
+    def trail_summaries(
         self, *, sender: str | None = None, boot_id: str | None = None
     ) -> list[TrailSummary]:
-        """Return trails by their start; see `EventStore.trails`."""
+        """Return trails by their start; see `EventStore.trail_summaries`."""
         with self._database.reading() as connection:
             return event_rows.trails(connection, sender, boot_id)
 

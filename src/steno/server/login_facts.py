@@ -1,0 +1,107 @@
+"""What audit events say of logins: who came in and went, and who was refused. Does no I/O.
+
+Source: linux-pam 1.5 libpam/pam_audit.c (USER_AUTH, USER_ACCT, USER_START, USER_END, and USER_ERR
+for an account that there is not), OpenSSH audit-linux.c and shadow's login.c
+(USER_LOGIN), the kernel's auditsc.c, audit_log_set_loginuid() (LOGIN).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+
+from steno.audit.event import Event
+from steno.store.events import LoginFact
+from steno.store.logins import WITHIN
+
+_TYPE = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"([A-Z0-9_]+)"')
+_REMEMBERED = 1000
+_NOBODY = ("?", "(unknown)", "(unknown user)", "(invalid user)", "unset")
+
+
+class LoginWatch:
+    """Follows one trail's events. Its state is small and can be kept: `refused`.
+
+    Attributes:
+        refused: Processes that refused somebody already and may say so again: sshd tells first of
+            each authentication that failed, and then of the login.
+    """
+
+    def __init__(self, refused: list[int] | None = None) -> None:
+        self._refused: OrderedDict[int, None] = OrderedDict.fromkeys(refused or [])
+
+    @property
+    def refused(self) -> list[int]:
+        """Return what to begin another watch with."""
+        return list(self._refused)
+
+    def look(self, event: Event) -> LoginFact | None:
+        """Return what an event, its records with it, says of logins; None: nothing."""
+        match = _TYPE.match(memoryview(event.records))
+        kind = None if match is None else self._kind(match[1], event)
+        if kind is None:
+            return None
+        process = event.process
+        service = (process.program or process.name or "").rpartition("/")[2]
+        if kind in ("start", "close") and service in WITHIN:
+            return None
+        return LoginFact(
+            serial=event.serial,
+            kind=kind,
+            at_unix_us=event.at_unix_us,
+            user=_account(event),
+            service=service,
+            source=_source(event),
+            terminal=_terminal(event),
+            login_user=event.who.login_user or "",
+            audit_session=event.audit_session,
+            pid=process.pid,
+        )
+
+    def _kind(self, record_type: bytes, event: Event) -> str | None:
+        is_failed = event.result == "failure"
+        match record_type:
+            case b"LOGIN":
+                return None if is_failed or event.audit_session is None else "open"
+            case b"USER_START":
+                return None if is_failed or event.audit_session is None else "start"
+            case b"USER_LOGIN":
+                if not is_failed:
+                    return None if event.audit_session is None else "start"
+                return None if self._forget_refusal(event.process.pid) else "failure"
+            case b"USER_END" | b"USER_LOGOUT":
+                return "close"
+            case b"USER_AUTH" | b"USER_ERR" | b"USER_ACCT":
+                if not is_failed:
+                    return None
+                self._remember_refusal(event.process.pid)
+                return "failure"
+        return None
+
+    def _remember_refusal(self, pid: int | None) -> None:
+        if pid is not None:
+            self._refused[pid] = None
+            if len(self._refused) > _REMEMBERED:
+                self._refused.popitem(last=False)
+
+    def _forget_refusal(self, pid: int | None) -> bool:
+        """Return whether this process refused somebody; its number may come again."""
+        if pid is None or pid not in self._refused:
+            return False
+        del self._refused[pid]
+        return True
+
+
+def _account(event: Event) -> str:
+    names = [thing.name for thing in event.objects if thing.kind == "account"]
+    return names[0] if names and names[0] not in _NOBODY else ""
+
+
+def _source(event: Event) -> str:
+    found = [thing for thing in event.objects if thing.kind == "address"]
+    return (found[0].address or found[0].name) if found else ""
+
+
+def _terminal(event: Event) -> str:
+    terminal = event.process.terminal or ""
+    return f"/dev/{terminal}" if terminal.startswith(("pts/", "tty")) else terminal

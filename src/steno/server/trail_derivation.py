@@ -1,0 +1,218 @@
+"""Derive the index of one audit trail from its original bytes, however they come. Does no I/O.
+
+The state between two calls can be saved and restored, as a recording's.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from steno.audit.event import Event
+from steno.audit.trail import MAX_LINE_BYTES, Lost, TrailEnd, TrailHead, decode_line
+from steno.errors import FormatError
+from steno.integrity.chain import ChainState, ChainVerifier
+from steno.model import Damage
+from steno.server.derivation import StateError
+from steno.server.login_facts import LoginWatch
+from steno.store.events import DerivedEvents, LoginFact, PlacedEvent, TrailSummary
+
+STATE_VERSION = 1
+"""Grows whenever the rules or the saved state change: indexes of older states are built anew."""
+
+_NO_RECORDS = msgspec.Raw(b"[]")
+
+
+class _State(msgspec.Struct):
+    version: int
+    upto_bytes: int = 0
+    lines: int = 0
+    events: int = 0
+    lost: int = 0
+    damages: int = 0
+    last_unix_us: int = 0
+    head: TrailHead | None = None
+    end: TrailEnd | None = None
+    chain: ChainState = ChainState()
+    refused: list[int] = []
+    is_torn: bool = False
+
+
+class TrailDerivation:
+    """One trail on its way into the index.
+
+    Attributes:
+        trail: Its id.
+    """
+
+    def __init__(self, trail: str, state: _State | None = None) -> None:
+        self.trail = trail
+        self._state = state or _State(STATE_VERSION)
+        self._chain = ChainVerifier(self._state.chain)
+        self._watch = LoginWatch(self._state.refused)
+        self._rest = bytearray()
+        self._skipped_bytes = 0
+        self._events: list[PlacedEvent] = []
+        self._logins: list[LoginFact] = []
+        self._lost: list[Lost] = []
+        self._damages: list[Damage] = []
+
+    # Keeping.
+
+    def save(self) -> bytes:
+        """Return the state at `upto_bytes`; what was found must be taken before."""
+        self._state.chain = self._chain.state()
+        self._state.refused = self._watch.refused
+        return msgspec.msgpack.encode(self._state)
+
+    @classmethod
+    def restore(cls, trail: str, data: bytes) -> TrailDerivation:
+        """Return the derivation that `save` saved.
+
+        Raises:
+            StateError: It is unreadable, or another version's.
+        """
+        try:
+            state = msgspec.msgpack.decode(data, type=_State)
+        except msgspec.MsgspecError as error:
+            raise StateError(f"the index of {trail} cannot go on: {error}") from error
+        if state.version != STATE_VERSION:
+            raise StateError(f"the index of {trail} is of version {state.version}")
+        return cls(trail, state)
+
+    # Following.
+
+    @property
+    def upto_bytes(self) -> int:
+        """All lines that end here or before are accounted for."""
+        return self._state.upto_bytes
+
+    @property
+    def next_bytes(self) -> int:
+        """Where the bytes for the next `feed` begin."""
+        return self._state.upto_bytes + self._skipped_bytes + len(self._rest)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the trail's last line has come."""
+        return self._state.end is not None
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a last line without its newline was accounted for as damage.
+
+        If more bytes come after all, the index is wrong about it and must be built anew.
+        """
+        return self._state.is_torn
+
+    def feed(self, data: bytes) -> None:
+        """Take the trail's next bytes, from `next_bytes` on."""
+        start = 0
+        while (end := data.find(b"\n", start)) >= 0:
+            self._end_line(data[start : end + 1])
+            start = end + 1
+        self._rest += data[start:]
+        if len(self._rest) > MAX_LINE_BYTES:
+            self._skipped_bytes += len(self._rest)
+            self._rest.clear()
+
+    def finish_torn(self) -> None:
+        """Account for a last line without its newline: no more bytes are to be expected."""
+        if self._rest or self._skipped_bytes:
+            self._end_line(b"")
+            self._state.is_torn = True
+
+    def take(self, *, sender: str | None, from_bytes: int, from_serial: int) -> DerivedEvents:
+        """Return what was found since the last call, for the store."""
+        state = self._state
+        head = state.head or TrailHead(self.trail, "", "", 0, "")
+        summary = TrailSummary(
+            trail=self.trail,
+            host=head.host,
+            boot_id=head.boot_id,
+            started_unix_us=head.started_unix_us,
+            last_unix_us=state.last_unix_us or head.started_unix_us,
+            size_bytes=state.upto_bytes,
+            events=state.events,
+            lost=state.lost,
+            damages=state.damages,
+            chain=self._chain.verification(),
+            sender=sender,
+            level=head.level,
+            follows=head.follows,
+            follows_head=head.follows_head,
+            end=state.end,
+        )
+        derived = DerivedEvents(
+            upto_bytes=state.upto_bytes,
+            summary=summary,
+            from_bytes=from_bytes,
+            from_serial=from_serial,
+            state=self.save(),
+            events=self._events,
+            logins=self._logins,
+            lost=self._lost,
+            damages=self._damages,
+        )
+        self._events, self._logins, self._lost, self._damages = [], [], [], []
+        return derived
+
+    def _end_line(self, piece: bytes) -> None:
+        line = bytes(self._rest) + piece if self._rest else piece
+        length_bytes = self._skipped_bytes + len(line)
+        self._state.lines += 1
+        if self._skipped_bytes:
+            self._chain.feed(b"\n")
+            self._add_damage(length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
+        else:
+            self._chain.feed(line)
+            self._take_line(line)
+        self._rest.clear()
+        self._skipped_bytes = 0
+        self._state.upto_bytes += length_bytes
+
+    def _take_line(self, line: bytes) -> None:
+        try:
+            _, item = decode_line(line)
+        except FormatError as error:
+            torn = "" if line.endswith(b"\n") else "torn line: "
+            self._add_damage(len(line), torn + error.reason)
+            return
+        state = self._state
+        match item:
+            case Event():
+                self._take_event(item, len(line))
+            case Lost():
+                state.lost += max(item.count, 1)
+                self._lost.append(item)
+            case TrailHead():
+                if item.id != self.trail:
+                    self._add_damage(len(line), f"the line begins trail {item.id}")
+                elif state.head is None:
+                    state.head = item
+            case TrailEnd():
+                state.end = item
+
+    def _take_event(self, event: Event, length_bytes: int) -> None:
+        state = self._state
+        if state.head is None:
+            # Nobody knows whose it is: no session may claim it.
+            self._add_damage(length_bytes, "an event before the trail's first line")
+            return
+        login = self._watch.look(event)
+        if login is not None:
+            self._logins.append(login)
+        event = msgspec.structs.replace(
+            event,
+            host=event.host or state.head.host,
+            boot_id=state.head.boot_id,
+            records=_NO_RECORDS,
+        )
+        state.events += 1
+        state.last_unix_us = max(state.last_unix_us, event.at_unix_us)
+        self._events.append(PlacedEvent(event, state.upto_bytes, length_bytes))
+
+    def _add_damage(self, length_bytes: int, reason: str) -> None:
+        self._state.damages += 1
+        self._damages.append(
+            Damage(self._state.lines, self._state.upto_bytes, length_bytes, reason)
+        )
