@@ -93,6 +93,7 @@ class Kind(enum.IntEnum):
     A_SOCKET_FAMILY = enum.auto()
     A_SOCKET_TYPE = enum.auto()
     A_SOCKET_PROTOCOL = enum.auto()
+    """The fact is the argument before, the type."""
     A_SOCKET_LEVEL = enum.auto()
     A_SOCKET_OPTION = enum.auto()
     """The fact is the argument before, the level."""
@@ -127,6 +128,7 @@ NEEDS_ARCH = frozenset({Kind.SYSCALL})
 NEEDS_ARGUMENT_BEFORE = frozenset(
     {
         Kind.A_OPEN_MODE,
+        Kind.A_SOCKET_PROTOCOL,
         Kind.A_SOCKET_OPTION,
         Kind.A_SOCKET_OPTION_POWER,
         Kind.A_FCNTL_VALUE,

@@ -146,7 +146,6 @@ MEANINGS: dict[int, Callable[[bytes], Value]] = {
     ),
     Kind.A_SOCKET_FAMILY: _argument(choices.ADDRESS_FAMILY.get),
     Kind.A_SOCKET_TYPE: _argument(numbers.name_socket_type),
-    Kind.A_SOCKET_PROTOCOL: _argument(choices.IP_PROTOCOL.get),
     Kind.A_SOCKET_LEVEL: _argument(_name_level),
     Kind.A_MESSAGE_FLAGS: _bits(flags.MESSAGE),
     Kind.A_SOCKETCALL: _argument(choices.SOCKETCALL.get),
@@ -183,6 +182,15 @@ _OPTIONS = {
     41: choices.IPV6_OPTION,
     263: choices.PACKET_OPTION,
 }
+
+
+_IP_PROTOCOLS = {1: (6, 132, 262), 2: (1, 17, 58, 136), 3: (58, 255)}
+"""By the socket's type: protocols that mean the same in no other family (netlink has 6, too)."""
+
+
+def _name_protocol(before: int, number: int) -> str | None:
+    known = _IP_PROTOCOLS.get(before & 0xF, ())
+    return choices.IP_PROTOCOL.get(number) if number in known else None
 
 
 def _name_socket_option(before: int, number: int) -> str | None:
@@ -226,6 +234,7 @@ def _name_prctl_value(before: int, number: int) -> str | None:
 
 DEPENDENT: dict[int, Callable[[int, int], str | None]] = {
     Kind.A_OPEN_MODE: _name_open_mode,
+    Kind.A_SOCKET_PROTOCOL: _name_protocol,
     Kind.A_SOCKET_OPTION: _name_socket_option,
     Kind.A_SOCKET_OPTION_POWER: _name_socket_option_of_power,
     Kind.A_FCNTL_VALUE: _name_fcntl_value,
