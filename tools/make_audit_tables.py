@@ -159,10 +159,11 @@ def records_of(linux: Path) -> dict[int, str]:
         number = constants.value(name)
         if (
             number is not None
-            and 1100 < number < 3000
-            and not re.search(r"_(FIRST|LAST)_|MAX|_(?:ARCH|RULE|BITMASK|STATUS)", name)
+            and 1000 <= number < 3000
+            and not re.search(r"_(FIRST|LAST)_|MAX", name)
         ):
             table.setdefault(number, name.removeprefix("AUDIT_"))
+    table = numbered(SPECS["older_records"]) | table
     for number, name in numbered(SPECS["later_records"]).items():
         if number in table:
             print(f"later_records: {number} is known now", file=sys.stderr)

@@ -83,7 +83,9 @@ def _read_ip(family: str, body: bytes, order: Literal["little", "big"]) -> Socke
         return SocketAddress(family, str(ipaddress.IPv4Address(body[2:6])), port)
     if len(body) < 22:
         return SocketAddress(family, details=(("cut", "yes"),))
-    address = str(ipaddress.IPv6Address(body[6:22]))
+    whole = ipaddress.IPv6Address(body[6:22])
+    mapped = whole.ipv4_mapped  # newer Pythons write these so by themselves
+    address = str(whole) if mapped is None else f"::ffff:{mapped}"
     scope = int.from_bytes(body[22:26], order)
     return SocketAddress(family, f"{address}%{scope}" if scope else address, port)
 

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from steno.audit.actions import BECOMING, FAMILIES, PLAIN, TYPES, Report
 from steno.audit.calls import Deed
 from steno.audit.event import Thing
-from steno.audit.record_types import NAMES, number_of
+from steno.audit.record_types import number_of
 from steno.audit.records import Record
+from steno.audit.tables.records import NAMES
 from steno.audit.things import address_thing, field_text, plain_text, resolve, text_of
 
 
