@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from driven import STENO, Driven, Recorded
-from shell_builds import SOURCES, Build
+from shell_builds import SOURCES, Build, build_waiter
 
 from steno.agent.handshake import Answer, Request, decode_answer, encode_request
 
@@ -35,6 +35,7 @@ def build_plain_shell(directory: Path) -> Build:
     words += ["-D_GNU_SOURCE", f"-DSTENO_OWNER={os.getuid()}", "-O1"]
     words += [*map(str, SOURCES), "-o", build.name]
     subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
+    build_waiter(directory)
     return build
 
 

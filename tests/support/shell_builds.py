@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,7 +60,12 @@ def build_shell(directory: Path, **times_ms: int) -> Build:
     defined += ["-D_GNU_SOURCE", f"-DSTENO_OWNER={os.getuid()}"]
     words = [*SANITIZERS, *defined, *map(str, SOURCES), "-o", build.name]
     subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
+    build_waiter(directory, defined)
+    return build
+
+
+def build_waiter(directory: Path, defined: Sequence[str] = ()) -> None:
+    """Compile `steno-wait`, with traps where its behaviour would be undefined."""
     freestanding = FREESTANDING if platform.machine() in ("x86_64", "aarch64") else []
     words = ["-O2", *freestanding, *defined, str(WAITER), "-o", str(directory / "steno-wait")]
     subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
-    return build
