@@ -49,6 +49,15 @@ export function visibleText(text: string): string {
   return text.replace(REORDERING, "");
 }
 
+/** The same on one line, control characters as their pictures: ␛ for ESC. */
+export function visibleControls(text: string): string {
+  return visibleText(text).replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) => {
+    const code = character.charCodeAt(0);
+    if (code < 0x20) return String.fromCharCode(0x2400 + code);
+    return code === 0x7f ? "\u2421" : "\ufffd";
+  });
+}
+
 function flagsOf(cell: IBufferCell): number {
   return (
     (cell.isBold() ? Flag.bold : 0) |

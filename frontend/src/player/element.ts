@@ -4,7 +4,12 @@ import { HttpSource } from "./http.ts";
 import { InlineSource } from "./inline.ts";
 import css from "./player.css";
 import { Player, type PlayerOptions } from "./player.ts";
-import type { RecordingData, StenoPlayerElement, StenoPlayerEventDetails } from "./public.ts";
+import type {
+  RecordingData,
+  StenoPlayerElement,
+  StenoPlayerEventDetails,
+  TrailData,
+} from "./public.ts";
 import type { RecordingSource } from "./source.ts";
 import { View } from "./view.ts";
 
@@ -32,6 +37,7 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   private readonly view: View;
   private player: Player | null = null;
   private inline: RecordingData | null = null;
+  private meanwhile: TrailData | null = null;
   private isStartPending = false;
   /** Sought before there was a player. */
   private wantedAt: number | null = null;
@@ -51,6 +57,12 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
       showCommands: () => this.view.toggleMarks(),
       scrub: (time) => void this.player?.seekSoon(time),
       seek: (time) => void this.seek(time),
+      lane: (kind, from, to) =>
+        this.tell("steno-lane", {
+          kind,
+          from_us: Math.round(from * 1e6),
+          to_us: Math.round(to * 1e6),
+        }),
       search: {
         search: (query) => void this.find(query),
         next: () => this.player?.act({ do: "nextHit" }),
@@ -80,6 +92,15 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   set data(value: RecordingData | null) {
     this.inline = value;
     this.startSoon();
+  }
+
+  get trail(): TrailData | null {
+    return this.meanwhile ?? this.inline?.trail ?? null;
+  }
+
+  set trail(value: TrailData | null) {
+    this.meanwhile = value;
+    this.player?.setTrail(this.trail);
   }
 
   get currentTime(): number {
@@ -159,6 +180,8 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   }
 
   connectedCallback(): void {
+    this.takeEarly("data");
+    this.takeEarly("trail");
     this.view.connect();
     if (document.readyState === "loading") {
       // The recording may stand inside the element, which the parser has not read yet.
@@ -178,6 +201,14 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
     else if (name === "zoom") this.view.screen.zoom = after === "100" ? "100" : "fit";
     else if (name === "speed" && this.player) this.player.playback.speed = Number(after ?? 1);
     else if (name === "idle-limit") this.player?.setIdleLimit(secondsOf(after));
+  }
+
+  /** A page may have set a property before player.js had made the element what it is. */
+  private takeEarly(name: "data" | "trail"): void {
+    if (!Object.hasOwn(this, name)) return;
+    const value = this[name];
+    delete (this as Partial<Pick<StenoPlayer, "data" | "trail">>)[name];
+    (this as Record<string, unknown>)[name] = value;
   }
 
   /** Start once for all that is set in the same turn. */
@@ -206,6 +237,7 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
     this.view.controls.hasLink = options.link !== null;
     this.view.isCovered = !options.autoplay && options.at === null;
     this.player = new Player(source, this.view, this.playerEvents(), options);
+    this.player.setTrail(this.trail);
     void this.player.open().then(() => this.findAtStart());
   }
 

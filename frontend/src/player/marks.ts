@@ -1,6 +1,13 @@
 /** Marks of the timeline, from what the recording says about itself. */
-import { visibleText } from "./cells.ts";
-import type { RecordingDamage, RecordingNote, SegmentEvent, SegmentIndex } from "./public.ts";
+import { visibleControls, visibleText } from "./cells.ts";
+import { ownCommands } from "./lanes.ts";
+import type {
+  RecordingDamage,
+  RecordingNote,
+  SegmentEvent,
+  SegmentIndex,
+  TrailData,
+} from "./public.ts";
 import type { SearchHit } from "./source.ts";
 import type { Mark } from "./timeline.ts";
 
@@ -52,7 +59,15 @@ export function eventMarks(events: readonly SegmentEvent[]): Mark[] {
     });
 }
 
-export function commandMarks(index: SegmentIndex): Mark[] {
+/** The commands: what the trail says ran, where there is one, else the index's markers. */
+export function commandMarks(index: SegmentIndex, trail: TrailData | null): Mark[] {
+  if (trail?.commands) {
+    return ownCommands(trail.commands).map(({ at_us, text, exit_status: status }) => ({
+      at: at_us / 1e6,
+      label: visibleControls(String(text)) + (status ? `  (exit ${status})` : ""),
+      kind: "command" as const,
+    }));
+  }
   return (index.markers ?? []).map(([at, label]) => ({
     at,
     label: visibleText(String(label)),

@@ -4,7 +4,7 @@ import { type Action, actionOf } from "./keys.ts";
 import { LiveFollower } from "./live.ts";
 import { commandMarks, damageMark, eventMarks, noteMark, typedText } from "./marks.ts";
 import { Playback } from "./playback.ts";
-import type { Segment, SegmentEvent, SegmentIndex, Verification } from "./public.ts";
+import type { Segment, SegmentEvent, SegmentIndex, TrailData, Verification } from "./public.ts";
 import { SearchSession } from "./searchsession.ts";
 import { type Details, type RecordingSource, SourceError } from "./source.ts";
 import { activityOf, type Mark, neighbour } from "./timeline.ts";
@@ -45,6 +45,7 @@ export class Player {
   private readonly live: LiveFollower;
   private index: SegmentIndex | null = null;
   private details: Details | null = null;
+  private trail: TrailData | null = null;
   private marks: Mark[] = [];
   /** Since the details were taken. */
   private liveMarks: Mark[] = [];
@@ -183,6 +184,13 @@ export class Player {
     else this.view.status.say(by > 0 ? "no command after this" : "no command before this");
   }
 
+  /** Take what the system did, or more of it. */
+  setTrail(trail: TrailData | null): void {
+    this.trail = trail;
+    this.view.timeline.setTrail(trail);
+    this.showMarks();
+  }
+
   private async load(): Promise<void> {
     const detailed = this.source.details();
     try {
@@ -263,7 +271,7 @@ export class Player {
   private showMarks(): void {
     if (!this.index) return;
     this.marks = [
-      ...commandMarks(this.index),
+      ...commandMarks(this.index, this.trail),
       ...(this.details?.notes ?? []).map(noteMark),
       ...(this.details?.damages ?? []).map(damageMark),
       ...this.liveMarks,

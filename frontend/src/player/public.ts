@@ -55,6 +55,35 @@ export interface RecordingDamage {
   at_us?: number;
 }
 
+/** A command that ran: an item of the server's list of commands, of which the player reads these. */
+export interface RanCommand {
+  at_us: number;
+  text: string;
+  /** When it ended; null or missing when that is not known. */
+  end_us?: number | null;
+  /** The number of the command that started it; null or missing when the person did. */
+  parent?: number | null;
+  exit_status?: number | null;
+}
+
+/** A lane of the timeline below the commands: what the system did, by kind. */
+export type LaneKind = "typed" | "files" | "network" | "privileges" | "denials" | "alerts";
+
+/** What happened of one kind in a short stretch, and the first one's sentence. */
+export type LaneStretch = [
+  from_us: number,
+  to_us: number,
+  count: number,
+  failures: number,
+  text: string,
+];
+
+/** What the system did meanwhile, for the timeline; each member may be missing. */
+export interface TrailData {
+  commands?: readonly RanCommand[];
+  lanes?: Partial<Record<LaneKind, readonly LaneStretch[]>>;
+}
+
 /** A whole recording in one object, for pages without a server. */
 export interface RecordingData {
   index: SegmentIndex;
@@ -67,6 +96,8 @@ export interface RecordingData {
   notes?: RecordingNote[];
   damages?: RecordingDamage[];
   verification?: Verification;
+  /** What the system did; its commands take the place of `index.markers`. */
+  trail?: TrailData;
 }
 
 /** What the events of `<steno-player>` carry in `detail`. */
@@ -79,6 +110,8 @@ export interface StenoPlayerEventDetails {
   "steno-state": { playing: boolean; live: boolean };
   /** What the chain proves was computed anew, as the player shows it. */
   "steno-verification": { verification: Verification };
+  /** Somebody pointed at something in a lane of the timeline; the player has gone there. */
+  "steno-lane": { kind: LaneKind | "commands"; from_us: number; to_us: number };
   /** Something failed; the player shows `message` too. */
   "steno-error": { message: string; status?: number };
 }
@@ -89,6 +122,8 @@ export interface StenoPlayerElement extends HTMLElement {
   src: string;
   /** A whole recording, instead of `src`. */
   data: RecordingData | null;
+  /** What the system did meanwhile: commands and lanes of the timeline; set anew as it grows. */
+  trail: TrailData | null;
   /** The shown instant; setting it seeks. */
   currentTime: number;
   readonly duration: number;

@@ -1,6 +1,9 @@
 /** The timeline: a slider over the activity's graph, with marks. */
 import { make, makeSvg, setText } from "./dom.ts";
 import { formatTime } from "./format.ts";
+import { clusterWords, type LaneName } from "./lanes.ts";
+import { LanesView } from "./lanesview.ts";
+import type { TrailData } from "./public.ts";
 import {
   type Activity,
   barsOf,
@@ -16,10 +19,19 @@ const BARS = 240;
 const MARK_GAP_PX = 4;
 /** How near the pointer must be for a mark to show its label. */
 const NEAR_PX = 6;
+const TIP_LENGTH = 120;
 const KINDS: readonly MarkKind[] = ["command", "note", "damage", "hit"];
+
+export interface TimelineListener {
+  /** The person wants this instant; called often while dragging. */
+  seek(time: number): void;
+  /** The person chose what happened in a lane between two instants. */
+  lane(name: LaneName, from: number, to: number): void;
+}
 
 export class TimelineView {
   readonly element: HTMLElement;
+  private readonly lanes = new LanesView();
   private readonly graph = makeSvg(
     `0 0 ${BARS} 1`,
     { class: "graph", preserveAspectRatio: "none" },
@@ -36,8 +48,7 @@ export class TimelineView {
   private activity: [second: number, bytes: number][] = [];
   private readonly observer = new ResizeObserver(() => this.layOut());
 
-  /** @param onSeek The person wants this instant; called often while dragging. */
-  constructor(private readonly onSeek: (time: number) => void) {
+  constructor(private readonly listener: TimelineListener) {
     this.slider = make(
       "div",
       {
@@ -51,10 +62,11 @@ export class TimelineView {
       this.graph,
       this.played,
       this.marks,
+      this.lanes.element,
       this.head,
       this.tip,
     );
-    this.element = make("div", { class: "timeline" }, this.slider, this.ticks);
+    this.element = make("div", { class: "timeline" }, this.lanes.names, this.slider, this.ticks);
     this.listen();
   }
 
@@ -97,8 +109,15 @@ export class TimelineView {
     this.layOut();
   }
 
+  /** What the system did, in lanes below the graph. */
+  setTrail(trail: TrailData | null): void {
+    this.lanes.setTrail(trail);
+    this.layOut();
+  }
+
   private layOut(): void {
     const width = this.slider.clientWidth || 600;
+    this.lanes.layOut(this.duration, width);
     const path = this.graph.querySelector("path");
     path?.setAttribute("d", barsPath(barsOf(this.activity, this.duration, BARS)));
     const drawn = KINDS.flatMap((kind) => {
@@ -126,10 +145,10 @@ export class TimelineView {
     slider.addEventListener("pointerdown", (event) => {
       if (event.button !== 0) return;
       slider.setPointerCapture(event.pointerId);
-      this.onSeek(this.timeAt(event));
+      this.point(event, true);
     });
     slider.addEventListener("pointermove", (event) => {
-      if (slider.hasPointerCapture(event.pointerId)) this.onSeek(this.timeAt(event));
+      if (slider.hasPointerCapture(event.pointerId)) this.point(event, false);
       this.showTip(event);
     });
     slider.addEventListener("pointerleave", () => {
@@ -137,11 +156,26 @@ export class TimelineView {
     });
   }
 
-  private timeAt(event: PointerEvent): number {
+  /** Go to where the pointer is; what it chose in a lane is told when it comes down. */
+  private point(event: PointerEvent, isDown: boolean): void {
+    const target = this.target(event);
+    this.listener.seek(target.at);
+    if (isDown && target.lane) this.listener.lane(target.lane, target.at, target.to);
+  }
+
+  /** What the pointer is at: a mark, something in a lane, or just an instant. */
+  private target(event: PointerEvent): Target {
     const box = this.slider.getBoundingClientRect();
     const fraction = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    const near = this.nearest(fraction, box.width);
-    return near ? near.at : fraction * this.duration;
+    const at = fraction * this.duration;
+    const inLane = this.lanes.at(event.clientY, at, this.duration, box.width);
+    if (inLane) {
+      const [lane, cluster] = inLane;
+      const label = clusterWords(lane, cluster);
+      return { fraction, at: cluster.from, to: cluster.to, label, lane: lane.name };
+    }
+    const mark = this.nearest(fraction, box.width);
+    return { fraction, at: mark?.at ?? at, to: at, label: mark?.label ?? "", lane: null };
   }
 
   private nearest(fraction: number, width: number): Mark | null {
@@ -156,14 +190,21 @@ export class TimelineView {
   }
 
   private showTip(event: PointerEvent): void {
-    const box = this.slider.getBoundingClientRect();
-    const fraction = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    const mark = this.nearest(fraction, box.width);
-    const time = formatTime(mark ? mark.at : fraction * this.duration, true);
-    setText(this.tip, mark ? `${time}  ${mark.label.slice(0, 80)}` : time);
+    const width = this.slider.clientWidth;
+    const { at, label, fraction } = this.target(event);
+    const time = formatTime(at, true);
+    setText(this.tip, label ? `${time}  ${label.slice(0, TIP_LENGTH)}` : time);
     this.tip.hidden = false;
     const half = this.tip.offsetWidth / 2;
-    const centre = Math.min(box.width - half, Math.max(half, fraction * box.width));
+    const centre = Math.min(width - half, Math.max(half, fraction * width));
     this.tip.style.left = `${centre}px`;
   }
+}
+
+interface Target {
+  fraction: number;
+  at: number;
+  to: number;
+  label: string;
+  lane: LaneName | null;
 }

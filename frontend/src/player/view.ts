@@ -1,6 +1,7 @@
 /** All that is seen: the parts put together in the shadow root, and what concerns only the view. */
 import { Controls, type ControlsListener } from "./controls.ts";
 import { make, setText } from "./dom.ts";
+import type { LaneName } from "./lanes.ts";
 import { HelpPanel, MarksPanel, TimePanel } from "./panels.ts";
 import { ScreenView } from "./screen.ts";
 import { SearchBar, type SearchListener } from "./searchbar.ts";
@@ -10,6 +11,8 @@ import { TimelineView } from "./timelineview.ts";
 export interface ViewListener extends ControlsListener {
   /** Dragged along the timeline. */
   scrub(time: number): void;
+  /** Something in a lane of the timeline was chosen. */
+  lane(name: LaneName, from: number, to: number): void;
   /** Chosen in a list or typed. */
   seek(time: number): void;
   search: SearchListener;
@@ -32,7 +35,10 @@ export class View {
     private readonly host: HTMLElement,
     listener: ViewListener,
   ) {
-    this.timeline = new TimelineView((time) => listener.scrub(time));
+    this.timeline = new TimelineView({
+      seek: (time) => listener.scrub(time),
+      lane: (name, from, to) => listener.lane(name, from, to),
+    });
     this.controls = new Controls(listener);
     this.searchBar = new SearchBar(listener.search);
     this.timePanel = new TimePanel((time) => listener.seek(time));
