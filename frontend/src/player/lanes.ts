@@ -36,13 +36,18 @@ export interface Cluster {
 }
 
 /** Whether a command ended badly. */
-function hasFailed({ exit_status: status }: RanCommand): boolean {
-  return status !== undefined && status !== null && status !== 0;
+export function hasFailed({ exit_status: status, signal }: RanCommand): boolean {
+  return Boolean(status) || Boolean(signal);
 }
 
-/** The commands that the person ran, not those that these ran in turn. */
+/** What the person typed into shells: neither these, nor what a line or a program ran in turn. */
 export function ownCommands(commands: readonly RanCommand[]): RanCommand[] {
-  return commands.filter(({ parent }) => parent === null || parent === undefined);
+  const shells = new Set<number | null | undefined>([null, undefined]);
+  for (const { kind, number } of commands) if (kind === "shell") shells.add(number);
+  return commands.filter(
+    ({ kind, origin, parent }) =>
+      kind !== "shell" && (origin ?? "typed") === "typed" && shells.has(parent),
+  );
 }
 
 /** All stretches of a lane, whatever it is made from. */

@@ -5,6 +5,7 @@ import {
   clustersOf,
   LANES,
   type Lane,
+  type LaneName,
   lanePaths,
   nearestCluster,
   spansPath,
@@ -37,13 +38,17 @@ export class LanesView {
     this.drawn = LANES.map((lane) => ({
       lane,
       stretches: stretchesOf(this.trail, lane.name),
-      svg: makeSvg("0 0 1 1", { class: `lane ${lane.name}`, preserveAspectRatio: "none" }),
+      svg: makeSvg("0 0 1 1", { class: `lane of-${lane.name}`, preserveAspectRatio: "none" }),
       clusters: [],
     })).filter(({ stretches }) => stretches.length > 0);
     this.element.replaceChildren(...this.drawn.map(({ svg }) => svg));
     this.names.replaceChildren(...this.drawn.map(({ lane }) => make("span", {}, lane.label)));
     this.names.hidden = this.drawn.length === 0;
     this.names.setAttribute("aria-label", this.summary());
+  }
+
+  has(name: LaneName): boolean {
+    return this.drawn.some(({ lane }) => lane.name === name);
   }
 
   layOut(duration: number, width: number): void {

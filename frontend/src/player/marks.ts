@@ -2,6 +2,7 @@
 import { visibleControls, visibleText } from "./cells.ts";
 import { ownCommands } from "./lanes.ts";
 import type {
+  RanCommand,
   RecordingDamage,
   RecordingNote,
   SegmentEvent,
@@ -59,12 +60,17 @@ export function eventMarks(events: readonly SegmentEvent[]): Mark[] {
     });
 }
 
+function endWords({ exit_status: status, signal }: RanCommand): string {
+  if (signal) return `  (ended by signal ${signal})`;
+  return status ? `  (exit ${status})` : "";
+}
+
 /** The commands: what the trail says ran, where there is one, else the index's markers. */
-export function commandMarks(index: SegmentIndex, trail: TrailData | null): Mark[] {
+export function commandMarks(index: SegmentIndex, trail: TrailData | null = null): Mark[] {
   if (trail?.commands) {
-    return ownCommands(trail.commands).map(({ at_us, text, exit_status: status }) => ({
-      at: at_us / 1e6,
-      label: visibleControls(String(text)) + (status ? `  (exit ${status})` : ""),
+    return ownCommands(trail.commands).map((command) => ({
+      at: command.at_us / 1e6,
+      label: visibleControls(String(command.text)) + endWords(command),
       kind: "command" as const,
     }));
   }

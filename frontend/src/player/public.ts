@@ -59,11 +59,15 @@ export interface RecordingDamage {
 export interface RanCommand {
   at_us: number;
   text: string;
+  number?: number;
+  /** The number of what it belongs to: the shell, the typed line, the program that ran it. */
+  parent?: number | null;
+  kind?: "shell" | "line" | "program" | "subshell";
+  origin?: "typed" | "script" | "other";
   /** When it ended; null or missing when that is not known. */
   end_us?: number | null;
-  /** The number of the command that started it; null or missing when the person did. */
-  parent?: number | null;
   exit_status?: number | null;
+  signal?: number | null;
 }
 
 /** A lane of the timeline below the commands: what the system did, by kind. */

@@ -120,7 +120,9 @@ export class TimelineView {
     this.lanes.layOut(this.duration, width);
     const path = this.graph.querySelector("path");
     path?.setAttribute("d", barsPath(barsOf(this.activity, this.duration, BARS)));
-    const drawn = KINDS.flatMap((kind) => {
+    // Where commands have a lane, ticks above the graph would only say the same again.
+    const kinds = KINDS.filter((kind) => kind !== "command" || !this.lanes.has("commands"));
+    const drawn = kinds.flatMap((kind) => {
       const ofKind = this.shown.filter((mark) => mark.kind === kind);
       return groupMarks(ofKind, this.duration, MARK_GAP_PX / width).map((group) => {
         const mark = make("i", { class: `mark ${kind}` });

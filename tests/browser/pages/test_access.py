@@ -83,7 +83,7 @@ def test_all_is_reached_with_the_keyboard_alone(visit: Visit) -> None:
 def test_the_keyboard_gets_through_a_recordings_page(visit: Visit) -> None:
     """Neither the player nor the tabs hold the focus: Tab leaves them, arrows choose a tab."""
     page = visit().enter("kim", PATHS[2])
-    expect(page.get_by_role("link", name="cat /etc/shadow")).to_be_visible()
+    expect(page.get_by_role("treeitem", name="cat /etc/shadow")).to_be_visible()
     names = [str(each["name"]) for each in walk(page, 80)]
     assert "Check again now" in names
     page.get_by_role("tab", name="command").focus()

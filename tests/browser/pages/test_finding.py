@@ -90,7 +90,7 @@ def test_a_recordings_page_says_all_that_is_known(visit: Visit) -> None:
 def test_commands_and_text_lead_to_their_moments(visit: Visit) -> None:
     """A command or a line of text is a link with its instant, which the player goes to."""
     page = visit().enter("kim", TELLING)
-    page.get_by_role("link", name="cat /etc/shadow").click()
+    page.get_by_role("treeitem", name="cat /etc/shadow").click()
     expect(page).to_have_url(re.compile(r"\?t=3$"))
     page.get_by_role("tab", name="lines of text").click()
     page.get_by_role("link", name="row 10 of many").click()

@@ -2,18 +2,21 @@
 import { problemFrom } from "./problem.ts";
 import type {
   Account,
-  Command,
+  AuditEvent,
+  Commands,
   EnrolmentCode,
   Hit,
   Host,
   HostDetail,
   HostWarning,
+  Lanes,
   LinesPage,
   MadeToken,
   Notes,
   Order,
   Orders,
   Page,
+  RecordedEvent,
   Recording,
   RecordingDetail,
   Role,
@@ -28,6 +31,20 @@ const PREFIX = "/api/v1";
 
 type Parameters = Record<string, string | number | null | undefined>;
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
+
+/** Which events of a recording; instants are microseconds since its start. */
+export interface EventsQuery {
+  command?: number | null;
+  q?: string;
+  /** Joined by commas. */
+  kinds?: string;
+  from_us?: number | null;
+  to_us?: number | null;
+  /** `at`: oldest first; `-at`: newest first. */
+  sort?: "at" | "-at";
+  cursor?: string | null;
+  limit: number;
+}
 
 interface Options {
   parameters?: Parameters;
@@ -131,11 +148,20 @@ export class Api {
     return this.#call("GET", ["recordings", rec, "text"], { parameters: { first, limit }, signal });
   }
 
-  async commands(rec: string, signal?: AbortSignal): Promise<Command[]> {
-    const page = await this.#call<{ items: Command[] }>("GET", ["recordings", rec, "commands"], {
-      signal,
-    });
-    return page.items;
+  commands(rec: string, signal?: AbortSignal): Promise<Commands> {
+    return this.#call("GET", ["recordings", rec, "commands"], { signal });
+  }
+
+  lanes(rec: string, signal?: AbortSignal): Promise<Lanes> {
+    return this.#call("GET", ["recordings", rec, "lanes"], { signal });
+  }
+
+  events(rec: string, parameters: EventsQuery, signal?: AbortSignal): Promise<Page<RecordedEvent>> {
+    return this.#page(["recordings", rec, "events"], { ...parameters }, signal);
+  }
+
+  event(rec: string, serial: number, signal?: AbortSignal): Promise<AuditEvent> {
+    return this.#call("GET", ["recordings", rec, "events", String(serial)], { signal });
   }
 
   notes(rec: string, signal?: AbortSignal): Promise<Notes> {

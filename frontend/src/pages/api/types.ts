@@ -6,6 +6,8 @@
 
 import type {
   RecordingDamage as Damage,
+  LaneKind,
+  LaneStretch,
   RecordingNote as Note,
   TextLine as NumberedLine,
   Verification,
@@ -87,10 +89,116 @@ export interface LinesPage {
   next: number | null;
 }
 
+/** How many events of some sorts, and programs. */
+export interface Counts {
+  programs: number;
+  events: number;
+  files_changed: number;
+  connections: number;
+  denials: number;
+}
+
+/** A command of a recording: from the host's audit trail, or as the screen showed it. */
 export interface Command {
+  number: number;
+  /** Parents stand before their children. */
+  parent: number | null;
   at_us: number;
   text: string;
-  source: string;
+  source: "audit" | "screen";
+  kind: "shell" | "line" | "program" | "subshell";
+  end_us: number | null;
+  ended: "exit" | "signal" | "replaced" | "next" | "last" | "unknown";
+  origin: "typed" | "script" | "other";
+  typed: string | null;
+  arguments: string[] | null;
+  program: string | null;
+  pid: number | null;
+  user: string | null;
+  exit_status: number | null;
+  signal: number | null;
+  error: string | null;
+  is_background: boolean;
+  pipeline: number | null;
+  privilege: string | null;
+  own: Counts;
+  below: Counts;
+}
+
+export interface Commands {
+  source: "audit" | "screen";
+  items: Command[];
+  counts: Counts;
+  /** How many audit events are missing in between. */
+  lost: number;
+}
+
+/** What an audit event is about. */
+export interface Thing {
+  kind: string;
+  name: string;
+  role?: string;
+  name_hex?: string;
+  mode?: string;
+  owner?: string;
+}
+
+export interface AuditRecord {
+  type: string;
+  fields: Record<string, { raw: string; value?: unknown }>;
+}
+
+/** One audit event; docs/formats/event.md. */
+export interface AuditEvent {
+  serial: number;
+  at_unix_us: number;
+  action: string;
+  result?: "success" | "failure" | "unknown";
+  host?: string;
+  boot_id?: string | null;
+  audit_session?: number | null;
+  error?: string | null;
+  exit?: number | null;
+  syscall?: string | null;
+  keys?: string[];
+  who?: Record<string, string | number | null>;
+  process?: {
+    pid?: number;
+    parent_pid?: number;
+    program?: string;
+    name?: string;
+    terminal?: string;
+    directory?: string;
+    arguments?: string[];
+    title?: string;
+  };
+  objects?: Thing[];
+  text?: string;
+  typed?: string | null;
+  lost_before?: number;
+  records?: AuditRecord[];
+}
+
+export type TrailKind =
+  | "files"
+  | "network"
+  | "processes"
+  | "privileges"
+  | "denials"
+  | "typed"
+  | "other";
+
+/** An audit event of a recording; `event` is without its records. */
+export interface RecordedEvent {
+  at_us: number;
+  command: number | null;
+  kind: TrailKind;
+  event: AuditEvent;
+}
+
+/** What the system did, in stretches of time, by kind. */
+export interface Lanes {
+  lanes: Partial<Record<LaneKind, LaneStretch[]>>;
 }
 
 export interface Notes {

@@ -1,7 +1,7 @@
 /** Lists of moments in a recording, each a link that takes the player there. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { Command, NumberedLine } from "../api/types.ts";
+import type { NumberedLine } from "../api/types.ts";
 import { clock, counted } from "../format.ts";
 import { recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
@@ -48,76 +48,17 @@ const momentStyles = css`
     overflow-wrap: anywhere;
     min-height: 1.5em;
   }
-  [aria-current] {
-    background: var(--hover);
-    box-shadow: inset 3px 0 0 var(--accent);
-  }
   .foot {
     padding: 0.5rem 0.75rem 0.75rem;
   }
 `;
 
-function moment(rec: string, atUs: number, text: string, isCurrent = false) {
+function moment(rec: string, atUs: number, text: string) {
   return html`<li>
-    <a href=${recordingPath(rec, atUs)} aria-current=${isCurrent ? "true" : nothing}>
+    <a href=${recordingPath(rec, atUs)}>
       <span class="at">${clock(atUs)}</span><span class="what">${shown(text)}</span>
     </a>
   </li>`;
-}
-
-/** The commands that were entered; the one that the player stands in is marked. */
-@customElement("steno-commands")
-export class Commands extends PageElement {
-  static override styles = [PageElement.styles, momentStyles];
-
-  @property() rec = "";
-  /** How many there are; when it changes they are loaded anew. */
-  @property({ type: Number }) count = 0;
-  @property({ type: Number }) atUs = 0;
-  @state() private commands: Command[] | null = null;
-  #shown: Element | null = null;
-
-  protected override willUpdate(changed: PropertyValues<this>): void {
-    if (!changed.has("rec") && !changed.has("count")) return;
-    if (changed.has("rec")) this.commands = null;
-    void this.load(async (signal) => {
-      this.commands = await this.context.api.commands(this.rec, signal);
-    });
-  }
-
-  /** Keep the current command in view, unless somebody is at the list. */
-  protected override updated(): void {
-    const current = this.renderRoot.querySelector("[aria-current]");
-    const panel = this.assignedSlot?.parentElement;
-    if (!current || !panel || current === this.#shown) return;
-    if (this.matches(":hover, :focus-within")) return;
-    this.#shown = current;
-    scrollTo(panel, current);
-  }
-
-  override render() {
-    const { commands } = this;
-    if (this.problem) return problemBox(this.problem);
-    if (!commands) return html`<p class="foot muted">Loading…</p>`;
-    if (commands.length === 0) {
-      return emptyState(
-        "No commands recognised",
-        "They are read from the screen's prompt lines; programs without a prompt show none.",
-      );
-    }
-    const current = commands.filter((command) => command.at_us <= this.atUs).length - 1;
-    return html`<ol>
-      ${commands.map(({ at_us, text }, index) => moment(this.rec, at_us, text, index === current))}
-    </ol>`;
-  }
-}
-
-/** Scroll `panel`, and nothing around it, so that `inner` can be seen. */
-function scrollTo(panel: Element, inner: Element): void {
-  const outside = panel.getBoundingClientRect();
-  const { top, bottom } = inner.getBoundingClientRect();
-  if (top >= outside.top && bottom <= outside.bottom) return;
-  panel.scrollTop += top - outside.top - outside.height / 3;
 }
 
 /** The screen's text, line by line. */

@@ -1,5 +1,8 @@
-/** Tabs: one panel of several, chosen by pointer or with the arrow keys. Panels are slotted by id. */
-import { css, html, LitElement } from "lit";
+/**
+ * Tabs: one panel of several, chosen by pointer or with the arrow keys. Panels are slotted by id.
+ * What is in the slot "below" is always shown, in the lower half.
+ */
+import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { sharedStyles } from "../styles.ts";
 
@@ -40,8 +43,15 @@ export class Tabs extends LitElement {
         font-weight: 600;
         border-bottom-color: var(--accent);
       }
+      :host([halved]) {
+        grid-template-rows: auto minmax(0, 4fr) minmax(0, 5fr);
+      }
       [role="tabpanel"] {
         overflow: auto;
+        min-height: 0;
+      }
+      .below {
+        border-top: 1px solid var(--line);
         min-height: 0;
       }
     `,
@@ -49,6 +59,8 @@ export class Tabs extends LitElement {
 
   @property({ attribute: false }) tabs: Tab[] = [];
   @property() chosen = "";
+  /** Whether there is something below. */
+  @property({ type: Boolean, reflect: true }) halved = false;
 
   override render() {
     const chosen = this.chosen || this.tabs[0]?.id;
@@ -76,7 +88,8 @@ export class Tabs extends LitElement {
         >
           <slot name=${id}></slot>
         </div>`,
-      )}`;
+      )}
+      ${this.halved ? html`<div class="below"><slot name="below"></slot></div>` : nothing}`;
   }
 
   #choose(id: string): void {

@@ -1,19 +1,29 @@
 /** One recording: the player, what was done in it, what is known about it, what it proves. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import type { StenoPlayerElement, StenoPlayerEventDetails } from "../../player/public.ts";
+import { ownCommands } from "../../player/lanes.ts";
+import type {
+  TrailData as PlayerTrail,
+  StenoPlayerElement,
+  StenoPlayerEventDetails,
+} from "../../player/public.ts";
 import { playerSource } from "../api/client.ts";
-import type { RecordingDetail, Verification } from "../api/types.ts";
+import type { Commands, Lanes, RecordingDetail, Verification } from "../api/types.ts";
 import { counted } from "../format.ts";
 import "../parts/actions.ts";
 import "../parts/evidence.ts";
 import { factCards, factStyles } from "../parts/facts.ts";
 import "../parts/moments.ts";
 import "../parts/tabs.ts";
+import type { Tab } from "../parts/tabs.ts";
+import "../trail/commands.ts";
+import { TrailData } from "../trail/data.ts";
+import "../trail/panel.ts";
 import { PageElement } from "../parts/page.ts";
 import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
 import { navigate, type Route, recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
+import type { Trail } from "../trail/panel.ts";
 import { chainSaying, newestChain, stateSaying } from "../words.ts";
 
 interface Start {
@@ -23,8 +33,14 @@ interface Start {
 
 /** What is known of a growing recording is asked for so often, while somebody sees the page. */
 const RECOUNT_MS = 3000;
+const NO_AUDIT =
+  "Read from the screen's prompt lines: the host sent no audit trail of this session. " +
+  "How to switch it on: docs/audit.md.";
 /** A player that is ready still says a word or two (verified, live), which may take a line more. */
 const SETTLE_MS = 200;
+
+/** Then what stands beside the player comes below it, and the trail has a tab of its own. */
+const NARROW = matchMedia("(max-width: 1000px)");
 
 @customElement("steno-recording-page")
 export class RecordingPage extends PageElement {
@@ -34,7 +50,7 @@ export class RecordingPage extends PageElement {
     css`
       .watch {
         display: grid;
-        grid-template-columns: minmax(0, 1fr) 22rem;
+        grid-template-columns: minmax(0, 1fr) 26rem;
         gap: 1rem;
         align-items: stretch;
       }
@@ -57,6 +73,16 @@ export class RecordingPage extends PageElement {
       .waits {
         visibility: hidden;
       }
+      .no-audit {
+        padding: 0.5rem 0.75rem;
+        border-top: 1px solid var(--line);
+      }
+      .failed {
+        padding: 0.75rem;
+        display: grid;
+        gap: 0.5rem;
+        justify-items: start;
+      }
       .wide {
         grid-column: 1 / -1;
       }
@@ -65,7 +91,7 @@ export class RecordingPage extends PageElement {
           grid-template-columns: minmax(0, 1fr);
         }
         .watch > .card {
-          height: 22rem;
+          height: 26rem;
         }
       }
     `,
@@ -81,21 +107,37 @@ export class RecordingPage extends PageElement {
   @state() private hasPlayer = false;
   @state() private atUs = 0;
   @state() private tab = "commands";
+  /** The command's number whose trail is shown; null: the whole session's. */
+  @state() private chosen: number | null = null;
+  @state() private isNarrow = NARROW.matches;
   @query("steno-player") private player?: StenoPlayerElement;
+  @query("steno-trail") private trail?: Trail;
+  #meanwhile = new TrailData(this, () => this.context.api);
+  private given: {
+    commands: Commands | null;
+    lanes: Lanes | null;
+    trail: PlayerTrail | null;
+  } = { commands: null, lanes: null, trail: null };
   #recountTimer = 0;
   #settleTimer = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
     document.addEventListener("visibilitychange", this.#recountSoon);
+    NARROW.addEventListener("change", this.#onWidth);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     document.removeEventListener("visibilitychange", this.#recountSoon);
+    NARROW.removeEventListener("change", this.#onWidth);
     clearTimeout(this.#recountTimer);
     clearTimeout(this.#settleTimer);
   }
+
+  #onWidth = (): void => {
+    this.isNarrow = NARROW.matches;
+  };
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("route")) return;
@@ -105,6 +147,7 @@ export class RecordingPage extends PageElement {
     }
     this.recording = null;
     this.checked = null;
+    this.chosen = null;
     this.hasPlayer = false;
     this.#settleTimer = 0;
     this.start = { at: this.route.atSeconds, find: this.route.find };
@@ -124,6 +167,7 @@ export class RecordingPage extends PageElement {
     const { recording } = this;
     if (!changed.has("recording") || !recording) return;
     document.title = `${shown(recording.user)} on ${shown(recording.host)} · Steno`;
+    this.#meanwhile.follow(recording.rec, recording.is_live);
     this.#recountSoon();
   }
 
@@ -208,37 +252,31 @@ export class RecordingPage extends PageElement {
   }
 
   #watch(recording: RecordingDetail) {
-    const { rec, commands_count: commands, lines_count: lines } = recording;
-    const tabs = [
-      { id: "commands", label: counted(commands, "command") },
-      { id: "text", label: `${counted(lines, "line")} of text` },
-    ];
+    const { rec, lines_count: lines } = recording;
+    const { commands, lanes } = this.#meanwhile;
     return html`<div class="watch ${this.hasPlayer ? "" : "waits"}">
       <steno-player
         src=${playerSource(rec)}
         at=${this.start.at ?? nothing}
         query=${this.start.find || nothing}
         linkable
+        .trail=${this.#trailOfPlayer(commands, lanes)}
         @steno-time=${this.#onTime}
         @steno-ready=${this.#onPlayer}
         @steno-error=${this.#onPlayer}
         @steno-verification=${this.#onVerification}
+        @steno-lane=${this.#onLane}
       ></steno-player>
       <section class="card" aria-label="Moments in it">
         <steno-tabs
-          .tabs=${tabs}
+          .tabs=${this.#tabs(recording)}
           .chosen=${this.tab}
+          .halved=${this.#hasTrail && !this.isNarrow}
           @steno-tab=${(event: CustomEvent<string>) => {
             this.tab = event.detail;
           }}
         >
-          <steno-commands
-            slot="commands"
-            .context=${this.context}
-            .rec=${rec}
-            .count=${commands}
-            .atUs=${this.atUs}
-          ></steno-commands>
+          ${this.#commands(rec)}
           <steno-screen-text
             slot="text"
             .context=${this.context}
@@ -246,9 +284,87 @@ export class RecordingPage extends PageElement {
             .count=${lines}
             .isOpen=${this.tab === "text"}
           ></steno-screen-text>
+          ${this.#hasTrail ? this.#trail(rec) : nothing}
         </steno-tabs>
       </section>
     </div>`;
+  }
+
+  get #hasTrail(): boolean {
+    return this.#meanwhile.commands?.source === "audit";
+  }
+
+  #tabs({ commands_count, lines_count }: RecordingDetail): Tab[] {
+    const { commands } = this.#meanwhile;
+    const ran = commands ? ownCommands(commands.items).length : commands_count;
+    const tabs = [
+      { id: "commands", label: counted(ran, "command") },
+      { id: "text", label: `${counted(lines_count, "line")} of text` },
+    ];
+    if (!this.#hasTrail || !this.isNarrow) return tabs;
+    return [...tabs.slice(0, 1), { id: "trail", label: "Trail" }, ...tabs.slice(1)];
+  }
+
+  #commands(rec: string) {
+    const { commands, problem } = this.#meanwhile;
+    if (problem && !commands) {
+      return html`<div slot="commands" class="failed">
+        ${problemBox(problem)}
+        <button @click=${() => void this.#meanwhile.load()}>Try again</button>
+      </div>`;
+    }
+    return html`<steno-commands
+      slot="commands"
+      .context=${this.context}
+      .rec=${rec}
+      .commands=${commands}
+      .atUs=${this.atUs}
+      .chosen=${this.chosen}
+      @steno-choose=${this.#onChoose}
+      ><p slot="no-audit" class="hint no-audit">${NO_AUDIT}</p></steno-commands
+    >`;
+  }
+
+  #trail(rec: string) {
+    const { commands, growth } = this.#meanwhile;
+    const isOpen = !this.isNarrow || this.tab === "trail";
+    return html`<steno-trail
+      slot=${this.isNarrow ? "trail" : "below"}
+      .context=${this.context}
+      .rec=${rec}
+      .command=${commands?.items.find(({ number }) => number === this.chosen) ?? null}
+      .atUs=${this.atUs}
+      .growth=${growth}
+      .isOpen=${isOpen}
+      @steno-whole=${() => {
+        this.chosen = null;
+      }}
+    ></steno-trail>`;
+  }
+
+  /** The same object for the same trail: the player draws its timeline anew for another one. */
+  #trailOfPlayer(commands: Commands | null, lanes: Lanes | null): PlayerTrail | null {
+    const { given } = this;
+    if (given.commands === commands && given.lanes === lanes) return given.trail;
+    const trail =
+      commands?.source === "audit"
+        ? { commands: commands.items, ...(lanes ? { lanes: lanes.lanes } : {}) }
+        : null;
+    this.given = { commands, lanes, trail };
+    return trail;
+  }
+
+  #onChoose(event: CustomEvent<number>): void {
+    this.chosen = event.detail;
+    if (this.isNarrow) this.tab = "trail";
+  }
+
+  #onLane(event: CustomEvent<StenoPlayerEventDetails["steno-lane"]>): void {
+    const { kind, from_us } = event.detail;
+    if (kind === "commands") return;
+    this.chosen = null;
+    if (this.isNarrow) this.tab = "trail";
+    void this.updateComplete.then(() => this.trail?.showLane(kind, from_us));
   }
 
   #onVerification(event: CustomEvent<StenoPlayerEventDetails["steno-verification"]>): void {

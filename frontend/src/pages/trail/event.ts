@@ -1,0 +1,161 @@
+/** One event in full: who, what, how, and the kernel's records underneath. */
+import { css, html, nothing, type PropertyValues } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import type { AuditEvent, AuditRecord, RecordedEvent, Thing } from "../api/types.ts";
+import { exactDuration, utcInstant } from "../format.ts";
+import { PageElement } from "../parts/page.ts";
+import { problemBox } from "../parts/templates.ts";
+import { shown } from "../text.ts";
+import { commandWords } from "../words.ts";
+
+type Fact = [name: string, value: string | number | null | undefined];
+
+@customElement("steno-event")
+export class EventDetail extends PageElement {
+  static override styles = [
+    PageElement.styles,
+    css`
+      :host {
+        padding: 0.5rem 0.75rem 0.75rem;
+        border-block: 1px solid var(--line);
+        background: var(--bg);
+        font-size: 0.85rem;
+      }
+      dl {
+        display: grid;
+        grid-template-columns: max-content minmax(0, 1fr);
+        gap: 0.15rem 0.75rem;
+        margin: 0;
+      }
+      dt {
+        color: var(--muted);
+      }
+      dd {
+        margin: 0;
+        overflow-wrap: anywhere;
+      }
+      details {
+        margin-top: 0.5rem;
+      }
+      summary {
+        cursor: pointer;
+        color: var(--accent);
+      }
+      h3 {
+        margin: 0.75rem 0 0.25rem;
+        font-size: 0.8rem;
+        font-family: var(--mono);
+      }
+      .field {
+        font-family: var(--mono);
+        font-size: 0.8rem;
+      }
+    `,
+  ];
+
+  @property() rec = "";
+  @property({ attribute: false }) item!: RecordedEvent;
+  @state() private whole: AuditEvent | null = null;
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (!changed.has("item")) return;
+    const before = changed.get("item") as RecordedEvent | undefined;
+    if (before?.event.serial === this.item.event.serial) return;
+    this.whole = null;
+    void this.load(async (signal) => {
+      this.whole = await this.context.api.event(this.rec, this.item.event.serial, signal);
+    });
+  }
+
+  override render() {
+    const event = this.whole ?? this.item.event;
+    return html`<dl>
+        ${factsOf(event, this.item.at_us)
+          .filter(([, value]) => value !== null && value !== undefined && value !== "")
+          .map(
+            ([name, value]) => html`<dt>${name}</dt>
+            <dd>${shown(String(value))}</dd>`,
+          )}
+      </dl>
+      ${problemBox(this.problem)}
+      ${
+        this.whole?.records
+          ? html`<details>
+              <summary>The kernel's records (${this.whole.records.length})</summary>
+              ${this.whole.records.map(recordOf)}
+            </details>`
+          : this.problem
+            ? nothing
+            : html`<p class="muted">Loading the records…</p>`
+      }`;
+  }
+}
+
+function factsOf(event: AuditEvent, atUs: number): Fact[] {
+  const { process = {}, who = {} } = event;
+  return [
+    ["When", `${utcInstant(event.at_unix_us)} (${exactDuration(atUs)} in)`],
+    ["Result", resultWords(event)],
+    ["Who", whoWords(who)],
+    ...(event.objects ?? []).map((thing): Fact => [thing.role || thing.kind, thingWords(thing)]),
+    ["Typed", event.typed],
+    ["Program", process.program],
+    ["Arguments", process.arguments ? commandWords(process.arguments) : process.title],
+    ["Directory", process.directory],
+    ["Process", processWords(process)],
+    ["Terminal", process.terminal],
+    ["System call", event.syscall],
+    ["Rules' keys", event.keys?.join(", ")],
+    ["Number", event.serial],
+  ];
+}
+
+function resultWords({ result, error, exit }: AuditEvent): string {
+  const told = { success: "it worked", failure: "it failed", unknown: "not known" };
+  const returned = exit === null || exit === undefined ? "" : `, returned ${exit}`;
+  return `${told[result ?? "unknown"]}${error ? `: ${error}` : ""}${returned}`;
+}
+
+function whoWords(who: NonNullable<AuditEvent["who"]>): string {
+  const name = (user: unknown, uid: unknown): string =>
+    user === undefined || user === null ? (uid === undefined ? "" : `uid ${uid}`) : String(user);
+  const login = name(who.login_user, who.login_uid);
+  const user = name(who.user, who.uid);
+  const effective = name(who.effective_user, who.effective_uid);
+  const parts = [user, effective ? `with the rights of ${effective}` : ""];
+  if (login && login !== user) parts.push(`logged in as ${login}`);
+  return parts.filter((part) => part !== "").join(", ");
+}
+
+function thingWords({ name, mode, owner }: Thing): string {
+  const more = [mode ? `mode ${mode}` : "", owner ? `of ${owner}` : ""].filter(
+    (part) => part !== "",
+  );
+  return more.length > 0 ? `${name} (${more.join(", ")})` : name;
+}
+
+function processWords({ pid, parent_pid, name }: NonNullable<AuditEvent["process"]>): string {
+  if (pid === undefined) return "";
+  const parent = parent_pid === undefined ? "" : `, started by ${parent_pid}`;
+  return `${pid}${name ? ` (${name})` : ""}${parent}`;
+}
+
+function recordOf({ type, fields }: AuditRecord) {
+  return html`<h3>${shown(type)}</h3>
+    <dl class="field">
+      ${Object.entries(fields ?? {}).map(
+        ([name, { raw, value }]) => html`<dt>${shown(name)}</dt>
+          <dd>
+            ${shown(String(raw))}${
+              value === undefined || value === null
+                ? nothing
+                : html` <span class="muted">= ${shown(valueWords(value))}</span>`
+            }
+          </dd>`,
+      )}
+    </dl>`;
+}
+
+function valueWords(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

@@ -1,0 +1,421 @@
+/** What the system did: a trail of events in plain sentences, each leading to its moment. */
+import { css, html, nothing, type PropertyValues } from "lit";
+import { customElement, property, query, state } from "lit/decorators.js";
+import type { Command, RecordedEvent, TrailKind } from "../api/types.ts";
+import { clock, count, exactDuration } from "../format.ts";
+import { PageElement } from "../parts/page.ts";
+import { problemBox } from "../parts/templates.ts";
+import { recordingPath } from "../router.ts";
+import { shown } from "../text.ts";
+import "./event.ts";
+import { Following } from "./following.ts";
+import { listStyles } from "./styles.ts";
+import {
+  beginning,
+  eventAt,
+  joined,
+  NOTHING,
+  PAGE,
+  placeOf,
+  reopened,
+  type TrailWindow,
+} from "./window.ts";
+import { KINDS, kindLabel } from "./words.ts";
+
+/** While playing, an instant outside of what is loaded is loaded this long after the last one. */
+const FOLLOW_MS = 300;
+/** While somebody types a text to look for. */
+const TYPING_MS = 350;
+
+const NOTHING_LIKE_THAT = "Nothing like that happened, as far as the audit rules record it.";
+const NOTHING_DONE = "Nothing that the host's audit rules record.";
+
+@customElement("steno-trail")
+export class Trail extends PageElement {
+  static override styles = [
+    PageElement.styles,
+    listStyles,
+    css`
+      :host {
+        grid-template-rows: auto minmax(0, 1fr);
+      }
+      .top {
+        padding: 0.5rem 0.75rem;
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 0.4rem;
+        border-bottom: 1px solid var(--line);
+      }
+      .top .row {
+        flex-wrap: nowrap;
+      }
+      h2 {
+        font-size: 0.9rem;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+        flex: 1;
+        min-width: 0;
+      }
+      h2 code {
+        white-space: pre;
+      }
+      .top button,
+      .top input {
+        min-height: 1.9rem;
+        padding: 0.1rem 0.6rem;
+        font-size: 0.85rem;
+      }
+      .kinds {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.25rem;
+      }
+      .kinds button {
+        min-height: 1.6rem;
+        padding: 0 0.5rem;
+        gap: 0;
+        border-radius: 1rem;
+        font-size: 0.8rem;
+      }
+      [aria-pressed="true"] {
+        background: var(--accent-fill);
+        border-color: var(--accent-fill);
+        color: var(--on-accent);
+      }
+      button[aria-pressed="true"]:hover:not(:disabled) {
+        background: var(--accent-hover);
+      }
+      .what {
+        font-family: inherit;
+      }
+      .kind {
+        display: inline-block;
+        width: 0.6rem;
+        height: 0.6rem;
+        margin-inline-end: 0.4rem;
+        border-radius: 50%;
+        background: var(--muted);
+      }
+      .kind.files {
+        background: var(--ok);
+      }
+      .kind.network {
+        background: light-dark(#86268c, #b083f0);
+      }
+      .kind.processes {
+        background: var(--accent);
+      }
+      .kind.privileges {
+        border-radius: 1px;
+        background: var(--warn);
+      }
+      .kind.denials {
+        border-radius: 1px;
+        rotate: 45deg;
+        background: var(--bad);
+      }
+      .failed .what {
+        color: var(--bad);
+      }
+      .more {
+        margin: 0.25rem 0.75rem;
+        font-size: 0.85rem;
+      }
+      .nothing {
+        padding: 1rem 0.75rem;
+      }
+    `,
+  ];
+
+  @property() rec = "";
+  /** Whose trail it is; null: the whole session's. */
+  @property({ attribute: false }) command: Command | null = null;
+  @property({ type: Number }) atUs = 0;
+  /** Changes whenever more may have come in. */
+  @property({ attribute: false }) growth: unknown = null;
+  /** Nothing is fetched until somebody looks. */
+  @property({ type: Boolean }) isOpen = false;
+  @state() private window: TrailWindow = NOTHING;
+  @state() private kinds: ReadonlySet<TrailKind> = new Set();
+  @state() private onlyFailures = false;
+  @state() private text = "";
+  @state() private hasFilters = false;
+  /** The event whose detail is shown. */
+  @state() private chosen: string | null = null;
+  @query(".list") private list!: HTMLElement | null;
+  #following = new Following(this);
+  #isBegun = false;
+  #followTimer = 0;
+  #typingTimer = 0;
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    if (changed.has("rec") || changed.has("command")) {
+      const before = changed.get("command") as Command | null | undefined;
+      // A live recording's list comes anew again and again; the command stays the same.
+      if (changed.has("rec") || before?.number !== this.command?.number) this.#isBegun = false;
+    }
+    if (!this.isOpen) return;
+    if (!this.#isBegun) this.#begin();
+    else if (changed.has("growth") && !this.window.later && !this.isBusy) this.#grow();
+    else if (changed.has("atUs")) this.#followSoon();
+  }
+
+  protected override updated(): void {
+    // Who reads an event's detail does not want it to scroll away.
+    if (this.chosen !== null) return;
+    const current = this.window.items[eventAt(this.window.items, this.atUs)];
+    this.#following.keep(this.list, current?.event.serial);
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    clearTimeout(this.#followTimer);
+    clearTimeout(this.#typingTimer);
+  }
+
+  /** Show what happened of one kind from an instant on. */
+  showLane(kind: string, fromUs: number): void {
+    const known = KINDS.find((each) => each.kind === kind);
+    if (!known) return;
+    this.kinds = new Set([known.kind]);
+    this.hasFilters = true;
+    this.#begin(fromUs);
+  }
+
+  #begin(aroundUs: number | null = null): void {
+    this.#isBegun = true;
+    this.chosen = null;
+    this.window = NOTHING;
+    this.#following.back();
+    const isAtBegin = aroundUs === null && (this.command !== null || this.atUs === 0);
+    const start = beginning(isAtBegin ? null : (aroundUs ?? this.atUs));
+    void this.load(async (signal) => {
+      let window = await this.#loaded(start, "later", signal);
+      if (window.earlier) window = await this.#loaded(window, "earlier", signal);
+      this.window = window;
+    });
+  }
+
+  #grow(): void {
+    void this.load(async (signal) => {
+      this.window = await this.#loaded(reopened(this.window), "later", signal);
+    });
+  }
+
+  #more(end: "earlier" | "later"): void {
+    if (this.isBusy) return;
+    void this.load(async (signal) => {
+      this.window = await this.#loaded(this.window, end, signal);
+    });
+  }
+
+  /** A window with the next page at one of its ends; pages that bring nothing new are passed. */
+  async #loaded(
+    window: TrailWindow,
+    end: "earlier" | "later",
+    signal: AbortSignal,
+  ): Promise<TrailWindow> {
+    let next = window;
+    for (let asked = next[end]; asked; asked = next[end]) {
+      const page = await this.context.api.events(this.rec, { ...this.#query(), ...asked }, signal);
+      const last = next.items.at(end === "later" ? -1 : 0);
+      next = joined(next, end, asked, page);
+      if (next.items.at(end === "later" ? -1 : 0) !== last) break;
+    }
+    return next;
+  }
+
+  #query() {
+    const failures = this.onlyFailures ? "result:failure" : "";
+    return {
+      command: this.command?.number ?? null,
+      kinds: [...this.kinds].join(","),
+      q: [this.text.trim(), failures].filter((part) => part !== "").join(" "),
+      limit: PAGE,
+    };
+  }
+
+  #followSoon(): void {
+    if (this.#following.isAway || this.chosen !== null || this.#followTimer) return;
+    if (placeOf(this.window, this.atUs) === "here") return;
+    this.#followTimer = window.setTimeout(() => {
+      this.#followTimer = 0;
+      if (this.isBusy || placeOf(this.window, this.atUs) === "here") return;
+      this.#begin(this.atUs);
+    }, FOLLOW_MS);
+  }
+
+  override render() {
+    return html`${this.#top()}
+      <div
+        class="list"
+        tabindex="-1"
+        @wheel=${this.#following.touch}
+        @touchmove=${this.#following.touch}
+        @pointerdown=${this.#following.touch}
+        @keydown=${this.#onKey}
+        @scroll=${this.#following.scrolled}
+      >
+        ${problemBox(this.problem)}
+        ${this.problem ? html`<button class="more" @click=${() => this.#begin()}>Try again</button>` : nothing}
+        ${this.#moreButton("earlier")} ${this.#events()} ${this.#moreButton("later")}
+      </div>
+      ${
+        this.#following.isAway || this.chosen !== null
+          ? html`<button class="back" @click=${this.#backToPlayer}>Follow the player again</button>`
+          : nothing
+      }`;
+  }
+
+  #backToPlayer = (): void => {
+    this.chosen = null;
+    this.#following.back();
+    if (placeOf(this.window, this.atUs) !== "here") this.#begin(this.atUs);
+  };
+
+  #top() {
+    const { command } = this;
+    const filters = this.kinds.size + (this.onlyFailures ? 1 : 0);
+    return html`<div class="top">
+      <div class="row">
+        <h2 title=${command ? shown(command.text) : ""}>
+          ${command ? html`Trail of <code>${shown(command.text)}</code>` : "Trail of the whole session"}
+        </h2>
+        ${
+          command
+            ? html`<button @click=${() => this.dispatchEvent(new CustomEvent("steno-whole"))}>
+                Whole session
+              </button>`
+            : nothing
+        }
+      </div>
+      <div class="row" role="search">
+        <input
+          type="search"
+          aria-label="Find in the trail"
+          placeholder="Find: a word, file:/etc/*, ran:curl"
+          autocomplete="off"
+          autocapitalize="off"
+          spellcheck="false"
+          .value=${this.text}
+          @input=${this.#onText}
+        />
+        <button
+          aria-expanded=${String(this.hasFilters)}
+          @click=${() => {
+            this.hasFilters = !this.hasFilters;
+          }}
+        >
+          Filter${filters > 0 ? ` (${filters})` : ""}
+        </button>
+      </div>
+      ${this.hasFilters ? this.#filters() : nothing}
+    </div>`;
+  }
+
+  #filters() {
+    const toggle = (kind: TrailKind): void => {
+      const kinds = new Set(this.kinds);
+      if (!kinds.delete(kind)) kinds.add(kind);
+      this.kinds = kinds;
+      this.#begin();
+    };
+    return html`<div class="kinds" role="group" aria-label="Show only">
+      <button
+        aria-pressed=${String(this.onlyFailures)}
+        @click=${() => {
+          this.onlyFailures = !this.onlyFailures;
+          this.#begin();
+        }}
+      >
+        Only failures
+      </button>
+      ${KINDS.map(
+        ({ kind, label, more }) => html`<button
+          title=${more}
+          aria-pressed=${String(this.kinds.has(kind))}
+          @click=${() => toggle(kind)}
+        >
+          <span class="kind ${kind}" aria-hidden="true"></span>${label}
+        </button>`,
+      )}
+    </div>`;
+  }
+
+  #onText(event: Event): void {
+    this.text = (event.target as HTMLInputElement).value;
+    clearTimeout(this.#typingTimer);
+    this.#typingTimer = window.setTimeout(() => this.#begin(), TYPING_MS);
+  }
+
+  #moreButton(end: "earlier" | "later") {
+    if (!this.window[end] || this.problem) return nothing;
+    return html`<button class="more" ?disabled=${this.isBusy} @click=${() => this.#more(end)}>
+      ${this.isBusy ? "Loading…" : end === "earlier" ? "Earlier events" : "Later events"}
+    </button>`;
+  }
+
+  #events() {
+    const { items, earlier, later } = this.window;
+    if (items.length === 0 && !earlier && !later) {
+      if (this.problem) return nothing;
+      return html`<p class="nothing muted" role="status">
+        ${this.isBusy ? "Loading…" : this.#isFiltered ? NOTHING_LIKE_THAT : NOTHING_DONE}
+      </p>`;
+    }
+    const current = eventAt(items, this.atUs);
+    return html`<ol>
+      ${items.map((item, index) => this.#event(item, index === current))}
+    </ol>`;
+  }
+
+  get #isFiltered(): boolean {
+    return this.kinds.size > 0 || this.onlyFailures || this.text.trim() !== "";
+  }
+
+  #event(item: RecordedEvent, isCurrent: boolean) {
+    const { at_us: atUs, kind, event } = item;
+    const key = `${event.serial} ${event.at_unix_us}`;
+    const isChosen = key === this.chosen;
+    const lost = event.lost_before ?? 0;
+    return html`<li>
+      ${lost > 0 ? html`<p class="foot warn">${count(lost)} events are missing here.</p>` : nothing}
+      <a
+        class=${event.result === "failure" ? "failed" : ""}
+        href=${recordingPath(this.rec, Math.max(0, atUs))}
+        aria-current=${isCurrent ? "true" : nothing}
+        aria-expanded=${String(isChosen)}
+        @click=${() => {
+          this.chosen = isChosen ? null : key;
+        }}
+      >
+        <span class="at" title=${exactDuration(atUs)}>${clock(atUs)}</span>
+        <span class="what"
+          ><span class="kind ${kind}" title=${kindLabel(kind)}></span
+          ><span class="unseen">${kindLabel(kind)}: </span>${shown(event.text ?? event.action)}</span
+        >
+      </a>
+      ${
+        isChosen
+          ? html`<steno-event
+              .context=${this.context}
+              .rec=${this.rec}
+              .item=${item}
+            ></steno-event>`
+          : nothing
+      }
+    </li>`;
+  }
+
+  /** Up and down move among the events; everything else is the browser's. */
+  #onKey(event: KeyboardEvent): void {
+    this.#following.touch();
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const links = [...(this.list?.querySelectorAll<HTMLElement>("li > a") ?? [])];
+    const at = links.indexOf(event.target as HTMLElement);
+    if (step === undefined || at < 0) return;
+    event.preventDefault();
+    links[at + step]?.focus();
+  }
+}
