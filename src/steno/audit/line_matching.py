@@ -7,9 +7,12 @@ both orders the best is taken, by what the line says and what ran, and by when.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from math import gcd
 
+from steno.audit.lineages import Life
 from steno.audit.shell_lines import BUILTINS, Part, split_line
 from steno.audit.shells import base_name
 from steno.audit.typed_lines import TypedLine
@@ -18,12 +21,20 @@ TICK_US = 11_000
 """An event's stamp lies before its instant by less than this: a tick of 10 ms at most (kernels with
 100 ticks a second), and the milliseconds that auditd cuts off."""
 
+_TICKS_MS = (10, 4)
+_STAMPS_TO_KNOW = 8
+
 _LATE_US = 100_000
 """A recorder on a busy machine may see a line that late after the shell had it."""
+
+_PAUSE_US = 50_000
+_APART = 0.75
+"""What begins so long after all before it has ended is probably another line's."""
 
 _NAMED = 3.0
 _ALL_ARGUMENTS = 2.0
 _LATEST = 1.0
+_MISSING = frozenset({126, 127})
 _LOOK_BACK = 8
 """So many lines may have been typed ahead of the shell."""
 
@@ -38,11 +49,15 @@ class Begun:
         at_unix_us: Its first sign.
         names: The names it went by: of the executable, its argument zero, the script.
         arguments: All arguments but the first.
+        ended_unix_us: When it ended, where that was seen.
+        is_missing: Whether the shell found nothing to run, and said so by its fork's exit status.
     """
 
     at_unix_us: int
     names: frozenset[str] = frozenset()
     arguments: tuple[str, ...] = ()
+    ended_unix_us: int | None = None
+    is_missing: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,70 +98,120 @@ def names_of(
     return frozenset(found - {""})
 
 
-def match(lines: Sequence[SplitLine], begun: Sequence[Begun]) -> list[int | None]:
+def describe(life: Life) -> Begun:
+    """Return by what a line may name a process."""
+    names: set[str] = set()
+    arguments: list[str] = []
+    at_us = life.at_unix_us
+    for image in life.images[1:]:
+        event = image.event
+        if event is not None:
+            process = event.process
+            names |= names_of(process.program, process.name, process.arguments)
+            arguments = arguments or [*(process.arguments or [])[1:]]
+    tried = life.image.tried
+    if tried is not None and not names:
+        names |= {base_name(thing.name)[:15] for thing in tried.objects}
+    if not names:
+        for child in life.children[:8]:
+            names |= describe(child).names if len(child.images) > 1 else set()
+    is_missing = not names and life.exit_status in _MISSING
+    return Begun(at_us, frozenset(names), tuple(arguments), life.ended_unix_us, is_missing)
+
+
+def measure_tick(stamps_unix_us: Iterable[int]) -> int:
+    """Return by how much stamps may lie before their instants, from the stamps themselves.
+
+    Kernels tick 100, 250, 300 or 1000 times a second. Where all stamps lie 4 or 10 ms, or a
+    multiple of it, apart, that is the tick; else the longest is taken.
+    """
+    stamps = sorted({stamp // 1000 for stamp in stamps_unix_us})
+    if len(stamps) < _STAMPS_TO_KNOW:
+        return TICK_US
+    common = gcd(*(later - stamp for stamp, later in pairwise(stamps)))
+    return next((tick * 1000 + 1000 for tick in _TICKS_MS if common % tick == 0), TICK_US)
+
+
+def match(
+    lines: Sequence[SplitLine], begun: Sequence[Begun], tick_us: int = TICK_US
+) -> list[int | None]:
     """Return for each of `begun` the number of the line that it belongs to; None: no line's.
 
     Args:
         lines: In the order in which they were entered.
         begun: In the order in which the shell began them.
+        tick_us: By how much their stamps may lie before their instants.
     """
     if not lines:
         return [None] * len(begun)
-    return _Alignment(lines).align(begun)
+    return _Alignment(lines, tick_us).align(begun)
 
 
 class _Alignment:
     """Finds the best of all alignments, one thing begun after the other."""
 
-    def __init__(self, lines: Sequence[SplitLine]) -> None:
+    def __init__(self, lines: Sequence[SplitLine], tick_us: int) -> None:
         self._lines = lines
+        self._tick_us = tick_us
         self._since = [line.line.at_unix_us for line in lines]
         for number in range(1, len(lines)):
             self._since[number] = max(self._since[number], self._since[number - 1])
         self._is_exact = all(line.line.is_exact for line in lines)
-        # best[j]: what is reached by lines up to j; beyond the last entry it is that entry's.
-        self._best: list[float] = [0.0]
+        # For lines from 1; 0 stands for none. exact[n]: the best in which line n began the last
+        # thing; best[n]: the best with lines up to n, and which one began the last thing there.
+        self._exact: list[float] = [0.0]
+        self._best: list[tuple[float, int]] = [(0.0, 0)]
 
     def align(self, begun: Sequence[Begun]) -> list[int | None]:
         steps: list[tuple[int, list[int | None]]] = []
-        at_us = 0
+        at_us = quiet_us = 0
         for one in begun:
             at_us = max(at_us, one.at_unix_us)  # What stands later in order did not begin before.
-            steps.append(self._take(one, at_us))
+            is_apart = bool(steps) and at_us > quiet_us + _PAUSE_US
+            steps.append(self._take(one, at_us, _APART if is_apart else 0.0))
+            quiet_us = max(quiet_us, one.ended_unix_us or at_us)
+        number = self._best[-1][1]
         found: list[int | None] = []
-        number = len(self._lines)
-        for low, choices in reversed(steps):
-            choice = choices[min(number - low, len(choices) - 1)] if number >= low else None
-            found.append(None if choice is None else choice - 1)
-            number = number if choice is None else choice
+        for low, before in reversed(steps):
+            came_from = before[number - low] if 0 <= number - low < len(before) else None
+            found.append(None if came_from is None else number - 1)
+            number = number if came_from is None else came_from
         return found[::-1]
 
-    def _take(self, one: Begun, at_us: int) -> tuple[int, list[int | None]]:
-        """Return the best choice for each number of lines used up: a line, from 1, or None."""
+    def _take(self, one: Begun, at_us: int, penalty: float) -> tuple[int, list[int | None]]:
+        """Go one step on.
+
+        Returns:
+            The first line that may have begun it; and for each line from there on, which one began
+            what was before if this line began it, None if it is better that it did not.
+        """
         low, high, latest = self._candidates(at_us)
-        best = self._best
-        while len(best) <= high:
+        exact, best = self._exact, self._best
+        while len(exact) <= high:
+            exact.append(float("-inf"))
             best.append(best[-1])
-        chosen: list[int | None] = []
-        reached, choice = float("-inf"), None
-        updated: list[float] = []
+        before: list[int | None] = []
+        reached = best[low - 1]
         for number in range(low, high + 1):
-            score = best[number] + self._score(number - 1, one, at_us, latest)
-            if score > reached:
-                reached, choice = score, number
-            if reached > best[number]:
-                updated.append(reached)
-                chosen.append(choice)
+            score = self._score(number - 1, one, at_us, latest)
+            other, same = best[number - 1] if number > low else reached, exact[number] - penalty
+            came_from = other[1] if other[0] >= same else number
+            total = max(other[0], same) + score
+            if total > exact[number]:
+                before.append(came_from)
             else:
-                updated.append(best[number])
-                chosen.append(None)
-        best[low : high + 1] = updated
-        return low, chosen
+                total, came_from = exact[number], number
+                before.append(None)
+            exact[number] = total
+        for number in range(low, high + 1):
+            reached = max(reached, (exact[number], number), key=lambda pair: pair[0])
+            best[number] = reached
+        return low, before
 
     def _candidates(self, at_us: int) -> tuple[int, int, int]:
         """Return the first and the last line, from 1, that may have begun it, and the latest."""
         high = bisect_right(self._since, at_us + _LATE_US)
-        latest = bisect_right(self._since, at_us + TICK_US)
+        latest = bisect_right(self._since, at_us + self._tick_us)
         if self._is_exact:
             return max(1, min(latest, high) - _LOOK_BACK), high, latest
         low = bisect_left(
@@ -162,8 +227,10 @@ class _Alignment:
             said = sum(word in line.words for word in words)
             score = _NAMED + (_ALL_ARGUMENTS * said / len(words) if words else _ALL_ARGUMENTS)
         if not line.line.is_exact:
-            return score
+            is_missing = one.is_missing and not line.runs_builtins_only
+            return score or (_LATEST if is_missing else -1.0)
         if number + 1 > latest:
-            return score - _LATEST if score else -1.0
+            # Seen by the recorder after it began: only if there is no doubt about it.
+            return score - _LATEST if score >= _NAMED + _ALL_ARGUMENTS else -1.0
         distance = latest - number - 1
         return score + (_LATEST if distance == 0 else -0.1 * distance if score else -1.0)

@@ -28,20 +28,21 @@ class Image:
 
     Attributes:
         life: The process.
+        number: Its place among the process's images.
         begun_by: The number of the event that began it; None: it was forked, or not seen.
         at_unix_us: When it began, or was seen first.
-        event: That event; None for a process that is known from its children alone.
+        event: That event; for a fork, the first one that names its program. None: there is none.
         events: The numbers of its events.
-        failed: The numbers of the events in which it tried to run something and could not.
-        name: What the kernel called it.
+        tried: The first event in which it was to run something else and could not.
     """
 
     life: Life
     at_unix_us: int
+    number: int = 0
     begun_by: int | None = None
     event: Event | None = None
     events: list[int] = field(default_factory=list)
-    failed: list[int] = field(default_factory=list)
+    tried: Event | None = None
 
     @property
     def program(self) -> str | None:
@@ -141,6 +142,24 @@ def plain_terminal(terminal: str | None) -> str | None:
     return None if terminal is None else terminal.removeprefix("/dev/")
 
 
+def program_of(image: Image) -> str | None:
+    """Return the executable that a process ran, for a fork its parent's."""
+    seen: Image | None = image
+    while seen is not None:
+        if seen.program is not None:
+            return seen.program
+        if seen is seen.life.images[0]:
+            seen = seen.life.parent_image
+        else:
+            seen = seen.life.images[seen.number - 1]
+    return None
+
+
+def arguments_of(image: Image) -> list[str] | None:
+    """Return what a program was started with."""
+    return None if image.event is None or image.begun_by is None else image.event.process.arguments
+
+
 def _plain_program(program: str | None) -> str | None:
     return None if program is None else program.removesuffix(" (deleted)")
 
@@ -178,9 +197,9 @@ class _Tracer:
 
     def _take_run(self, number: int, event: Event, life: Life) -> None:
         if event.result == "failure":
-            life.image.failed.append(number)
+            life.image.tried = life.image.tried or event
         else:
-            life.images.append(Image(life, event.at_unix_us, number, event))
+            life.images.append(Image(life, event.at_unix_us, len(life.images), number, event))
 
     def _take_other(self, number: int, event: Event, life: Life) -> None:
         image = life.image
@@ -195,7 +214,7 @@ class _Tracer:
             and event.process.name != image.name
         ):
             # It ran something, and that event is missing.
-            life.images.append(Image(life, event.at_unix_us, None, event))
+            life.images.append(Image(life, event.at_unix_us, len(life.images), None, event))
 
     def _take_end(self, event: Event, life: Life) -> None:
         status, number = exit_status_of(event), killed_by(event)

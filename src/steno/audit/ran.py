@@ -82,6 +82,7 @@ class Ran(msgspec.Struct, frozen=True):
         is_background: Whether the shell went on without waiting for it.
         pipeline: The same number for the programs of one pipeline.
         privilege: Who it became, where that is not its parent's user: `root`.
+        serial: The event that says so: its execve, where that was seen.
         own: What it did itself.
         below: What it and all below it did.
     """
@@ -105,5 +106,6 @@ class Ran(msgspec.Struct, frozen=True):
     is_background: bool = False
     pipeline: int | None = None
     privilege: str | None = None
+    serial: int | None = None
     own: Counts = Counts()
     below: Counts = Counts()

@@ -49,6 +49,7 @@ class RecordedCommand(msgspec.Struct, frozen=True):
     is_background: bool = False
     pipeline: int | None = None
     privilege: str | None = None
+    serial: int | None = None
     own: Counts = Counts()
     below: Counts = Counts()
 
