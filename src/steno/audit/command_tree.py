@@ -14,6 +14,7 @@ from steno.audit.line_matching import (
     TICK_US,
     Begun,
     SplitLine,
+    describe,
     match,
     measure_tick,
 )
