@@ -287,6 +287,73 @@ static PyObject *get_field(struct record *record, PyObject *name)
     return make_bytes(search.value);
 }
 
+/* So many fields are looked for at once, at the most. */
+enum { MOST_NAMES = 32 };
+
+struct searches {
+    struct search each[MOST_NAMES];
+    int count, missing, next;
+};
+
+/* Fields mostly come in the order in which they are asked for. */
+static int find_fields(void *context, enum item_kind kind, const struct item *item)
+{
+    struct searches *searches = context;
+    if (kind != FIELD)
+        return 0;
+    for (int i = 0; i < searches->count; i++) {
+        int place = (searches->next + i) % searches->count;
+        struct search *search = &searches->each[place];
+        if (!is_equal(search->name, item->name))
+            continue;
+        if (search->value.at == NULL) {
+            search->value = item->value;
+            searches->missing--;
+        }
+        searches->next = place + 1;
+        break;
+    }
+    return searches->missing == 0;
+}
+
+static int read_names(struct searches *searches, PyObject *names)
+{
+    Py_ssize_t count = PyTuple_Size(names), length;
+    if (count < 0)
+        return -1;
+    if (count > MOST_NAMES) {
+        PyErr_SetString(PyExc_ValueError, "too many names");
+        return -1;
+    }
+    searches->count = searches->missing = (int)count;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        const char *name = PyUnicode_AsUTF8AndSize(PyTuple_GetItem(names, i), &length);
+        if (name == NULL)
+            return -1;
+        searches->each[i].name = (struct slice){(const unsigned char *)name, (size_t)length};
+        searches->each[i].value = (struct slice){NULL, 0};
+    }
+    return 0;
+}
+
+static PyObject *get_values(struct record *record, PyObject *names)
+{
+    struct searches searches = {.next = 0};
+    PyObject *values;
+    if (read_names(&searches, names) < 0)
+        return NULL;
+    if (searches.count > 0)
+        visit_items(record, find_fields, &searches);
+    values = PyTuple_New(searches.count);
+    for (int i = 0; values != NULL && i < searches.count; i++) {
+        struct slice value = searches.each[i].value;
+        PyObject *item = value.at == NULL ? Py_NewRef(Py_None) : make_bytes(value);
+        if (item == NULL || PyTuple_SetItem(values, i, item) < 0)
+            Py_CLEAR(values);
+    }
+    return values;
+}
+
 static PyObject *show_record(struct record *record)
 {
     return PyUnicode_FromFormat("<Record %U %lld>", record->type, record->serial);
@@ -313,6 +380,8 @@ static PyGetSetDef record_properties[] = {
 static PyMethodDef record_methods[] = {
     {"get", (PyCFunction)get_field, METH_O,
      PyDoc_STR("get(name, /)\n--\n\nReturn the first field's value, or None.")},
+    {"values", (PyCFunction)get_values, METH_O,
+     PyDoc_STR("values(names, /)\n--\n\nReturn the first values of all those fields.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -70,6 +70,10 @@ class Record:
         """Return the first field's value."""
         return next((value for found, value in self.pairs if found == name), None)
 
+    def values(self, names: tuple[str, ...]) -> tuple[bytes | None, ...]:
+        """Return the first values of those fields."""
+        return tuple(self.get(name) for name in names)
+
     def _main(self) -> bytes:
         main = self.line[self._body :].partition(b"\x1d")[0].rstrip(b" ")
         return main[:-1] if b"msg='" in main and main.endswith(b"'") else main

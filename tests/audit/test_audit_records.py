@@ -187,6 +187,18 @@ def test_finds_single_fields() -> None:
     assert record.fields == {"a": b"1", "b": b"2", "c": b'"4"', "A": b"5"}
 
 
+@given(_LINE, st.lists(st.sampled_from(["pid", "uid", "a0", "UID", "b", "msg", "x"]), max_size=32))
+def test_finds_many_fields(line: bytes, names: list[str]) -> None:
+    """`values` gives for each name what `get` does, whatever their order."""
+    try:
+        record = Record(line)
+    except ValueError:
+        return
+    names += [name for name, _ in record.pairs][:16]
+    names = list(dict.fromkeys(names))[:32]
+    assert record.values(tuple(names)) == tuple(record.get(name) for name in names)
+
+
 def test_remembers_answers() -> None:
     """The decoder is asked once for a value that comes again, until told to forget."""
     asked: list[int] = []

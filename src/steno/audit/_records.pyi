@@ -46,6 +46,9 @@ class Record:
     def get(self, name: str, /) -> bytes | None:
         """Return the value of the first field of that name, as it stands."""
 
+    def values(self, names: tuple[str, ...], /) -> tuple[bytes | None, ...]:
+        """Return what `get` does for each of up to 32 different names, in one pass."""
+
 class Encoder:
     """Records to JSON; steno.audit.encoding says how it is made."""
 
