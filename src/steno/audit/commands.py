@@ -104,7 +104,7 @@ def join(
         for number in node.events:
             command_of[number] = node.number
     shown = scope.shown()
-    counts = _count(ordered, [number for number, is_one in enumerate(shown) if is_one])
+    counts = count_events(event for event, is_one in zip(ordered, shown, strict=True) if is_one)
     return Joined(items, ordered, command_of, shown, counts)
 
 
@@ -241,7 +241,7 @@ class _Numbering:
 
     def items(self) -> list[Ran]:
         origins = find_origins(self._nodes, self._has_lines)
-        own = [_count(self._events, node.events, node) for node in self._nodes]
+        own = [count_events(self._events[number] for number in node.events) for node in self._nodes]
         below = [*own]
         for node in reversed(self._nodes):
             if node.parent is not None:
@@ -300,10 +300,10 @@ def _text_of(node: Node, arguments: list[str] | None, program: str | None) -> st
     return text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
 
 
-def _count(events: Sequence[Event], numbers: Iterable[int], node: Node | None = None) -> Counts:
+def count_events(events: Iterable[Event]) -> Counts:
+    """Return what events come to."""
     programs = total = files = connections = denials = 0
-    for number in numbers:
-        event = events[number]
+    for event in events:
         kind = kind_of(event)
         total += 1
         files += kind == "files"

@@ -25,7 +25,7 @@ class Viewing(msgspec.Struct, frozen=True):
         id: Running number, never used twice.
         user: Who looked.
         rec: At which recording; None for a search over all.
-        how: `segments`, `lines`, `text`, `commands`, `export`, `live` or `search`.
+        how: `segments`, `lines`, `text`, `commands`, `events`, `export`, `live` or `search`.
         detail: The query of a search, the format of an export; else "".
         address: From where.
         through: `session`, or `token ID`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import re
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -38,9 +39,11 @@ from steno.web.signing import use_link
 from steno.web.static_files import PAGE_PATHS, StaticFiles
 from steno.web.streams import Streams
 from steno.web.table import ENDPOINTS, PREFIX
+from steno.web.trail_joining import TrailJoiner
 
 MINUTE_US = 60 * 1_000_000
 HEAVY_AT_ONCE = 2
+_INTEGERS = re.compile(r"{(number|serial)}")
 STATIC = Path(__file__).parent / "static"
 
 
@@ -74,6 +77,7 @@ def make_services(
         attempts=Attempts(accounts_file, window_us=config.login.window_minutes * MINUTE_US),
         passwords=PasswordChecker(config.login.parallel_checks),
         streams=streams,
+        trails=TrailJoiner(store),
         changes=ChangeHub(store),
         metrics=metrics,
         static=static or STATIC,
@@ -136,7 +140,9 @@ def _api_routes(services: Services) -> list[Route]:
         async def answer(request: Request) -> Response:
             return await resource(request)
 
-        pattern = PREFIX + path.replace("{number}", "{number:int}")
+        pattern = PREFIX + path.replace("{number}", "{number:int}").replace(
+            "{serial}", "{serial:int}"
+        )
         return Route(pattern, answer, methods=list(endpoints))
 
     return [route(path, endpoints) for path, endpoints in paths.items()]

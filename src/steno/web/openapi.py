@@ -22,6 +22,7 @@ _PATH_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
         {"type": "integer", "minimum": 0, "maximum": 10**9},
         "The segment's number, from 0",
     ),
+    "serial": ({"type": "integer", "minimum": 0, "maximum": 2**32 - 1}, "The event's serial"),
     "name": ({"type": "string", "minLength": 1}, "The user's name"),
     "host": ({"type": "string", "minLength": 1}, "The host's name"),
     "id": ({"type": "string", "minLength": 1}, "The token's id"),

@@ -16,7 +16,7 @@ from steno.errors import NotFoundError, StoreError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import ChainVerifier, join_lines
-from steno.model import Command, Note, TextLine, Verification
+from steno.model import Note, TextLine, Verification
 from steno.store.expressions import asks_for_text
 from steno.store.protocol import Page, Store, Summary
 from steno.web.endpoint import Call, json_response
@@ -77,12 +77,6 @@ class TextPage(msgspec.Struct, frozen=True):
 
     items: list[NumberedLine]
     next: int | None
-
-
-class Commands(msgspec.Struct, frozen=True):
-    """The commands found in a recording."""
-
-    items: list[Command]
 
 
 class Activity(msgspec.Struct, frozen=True):
@@ -241,12 +235,6 @@ def _join_lines(lines: Iterable[TextLine]) -> Iterator[str]:
             piece.clear()
             characters = 0
     yield "".join(piece)
-
-
-async def list_commands(call: Call) -> Response:
-    """GET /recordings/{rec}/commands."""
-    items = await anyio.to_thread.run_sync(call.services.store.commands, call.recording.rec)
-    return json_response(Commands(items))
 
 
 async def show_activity(call: Call) -> Response:

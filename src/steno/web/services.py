@@ -19,6 +19,7 @@ from steno.store.viewings import Attempts, Viewings
 from steno.web.changes import ChangeHub
 from steno.web.passwords import PasswordChecker
 from steno.web.streams import Streams
+from steno.web.trail_joining import TrailJoiner
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Services:
         attempts: Who tried to sign in.
         passwords: Checks passwords.
         streams: The open event streams.
+        trails: Joins recordings with their audit events.
         changes: Tells the streams what changed in the store.
         metrics: What is counted.
         static: The built front end.
@@ -52,6 +54,7 @@ class Services:
     attempts: Attempts
     passwords: PasswordChecker
     streams: Streams
+    trails: TrailJoiner
     changes: ChangeHub
     metrics: Metrics
     static: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from steno.audit.recorded import RecordedCommands, RecordedEvent
 from steno.model import Verification
 from steno.store.accounts import User
 from steno.store.hosts import HostCode
@@ -18,6 +19,7 @@ from steno.web import (
     recordings,
     segments,
     signing,
+    trail,
     trails,
 )
 from steno.web.endpoint import Answer, Endpoint
@@ -97,10 +99,29 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET",
         f"{_REC}/commands",
-        recordings.list_commands,
-        "The commands found.",
-        answers=(Answer(type=recordings.Commands),),
+        trail.list_commands,
+        "What was typed and what ran, a tree; from the audit trail, else from the screen.",
+        answers=(Answer(type=RecordedCommands),),
         viewing="commands",
+    ),
+    Endpoint(
+        "GET",
+        f"{_REC}/events",
+        trail.list_events,
+        "The recording's audit events, by their instants.",
+        query=trail.EventsQuery,
+        answers=(Answer(type=Page[RecordedEvent]),),
+        problems=(400,),
+        viewing="events",
+        viewing_detail="q",
+    ),
+    Endpoint(
+        "GET",
+        f"{_REC}/events/{{serial}}",
+        trail.show_event,
+        "One of the recording's audit events, with its records.",
+        answers=(Answer(type=trail.EventDetail),),
+        viewing="events",
     ),
     Endpoint(
         "GET",

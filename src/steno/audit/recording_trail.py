@@ -1,0 +1,237 @@
+"""A recording joined with the audit events of its session: its commands, and their trail.
+
+Pure: whoever calls has read the recording's facts and the events. docs/audit.md, "Beside the
+session", says for users what this does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from steno.audit.clocks import Calendar
+from steno.audit.commands import Joined, Root, count_events, join
+from steno.audit.event import Event
+from steno.audit.line_matching import TICK_US
+from steno.audit.ran import Ran
+from steno.audit.recorded import RecordedCommand, RecordedCommands, RecordedEvent
+from steno.audit.sorts import kind_of
+from steno.audit.typed_lines import TypedLine
+from steno.model import Command, Note, Start
+
+ARGUMENTS_CHARACTERS = 8 * 1024
+"""So much of a program's arguments stands in the list of commands; its event has all."""
+
+BEFORE_US = 120 * 1_000_000
+AFTER_US = 3600 * 1_000_000
+"""Events so long before a recording's start and after its end may have to do with it: what let the
+person in, and what went on in the background."""
+
+_BESIDE_US = 10 * 1_000_000
+"""What belongs to the session and to no command is shown where it is no further off than this."""
+
+
+@dataclass(frozen=True)
+class RecordingFacts:
+    """What must be known of a recording to find its events.
+
+    Attributes:
+        start: The facts of its first message.
+        duration_us: Its last instant so far.
+        has_ended: Whether it goes on no more.
+        notes: Its notes of the kind `calendar`.
+        commands: The commands that stood on the screen.
+    """
+
+    start: Start
+    duration_us: int
+    has_ended: bool
+    notes: Sequence[Note] = ()
+    commands: Sequence[Command] = ()
+
+    def calendar(self) -> Calendar:
+        """Return what turns stamps into its instants."""
+        return Calendar(self.start.started_unix_us, self.notes)
+
+    def root(self) -> Root:
+        """Return what it is of."""
+        calendar = self.calendar()
+        until_us = calendar.unix_us(self.duration_us) if self.has_ended else None
+        start = self.start
+        terminal = start.inner_terminal
+        if terminal is None and start.pid is None:
+            terminal = start.terminal
+        return Root(start.pid, terminal, start.started_unix_us, until_us)
+
+    def span_unix_us(self) -> tuple[int, int | None]:
+        """Return between which stamps its events lie; None: there is no end yet."""
+        first_us, last_us = self.calendar().span_unix_us(self.duration_us)
+        return first_us - BEFORE_US, last_us + AFTER_US if self.has_ended else None
+
+
+@dataclass(frozen=True)
+class RecordingTrail:
+    """What the audit events of its session say of a recording.
+
+    Attributes:
+        commands: The tree of what ran.
+        events: The events that have to do with it, by their instants.
+    """
+
+    commands: RecordedCommands
+    events: list[RecordedEvent]
+
+
+def join_recording(
+    facts: RecordingFacts, events: Sequence[Event], others: Iterable[Root] = ()
+) -> RecordingTrail | None:
+    """Return a recording's trail; None where the events tell nothing of it.
+
+    Args:
+        facts: What is known of the recording.
+        events: Its audit session's, of one boot.
+        others: What other recordings of the same audit session are of.
+    """
+    calendar = facts.calendar()
+    typed, at_of_line = _typed_lines(facts, calendar)
+    joined = join(events, typed, facts.root(), others)
+    if not joined.items:
+        return None
+    placed = calendar.place([event.at_unix_us for event in joined.events])
+    places = _Places(joined, placed, at_of_line, calendar)
+    commands = [_recorded(ran, places) for ran in joined.items]
+    kept = _placed_events(joined, placed, commands, facts)
+    lost = sum(event.event.lost_before for event in kept)
+    counts = count_events(one.event for one in kept)
+    return RecordingTrail(RecordedCommands("audit", commands, counts, lost), kept)
+
+
+def commands_of_screen(commands: Sequence[Command]) -> RecordedCommands:
+    """Return the commands of a recording without audit events."""
+    items = [
+        RecordedCommand(number, None, one.at_us, one.text, "screen", typed=one.text)
+        for number, one in enumerate(commands, 1)
+    ]
+    return RecordedCommands("screen", items)
+
+
+def _typed_lines(
+    facts: RecordingFacts, calendar: Calendar
+) -> tuple[list[TypedLine], dict[int, int]]:
+    """Return the screen's commands by the trail's clock, and the recording's instant of each."""
+    lines: list[TypedLine] = []
+    at_of_line: dict[int, int] = {}
+    for command in facts.commands:
+        unix_us = calendar.unix_us(command.at_us)
+        at_of_line.setdefault(unix_us, command.at_us)
+        lines.append(TypedLine(command.text, unix_us))
+    return lines, at_of_line
+
+
+class _Places:
+    """Finds the recording's instants of what `join` made."""
+
+    def __init__(
+        self,
+        joined: Joined,
+        placed: Sequence[int],
+        at_of_line: dict[int, int],
+        calendar: Calendar,
+    ) -> None:
+        self._of_event = {
+            event.serial: (event.at_unix_us, at_us)
+            for event, at_us in zip(joined.events, placed, strict=True)
+        }
+        self._of_line = at_of_line
+        self._calendar = calendar
+
+    def find(self, ran: Ran) -> int:
+        """Return when something began, in the recording."""
+        if (line_us := self._of_line.get(ran.at_unix_us)) is not None:
+            return line_us
+        if ran.serial is not None:
+            stamp, at_us = self._of_event[ran.serial]
+            if abs(ran.at_unix_us - stamp) <= TICK_US:
+                return at_us + ran.at_unix_us - stamp
+        return self._calendar.place([ran.at_unix_us])[0]
+
+
+def _recorded(ran: Ran, places: _Places) -> RecordedCommand:
+    at_us = max(0, places.find(ran))
+    arguments, left_out = _cut(ran.arguments)
+    lasted_us = None if ran.end_unix_us is None else ran.end_unix_us - ran.at_unix_us
+    return RecordedCommand(
+        number=ran.number,
+        parent=ran.parent,
+        at_us=at_us,
+        text=ran.text,
+        source="audit",
+        kind=ran.kind,
+        end_us=None if lasted_us is None else at_us + max(0, lasted_us),
+        ended=ran.ended,
+        origin=ran.origin,
+        typed=ran.typed,
+        arguments=arguments,
+        arguments_left_out=left_out,
+        program=ran.program,
+        pid=ran.pid,
+        serial=ran.serial,
+        user=ran.user,
+        exit_status=ran.exit_status,
+        signal=ran.signal,
+        error=ran.error,
+        is_background=ran.is_background,
+        pipeline=ran.pipeline,
+        privilege=ran.privilege,
+        own=ran.own,
+        below=ran.below,
+    )
+
+
+def _cut(arguments: list[str] | None) -> tuple[list[str] | None, int]:
+    if arguments is None:
+        return None, 0
+    kept: list[str] = []
+    room = ARGUMENTS_CHARACTERS
+    for word in arguments:
+        if len(word) > room:
+            if room:
+                kept.append(word[: room - 1] + "…")
+            break
+        kept.append(word)
+        room -= len(word)
+    return kept, len(arguments) - len(kept)
+
+
+def _placed_events(
+    joined: Joined,
+    placed: Sequence[int],
+    commands: Sequence[RecordedCommand],
+    facts: RecordingFacts,
+) -> list[RecordedEvent]:
+    """Return the events that are shown, by their instants.
+
+    None lies before what began its command, where the clock's tick is all there is to it.
+    """
+    latest_us = facts.duration_us + _BESIDE_US if facts.has_ended else None
+    kept: list[RecordedEvent] = []
+    for number, event in enumerate(joined.events):
+        command, at_us = joined.command_of[number], placed[number]
+        if not joined.is_shown[number]:
+            continue
+        if command is None and (
+            at_us < -_BESIDE_US or (latest_us is not None and at_us > latest_us)
+        ):
+            continue
+        if command is not None and 0 < commands[command - 1].at_us - at_us <= TICK_US:
+            at_us = commands[command - 1].at_us
+        kept.append(RecordedEvent(max(0, at_us), command, kind_of(event), event))
+    kept.sort(key=lambda one: one.at_us)
+    return kept
+
+
+def without_records(event: Event) -> Event:
+    """Return an event as lists show it."""
+    return msgspec.structs.replace(event, records=msgspec.Raw(b"[]"))

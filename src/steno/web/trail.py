@@ -1,0 +1,204 @@
+"""A recording's commands and audit events, as endpoints."""
+
+from __future__ import annotations
+
+import base64
+from datetime import datetime
+from typing import Annotated
+
+import anyio.to_thread
+import msgspec
+from starlette.responses import Response
+
+from steno.audit.event import Event
+from steno.audit.recorded import RecordedEvent
+from steno.errors import NotFoundError, UsageError
+from steno.store.event_groups import check_event_query
+from steno.store.event_matching import EventMatcher
+from steno.store.events import EventQuery
+from steno.store.page import Page
+from steno.web.endpoint import Call, json_response
+from steno.web.finding import Zone, parse_query
+from steno.web.problems import Problem
+from steno.web.trail_joining import JoinedRecording
+from steno.web.trail_reading import session_of
+
+KINDS = frozenset({"files", "network", "processes", "privileges", "denials", "typed", "other"})
+_STEP = 20_000
+"""So many events one request looks at: a page may hold few, and its cursor goes on."""
+
+
+class EventsQuery(msgspec.Struct, frozen=True):
+    """Which of a recording's audit events.
+
+    Attributes:
+        command: Of this command and what it ran: its number in the list of commands.
+        q: What to find, in the query language; fields of events only.
+        zone: The time zone of times in `q` that name none, +02:00; default: the server's.
+        kinds: Sorts of events, with commas: files, network, processes, privileges, denials,
+            typed, other; "" for all.
+        from_us: At this instant of the recording or later.
+        to_us: Before this instant.
+        limit: How many at most.
+        cursor: Where to go on: the page before's `cursor`.
+    """
+
+    command: Annotated[int, msgspec.Meta(ge=1, le=2**31)] | None = None
+    q: str = ""
+    zone: Zone | None = None
+    kinds: str = ""
+    from_us: int | None = None
+    to_us: int | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
+    cursor: str | None = None
+
+
+class EventDetail(msgspec.Struct, frozen=True):
+    """One audit event, whole.
+
+    Attributes:
+        at_us: When, in the recording.
+        command: The command's number that it belongs to.
+        trail: The audit trail that holds it.
+        event: The event, with the records underneath.
+    """
+
+    at_us: int
+    command: int | None
+    trail: str
+    event: Event
+
+
+async def _find(call: Call) -> JoinedRecording:
+    summary, trails = call.recording, call.services.trails
+    return await anyio.to_thread.run_sync(trails.find, summary, limiter=call.services.heavy_limiter)
+
+
+async def list_commands(call: Call) -> Response:
+    """GET /recordings/{rec}/commands."""
+    joined = await _find(call)
+    headers = {"Cache-Control": "no-store"}
+    return Response(joined.answer, headers=headers, media_type="application/json")
+
+
+async def list_events(call: Call) -> Response:
+    """GET /recordings/{rec}/events."""
+    query: EventsQuery = call.query
+    kinds = _read_kinds(query.kinds)
+    after = _read_cursor(query.cursor)
+    matcher = None
+    if query.q.strip():
+        expression = parse_query(query.q, query.zone)
+        check_event_query(expression, query.q)
+        matcher = EventMatcher(expression, datetime.now().astimezone())
+    joined = await _find(call)
+
+    def read() -> Page[RecordedEvent]:
+        return find_page(joined, query, kinds, after, matcher)
+
+    return json_response(await anyio.to_thread.run_sync(read))
+
+
+def find_page(
+    joined: JoinedRecording,
+    query: EventsQuery,
+    kinds: frozenset[str] | None,
+    after: tuple[int, int] | None,
+    matcher: EventMatcher | None,
+) -> Page[RecordedEvent]:
+    """Return a page of a recording's events.
+
+    Args:
+        joined: The recording, joined.
+        query: What is asked.
+        kinds: The kinds of events; None: all.
+        after: The instant and the serial behind which to begin.
+        matcher: What `query.q` means.
+    """
+    from_us = query.from_us
+    if after is not None:
+        from_us = after[0] if from_us is None else max(from_us, after[0])
+    numbers = joined.numbers(command=query.command, kinds=kinds, from_us=from_us, to_us=query.to_us)
+    items: list[RecordedEvent] = []
+    is_behind = after is None
+    looked = 0
+    last: RecordedEvent | None = None
+    for number in numbers:
+        one = joined.recorded_event(number)
+        if not is_behind and after is not None:
+            # Events of one instant are in the order of their serials.
+            if one.at_us == after[0] and one.event.serial <= after[1]:
+                continue
+            is_behind = True
+        if len(items) == query.limit or looked == _STEP:
+            return Page(items, None if last is None else _make_cursor(last))
+        looked, last = looked + 1, one
+        if matcher is None or matcher.matches(one.event):
+            items.append(one)
+    return Page(items)
+
+
+async def show_event(call: Call) -> Response:
+    """GET /recordings/{rec}/events/{serial}."""
+    serial: int = call.request.path_params["serial"]
+    joined = await _find(call)
+
+    def read() -> EventDetail:
+        for number in joined.numbers_of(serial):
+            placed = joined.recorded_event(number)
+            return _read_whole(call, placed)
+        raise NotFoundError(f"no event {serial} in this recording")
+
+    return json_response(await anyio.to_thread.run_sync(read))
+
+
+def _read_whole(call: Call, placed: RecordedEvent) -> EventDetail:
+    """Return an event with its records, which its trail has.
+
+    Raises:
+        NotFoundError: The trail has gone.
+    """
+    store, event = call.services.store, placed.event
+    query = EventQuery(
+        session=session_of(call.recording),
+        from_unix_us=event.at_unix_us,
+        until_unix_us=event.at_unix_us + 1,
+        is_ascending=True,
+    )
+    cursor: str | None = None
+    while True:
+        page = store.events(query, cursor=cursor, limit=500)
+        for stored in page.items:
+            if stored.event.serial == event.serial:
+                whole = store.event(stored.trail, event.serial)
+                return EventDetail(placed.at_us, placed.command, stored.trail, whole.event)
+        cursor = page.cursor
+        if cursor is None:
+            raise NotFoundError(f"no event {event.serial} in this recording")
+
+
+def _read_kinds(text: str) -> frozenset[str] | None:
+    words = frozenset(word.strip() for word in text.split(",") if word.strip())
+    if unknown := sorted(words - KINDS):
+        raise Problem(422, f"kinds: there is no kind {unknown[0]}", parameter="kinds")
+    return words or None
+
+
+def _make_cursor(last: RecordedEvent) -> str:
+    data = msgspec.json.encode((last.at_us, last.event.serial))
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str | None) -> tuple[int, int] | None:
+    """Return the instant and the serial behind which to go on.
+
+    Raises:
+        UsageError: It is none of this list's.
+    """
+    if cursor is None:
+        return None
+    try:
+        data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return msgspec.json.decode(data, type=tuple[int, int])
+    except ValueError as error:
+        raise UsageError("the cursor is none of this list's") from error

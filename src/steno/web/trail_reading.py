@@ -1,0 +1,113 @@
+"""What the store knows of a recording's session: its facts and its audit events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from steno.audit.clocks import KIND
+from steno.audit.commands import Root
+from steno.audit.event import Event
+from steno.audit.recording_trail import RecordingFacts
+from steno.errors import StenoError
+from steno.formats.sequence import Sequencer
+from steno.formats.tlog import Decoder, Placed
+from steno.model import Message, Note, Start
+from steno.store.events import EventQuery, SessionKey
+from steno.store.protocol import Store, Summary
+from steno.store.query import parse
+
+EVENTS_LIMIT = 300_000
+"""So many events of one session are joined at most, the first ones."""
+
+_PAGE = 5000
+_OTHERS = 20
+_FIRST_BYTES = 256 * 1024
+
+
+def session_of(summary: Summary) -> SessionKey | None:
+    """Return the audit session that a recording is of; None where it is of none."""
+    if summary.boot_id is None or summary.audit_session is None:
+        return None
+    return SessionKey(summary.sender, summary.boot_id, summary.audit_session)
+
+
+def read_facts(store: Store, summary: Summary) -> RecordingFacts | None:
+    """Return what must be known of a recording to find its events; None: it does not say."""
+    start = read_start(store, summary.rec)
+    if start is None:
+        return None
+    notes = _read_notes(store, summary.rec) if summary.notes.get(KIND) else []
+    return RecordingFacts(
+        start=start,
+        duration_us=summary.duration_us,
+        has_ended=not summary.is_live,
+        notes=notes,
+        commands=store.commands(summary.rec),
+    )
+
+
+def read_start(store: Store, rec: str) -> Start | None:
+    """Return the facts in a recording's first message, where it has any."""
+    for message in _messages(store.read(rec, 0, _FIRST_BYTES)):
+        return message.start
+    return None
+
+
+def _messages(data: Iterator[bytes]) -> Iterator[Message]:
+    decoder = Decoder()
+    for piece in data:
+        for found in decoder.feed(piece):
+            if isinstance(found, Placed):
+                yield found.message
+
+
+def _read_notes(store: Store, rec: str) -> list[Note]:
+    sequencer = Sequencer()
+    return [
+        piece
+        for message in _messages(store.read(rec))
+        for piece in sequencer.feed(message)
+        if isinstance(piece, Note) and piece.kind == KIND
+    ]
+
+
+def find_others(store: Store, summary: Summary) -> list[Root]:
+    """Return what other recordings of the same audit session are of: some, if there are many."""
+    session = session_of(summary)
+    if session is None:
+        return []
+    found: list[Root] = []
+    page = store.recordings(parse(f"session:{session.audit_session}"), limit=200)
+    for other in page.items:
+        if other.rec == summary.rec or session_of(other) != session:
+            continue
+        try:
+            facts = read_facts(store, other)
+        except StenoError:
+            continue  # It cannot be read; then its events are shown here too.
+        if facts is not None:
+            found.append(facts.root())
+        if len(found) >= _OTHERS:
+            break
+    return found
+
+
+def read_events(
+    store: Store, session: SessionKey, from_unix_us: int, until_unix_us: int | None
+) -> tuple[list[Event], bool]:
+    """Return a session's events of a time, and whether there are more than may be joined."""
+    events: list[Event] = []
+    query = EventQuery(
+        session=session,
+        from_unix_us=from_unix_us,
+        until_unix_us=until_unix_us,
+        is_ascending=True,
+    )
+    cursor: str | None = None
+    while len(events) < EVENTS_LIMIT:
+        page = store.events(query, cursor=cursor, limit=_PAGE)
+        events += [stored.event for stored in page.items]
+        cursor = page.cursor
+        if cursor is None:
+            return events, False
+    return events[:EVENTS_LIMIT], True
