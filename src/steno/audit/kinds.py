@@ -120,6 +120,15 @@ class Kind(enum.IntEnum):
     A_BPF = enum.auto()
     A_MEMFD_FLAGS = enum.auto()
     A_MODULE_FLAGS = enum.auto()
+    A_DESCRIPTOR_FLAGS = enum.auto()
+    """What pipe2 and its like take of open's flags."""
+    A_SOCKET_FLAGS = enum.auto()
+    A_UNLINK_FLAGS = enum.auto()
+    A_FLOCK = enum.auto()
+    A_IPC_COMMAND = enum.auto()
+    A_REBOOT = enum.auto()
+    A_KEYCTL = enum.auto()
+    A_SECCOMP_OPERATION = enum.auto()
 
 
 NEEDS_ARCH = frozenset({Kind.SYSCALL})

@@ -78,6 +78,8 @@ def _name_level(number: int) -> str | None:
     return "SOL_SOCKET" if number == 1 else choices.SOCKET_LEVEL.get(number)
 
 
+_DESCRIPTOR_FLAGS = {0x800: "O_NONBLOCK", 0x80000: "O_CLOEXEC"}
+_SOCKET_FLAGS = {0x800: "SOCK_NONBLOCK", 0x80000: "SOCK_CLOEXEC"}
 _TRUST = {0: "no", 1: "yes", 2: "unknown"}
 _SUCCESS = {0: "no", 1: "yes"}
 _PROMISCUOUS = {0: "no"}
@@ -165,6 +167,14 @@ MEANINGS: dict[int, Callable[[bytes], Value]] = {
     Kind.A_BPF: _argument(choices.BPF.get),
     Kind.A_MEMFD_FLAGS: _bits(flags.MEMFD),
     Kind.A_MODULE_FLAGS: _bits(flags.MODULE),
+    Kind.A_DESCRIPTOR_FLAGS: _bits(_DESCRIPTOR_FLAGS),
+    Kind.A_SOCKET_FLAGS: _bits(_SOCKET_FLAGS),
+    Kind.A_UNLINK_FLAGS: _bits({0x200: "AT_REMOVEDIR"}),
+    Kind.A_FLOCK: _bits(flags.FLOCK),
+    Kind.A_IPC_COMMAND: _argument(lambda number: choices.IPC_COMMAND.get(number & ~0x100)),
+    Kind.A_REBOOT: _argument(choices.REBOOT.get),
+    Kind.A_KEYCTL: _argument(choices.KEYCTL.get),
+    Kind.A_SECCOMP_OPERATION: _argument(choices.SECCOMP_OPERATION.get),
 }
 """The kinds that need nothing but the value as it stands."""
 

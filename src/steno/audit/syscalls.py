@@ -159,6 +159,14 @@ _WORDS = {
     "bpf": Kind.A_BPF,
     "memfd": Kind.A_MEMFD_FLAGS,
     "module": Kind.A_MODULE_FLAGS,
+    "descriptor": Kind.A_DESCRIPTOR_FLAGS,
+    "socketflags": Kind.A_SOCKET_FLAGS,
+    "unlink": Kind.A_UNLINK_FLAGS,
+    "flock": Kind.A_FLOCK,
+    "ipccommand": Kind.A_IPC_COMMAND,
+    "reboot": Kind.A_REBOOT,
+    "keyctl": Kind.A_KEYCTL,
+    "seccomp": Kind.A_SECCOMP_OPERATION,
 }
 
 
@@ -193,7 +201,7 @@ mkdir: - mode
 mkdirat: dir - mode
 mknod: - node
 mknodat: dir - node
-unlinkat: dir
+unlinkat: dir - unlink
 renameat: dir - dir
 renameat2: dir - dir
 linkat: dir - dir
@@ -203,16 +211,22 @@ name_to_handle_at: dir
 statx: dir - at
 execveat: dir
 umask: mode
-close fsync fdatasync dup fchdir fstat fstat64 ftruncate ftruncate64 flock: number
-dup2 dup3: number number
+close fsync fdatasync dup fchdir fstat fstat64 ftruncate ftruncate64: number
+dup2: number number
+dup3: number number descriptor
+pipe2: - descriptor
+epoll_create1 inotify_init1: descriptor
+eventfd2: - descriptor
+flock: number flock
 read write pread64 pwrite64 readv writev preadv pwritev: number
 getdents getdents64: number
 lseek: number - seek
 fcntl fcntl64: number fcntl fcntlvalue
 ioctl: number ioctl
 socket socketpair: family type protocol
-bind connect accept accept4 getsockname getpeername shutdown: number
+bind connect accept getsockname getpeername shutdown: number
 listen: number number
+accept4: number - - socketflags
 setsockopt getsockopt: number level option
 sendto recvfrom send recv: number - - message
 sendmsg recvmsg: number - message
@@ -220,6 +234,13 @@ sendmmsg recvmmsg recvmmsg_time64: number - - message
 socketcall: socketcall
 ipc: ipccall
 shmget: - - shm
+semget: - - shm
+msgget: - shm
+shmctl msgctl: number ipccommand
+semctl: number - ipccommand
+reboot: - - reboot
+keyctl: keyctl
+seccomp: seccomp
 kill: number signal
 tkill: number signal
 tgkill: number number signal

@@ -249,6 +249,13 @@ AT: dict[int, str] = {
     0x80000000: "AT_GETATTR_NOSEC",
 }
 
+FLOCK: dict[int, str] = {
+    0x1: "LOCK_SH",
+    0x2: "LOCK_EX",
+    0x4: "LOCK_NB",
+    0x8: "LOCK_UN",
+}
+
 RENAME: dict[int, str] = {
     0x1: "RENAME_NOREPLACE",
     0x2: "RENAME_EXCHANGE",
