@@ -372,22 +372,15 @@ static int ask(struct encoder *encoder, const struct question *question)
 
 /* --- a record --- */
 
-enum { MOST_SUFFIXES = 32 };
-
-/* What auditd said about a field. */
-struct suffix {
-    struct slice name, value;
-    bool is_used;
-};
+enum { MOST_SUFFIXES = 64 };
 
 /* What is known while a record is written. */
 struct writing {
     struct encoder *encoder;
-    struct slice type;
+    const struct record *record;
     uint64_t type_hash;
     struct slice arch, syscall, argument_before;
-    struct suffix suffixes[MOST_SUFFIXES];
-    size_t suffix_count;
+    uint64_t used; /* a bit for each of auditd's fields that has told its own */
     bool is_in_suffix, has_fields, has_words;
 };
 
@@ -415,12 +408,14 @@ static bool is_upper_case_of(struct slice upper, struct slice name)
 /* Find the first thing that auditd said about the field. */
 static struct slice take_suffix(struct writing *writing, struct slice name)
 {
-    for (size_t i = 0; i < writing->suffix_count && !writing->is_in_suffix; i++) {
-        struct suffix *suffix = &writing->suffixes[i];
-        if (!is_upper_case_of(suffix->name, name))
+    const struct record *record = writing->record;
+    size_t count = record->item_count - record->own_count;
+    for (size_t i = 0; i < count && i < MOST_SUFFIXES && !writing->is_in_suffix; i++) {
+        const struct item *item = &record->items[record->own_count + i];
+        if (!is_upper_case_of(item->name, name))
             continue;
-        suffix->is_used = true;
-        return take_quotes_off(suffix->value);
+        writing->used |= UINT64_C(1) << i;
+        return take_quotes_off(item->value);
     }
     return (struct slice){NULL, 0};
 }
@@ -578,7 +573,8 @@ static int put_field(struct writing *writing, const struct item *item)
 {
     struct encoder *encoder = writing->encoder;
     struct output *to = &encoder->output;
-    struct known *known = know_field(encoder, writing->type_hash, writing->type, item->name);
+    struct known *known = know_field(encoder, writing->type_hash,
+                                     writing->record->type_name, item->name);
     unsigned char kind, class;
     bool is_valid;
     if (known == NULL || (writing->has_fields && put(to, ",") < 0) ||
@@ -601,93 +597,70 @@ static int put_field(struct writing *writing, const struct item *item)
     return put(to, "}");
 }
 
-/* Write the fields of a part; of auditd's part, those that no other field has used. */
-static int put_fields(struct writing *writing, struct slice part)
+/* Write the record's own fields, and those of auditd's that no other field has used. */
+static int put_fields(struct writing *writing)
 {
-    struct scan scan = begin_scan(part);
-    struct item item;
-    enum item_kind kind;
-    size_t number = 0;
-    while ((kind = next_item(&scan, &item)) != NO_ITEM) {
-        if (kind == WORD_ALONE) {
+    const struct record *record = writing->record;
+    for (size_t i = 0; i < record->item_count; i++) {
+        const struct item *item = &record->items[i];
+        size_t number = i - record->own_count;
+        if (item->name.length == 0) {
             writing->has_words = true;
             continue;
         }
-        number++;
-        if (writing->is_in_suffix && number <= writing->suffix_count &&
-            writing->suffixes[number - 1].is_used)
+        writing->is_in_suffix = i >= record->own_count;
+        if (writing->is_in_suffix && number < MOST_SUFFIXES && (writing->used >> number & 1) != 0)
             continue;
-        if (put_field(writing, &item) < 0)
+        if (put_field(writing, item) < 0)
             return -1;
     }
     return 0;
 }
 
-static void read_suffixes(struct writing *writing, struct slice part)
+/* Collect the words, with one blank between. */
+static int collect_words(struct output *to, const struct record *record)
 {
-    struct scan scan = begin_scan(part);
-    struct item item;
-    enum item_kind kind;
-    while (writing->suffix_count < MOST_SUFFIXES && (kind = next_item(&scan, &item)) != NO_ITEM)
-        if (kind == FIELD)
-            writing->suffixes[writing->suffix_count++] =
-                (struct suffix){item.name, item.value, false};
+    for (size_t i = 0; i < record->item_count; i++) {
+        const struct item *item = &record->items[i];
+        if (item->name.length != 0)
+            continue;
+        if ((to->used != 0 && put(to, " ") < 0) ||
+            put_bytes(to, item->value.at, item->value.length) < 0)
+            return -1;
+    }
+    return 0;
 }
 
-/* Collect the words of both parts, with one blank between, behind what is written. */
-static int put_words(struct output *to, struct body body)
+static int put_words(struct output *to, const struct record *record)
 {
-    struct slice parts[2] = {body.main, body.suffix};
     struct output words = {NULL, 0, 0};
+    struct slice collected;
     bool is_valid = true;
-    int result = 0;
-    for (int i = 0; i < 2 && result == 0; i++) {
-        struct scan scan = begin_scan(parts[i]);
-        struct item item;
-        enum item_kind kind;
-        while (result == 0 && (kind = next_item(&scan, &item)) != NO_ITEM) {
-            if (kind != WORD_ALONE)
-                continue;
-            if (words.used != 0)
-                result = put(&words, " ");
-            if (result == 0)
-                result = put_bytes(&words, item.value.at, item.value.length);
-        }
-    }
-    if (result == 0 && (put(to, ",\"words\":\"") < 0 ||
-                        put_string(to, (struct slice){words.at, words.used}, &is_valid) < 0 ||
+    int result = collect_words(&words, record);
+    collected = (struct slice){words.at, words.used};
+    if (result == 0 && (put(to, ",\"words\":\"") < 0 || put_string(to, collected, &is_valid) < 0 ||
                         put(to, "\"") < 0))
         result = -1;
     if (result == 0 && !is_valid &&
-        (put(to, ",\"words_hex\":\"") < 0 ||
-         put_hexadecimal(to, (struct slice){words.at, words.used}) < 0 || put(to, "\"") < 0))
+        (put(to, ",\"words_hex\":\"") < 0 || put_hexadecimal(to, collected) < 0 ||
+         put(to, "\"") < 0))
         result = -1;
     PyMem_Free(words.at);
     return result;
 }
 
-static int put_record(struct encoder *encoder, const struct record *record)
+static int put_record(struct encoder *encoder, struct record *record)
 {
     struct output *to = &encoder->output;
-    struct body body = body_of(record);
-    struct writing writing;
+    struct writing writing = {.encoder = encoder, .record = record};
     if (encoder->known.count > MOST_KNOWN)
         forget_fields(&encoder->known);
     encoder->number++;
-    writing.encoder = encoder;
-    writing.type = record->type_name;
     writing.type_hash = hash_bytes(0, record->type_name);
-    writing.arch = writing.syscall = writing.argument_before = (struct slice){NULL, 0};
-    writing.suffix_count = 0;
-    writing.is_in_suffix = writing.has_fields = writing.has_words = false;
-    read_suffixes(&writing, body.suffix);
-    if (put(to, "{\"type\":\"") < 0 ||
+    if (read_items(record) < 0 || put(to, "{\"type\":\"") < 0 ||
         put_bytes(to, record->type_name.at, record->type_name.length) < 0 ||
-        put(to, "\",\"fields\":{") < 0 || put_fields(&writing, body.main) < 0)
-        return -1;
-    writing.is_in_suffix = true;
-    if (put_fields(&writing, body.suffix) < 0 || put(to, "}") < 0 ||
-        (writing.has_words && put_words(to, body) < 0))
+        put(to, "\",\"fields\":{") < 0 || put_fields(&writing) < 0 || put(to, "}") < 0 ||
+        (writing.has_words && put_words(to, record) < 0))
         return -1;
     return put(to, "}");
 }

@@ -8,24 +8,21 @@ enum { MOST_NODE = 255, MOST_NAME = 64, SEPARATOR = 0x1d };
 /* Character classes. */
 enum { DIGIT = 1, HEXADECIMAL = 2, TYPE = 4, NAME_FIRST = 8, NAME = 16 };
 
-static unsigned int classes_of(unsigned char byte)
-{
-    if (byte >= '0' && byte <= '9')
-        return DIGIT | HEXADECIMAL | TYPE | NAME_FIRST | NAME;
-    if (byte >= 'A' && byte <= 'Z')
-        return TYPE | NAME_FIRST | NAME | (byte <= 'F' ? HEXADECIMAL : 0U);
-    if (byte >= 'a' && byte <= 'z')
-        return NAME_FIRST | NAME | (byte <= 'f' ? HEXADECIMAL : 0U);
-    if (byte == '_')
-        return TYPE | NAME_FIRST | NAME;
-    if (byte == '[' || byte == ']')
-        return TYPE | NAME;
-    return byte == '.' || byte == ':' || byte == '/' || byte == '-' ? NAME : 0U;
-}
+/* For each byte; those from 0x80 on are of none. Digits are 31, A-F 30, a-f 26, G-Z 28, g-z 24. */
+static const unsigned char classes[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 16, 16,
+    31, 31, 31, 31, 31, 31, 31, 31, 31, 31, 16, 0, 0, 0, 0, 0,
+    0, 30, 30, 30, 30, 30, 30, 28, 28, 28, 28, 28, 28, 28, 28, 28,
+    28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 28, 20, 0, 20, 0, 28,
+    0, 26, 26, 26, 26, 26, 26, 24, 24, 24, 24, 24, 24, 24, 24, 24,
+    24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 24, 0, 0, 0, 0, 0,
+};
 
-static bool is_of(unsigned char byte, unsigned int classes)
+static bool is_of(unsigned char byte, unsigned int wanted)
 {
-    return (classes_of(byte) & classes) != 0;
+    return (classes[byte] & wanted) != 0;
 }
 
 bool is_equal(struct slice one, struct slice other)
@@ -270,7 +267,8 @@ enum item_kind next_item(struct scan *scan, struct item *item)
         scan->permissions.length = 0;
         return FIELD;
     }
-    while (scan->at < end && (*scan->at == ' ' || begins_with(scan->at, end, "msg='")))
+    while (scan->at < end &&
+           (*scan->at == ' ' || (*scan->at == 'm' && begins_with(scan->at, end, "msg='"))))
         scan->at += *scan->at == ' ' ? 1 : 5;
     if (scan->at == end)
         return NO_ITEM;

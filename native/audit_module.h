@@ -47,14 +47,12 @@ struct record {
     Py_ssize_t offset_bytes;
     struct slice type_name; /* in `line` */
     size_t head_length;
+    struct item *items; /* NULL until they are asked for; words have no name */
+    size_t item_count, own_count; /* how many in all, and before auditd's */
 };
 
-static inline struct body body_of(const struct record *record)
-{
-    struct slice line = {(const unsigned char *)PyBytes_AsString(record->line),
-                         (size_t)PyBytes_Size(record->line)};
-    return split_body(line, record->head_length);
-}
+/* Read the record's items, if that was not done; -1 with an exception on failure. */
+int read_items(struct record *record);
 
 extern PyType_Spec encoder_spec;
 

@@ -94,6 +94,7 @@ static struct record *make_record(struct state *state, PyObject *line, const str
         return NULL;
     }
     record->type = record->node = record->key = NULL;
+    record->items = NULL;
     record->offset_bytes = -1;
     record->line = line;
     record->type_name =
@@ -136,28 +137,86 @@ static void free_record(struct record *record)
     Py_XDECREF(record->node);
     Py_XDECREF(record->key);
     Py_XDECREF(record->line);
+    PyMem_Free(record->items);
     PyObject_Free(record);
     Py_DECREF(type);
 }
 
-/* What is done with each item of a record; returns less than 0 to end with an error, more than 0 to
- * end without one. */
-typedef int (*visitor)(void *context, enum item_kind kind, const struct item *item);
+/* Items while they are read: most records have no more than these. */
+enum { MOST_AT_FIRST = 64 };
 
-static int visit_items(const struct record *record, visitor visit, void *context)
+struct reading {
+    struct item first[MOST_AT_FIRST], *items;
+    size_t count, room;
+};
+
+static int add_item(struct reading *to, const struct item *item)
 {
-    struct body body = body_of(record);
-    struct slice parts[2] = {body.main, body.suffix};
-    for (int i = 0; i < 2; i++) {
-        struct scan scan = begin_scan(parts[i]);
-        struct item item;
-        enum item_kind kind;
-        while ((kind = next_item(&scan, &item)) != NO_ITEM) {
-            int result = visit(context, kind, &item);
-            if (result != 0)
-                return result;
-        }
+    if (to->count == to->room) {
+        struct item *more = PyMem_Malloc(2 * to->room * sizeof *more);
+        if (more == NULL)
+            return -1;
+        memcpy(more, to->items, to->count * sizeof *more);
+        if (to->items != to->first)
+            PyMem_Free(to->items);
+        to->items = more;
+        to->room *= 2;
     }
+    to->items[to->count++] = *item;
+    return 0;
+}
+
+static int add_items(struct reading *to, struct slice part)
+{
+    struct scan scan = begin_scan(part);
+    struct item item;
+    enum item_kind kind;
+    while ((kind = next_item(&scan, &item)) != NO_ITEM) {
+        if (kind == WORD_ALONE)
+            item.name.length = 0;
+        if (add_item(to, &item) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+int read_items(struct record *record)
+{
+    struct reading to;
+    struct body body;
+    int result;
+    if (record->items != NULL)
+        return 0;
+    to.items = to.first;
+    to.count = 0;
+    to.room = MOST_AT_FIRST;
+    body = split_body(line_of(record->line), record->head_length);
+    result = add_items(&to, body.main);
+    record->own_count = to.count;
+    if (result == 0)
+        result = add_items(&to, body.suffix);
+    record->item_count = to.count;
+    if (result == 0)
+        record->items = PyMem_Malloc((to.count + 1) * sizeof *record->items);
+    if (record->items != NULL)
+        memcpy(record->items, to.items, to.count * sizeof *record->items);
+    else
+        (void)PyErr_NoMemory();
+    if (to.items != to.first)
+        PyMem_Free(to.items);
+    return record->items == NULL ? -1 : 0;
+}
+
+/* What is done with each item of a record; returns less than 0 on failure. */
+typedef int (*visitor)(void *context, const struct item *item);
+
+static int visit_items(struct record *record, visitor visit, void *context)
+{
+    if (read_items(record) < 0)
+        return -1;
+    for (size_t i = 0; i < record->item_count; i++)
+        if (visit(context, &record->items[i]) < 0)
+            return -1;
     return 0;
 }
 
@@ -166,12 +225,12 @@ struct collection {
     PyObject *into;
 };
 
-static int collect_field(void *context, enum item_kind kind, const struct item *item)
+static int collect_field(void *context, const struct item *item)
 {
     struct collection *collection = context;
     PyObject *name, *value;
     int result = -1;
-    if (kind != FIELD)
+    if (item->name.length == 0)
         return 0;
     name = intern(collection->state, item->name);
     if (name == NULL)
@@ -189,12 +248,12 @@ static int collect_field(void *context, enum item_kind kind, const struct item *
     return result;
 }
 
-static int collect_pair(void *context, enum item_kind kind, const struct item *item)
+static int collect_pair(void *context, const struct item *item)
 {
     struct collection *collection = context;
     PyObject *name, *pair;
     int result;
-    if (kind != FIELD)
+    if (item->name.length == 0)
         return 0;
     name = intern(collection->state, item->name);
     if (name == NULL)
@@ -208,12 +267,12 @@ static int collect_pair(void *context, enum item_kind kind, const struct item *i
     return result;
 }
 
-static int collect_word(void *context, enum item_kind kind, const struct item *item)
+static int collect_word(void *context, const struct item *item)
 {
     struct collection *collection = context;
     PyObject *word;
     int result;
-    if (kind != WORD_ALONE)
+    if (item->name.length != 0)
         return 0;
     word = make_bytes(item->value);
     if (word == NULL)
@@ -261,30 +320,20 @@ static PyObject *get_words(struct record *record, void *closure)
     return joined;
 }
 
-struct search {
-    struct slice name, value;
-};
-
-static int find_field(void *context, enum item_kind kind, const struct item *item)
-{
-    struct search *search = context;
-    if (kind != FIELD || !is_equal(search->name, item->name))
-        return 0;
-    search->value = item->value;
-    return 1;
-}
-
 static PyObject *get_field(struct record *record, PyObject *name)
 {
-    struct search search = {{NULL, 0}, {NULL, 0}};
+    struct slice wanted;
     Py_ssize_t length;
-    search.name.at = (const unsigned char *)PyUnicode_AsUTF8AndSize(name, &length);
-    if (search.name.at == NULL)
+    wanted.at = (const unsigned char *)PyUnicode_AsUTF8AndSize(name, &length);
+    if (wanted.at == NULL || read_items(record) < 0)
         return NULL;
-    search.name.length = (size_t)length;
-    if (visit_items(record, find_field, &search) == 0)
-        Py_RETURN_NONE;
-    return make_bytes(search.value);
+    wanted.length = (size_t)length;
+    for (size_t i = 0; i < record->item_count; i++) {
+        const struct item *item = &record->items[i];
+        if (item->name.length != 0 && is_equal(item->name, wanted))
+            return make_bytes(item->value);
+    }
+    Py_RETURN_NONE;
 }
 
 /* So many fields are looked for at once, at the most. */
