@@ -420,17 +420,6 @@ static struct slice take_suffix(struct writing *writing, struct slice name)
     return (struct slice){NULL, 0};
 }
 
-/* The bytes between the quotes; like decoding.decode_string, up to the last quote. */
-static struct slice find_quoted(struct slice raw)
-{
-    size_t length = raw.length;
-    while (length > 1 && raw.at[length - 1] != '"')
-        length--;
-    if (length > 1)
-        return (struct slice){raw.at + 1, length - 2};
-    return (struct slice){raw.at + 1, raw.length - 1};
-}
-
 static void separate_arguments(unsigned char *bytes, size_t *length)
 {
     for (size_t i = 0; i < *length; i++)

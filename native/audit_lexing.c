@@ -284,6 +284,16 @@ enum item_kind next_item(struct scan *scan, struct item *item)
     return length == 0 ? WORD_ALONE : FIELD;
 }
 
+struct slice find_quoted(struct slice raw)
+{
+    size_t length = raw.length;
+    while (length > 1 && raw.at[length - 1] != '"')
+        length--;
+    if (length > 1)
+        return (struct slice){raw.at + 1, length - 2};
+    return (struct slice){raw.at + 1, raw.length - 1};
+}
+
 bool is_hexadecimal(struct slice slice)
 {
     if (slice.length == 0 || slice.length % 2 != 0)

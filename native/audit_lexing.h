@@ -46,6 +46,11 @@ enum item_kind next_item(struct scan *scan, struct item *item);
 
 bool is_equal(struct slice one, struct slice other);
 bool is_text(struct slice slice, const char *text);
+
+/* The bytes between the quotes of a value that begins with one: up to the last quote, as
+ * steno.audit.escaping does it. */
+struct slice find_quoted(struct slice raw);
+
 bool is_hexadecimal(struct slice slice);
 
 /* Decode hexadecimal digits, an even number of them, into half as many bytes. */

@@ -47,7 +47,7 @@ class Record:
         """Return the value of the first field of that name, as it stands."""
 
     def values(self, names: tuple[str, ...], /) -> tuple[bytes | None, ...]:
-        """Return what `get` does for each of up to 32 different names, in one pass."""
+        """Return what `get` does for each of these names."""
 
 class Encoder:
     """Records to JSON; steno.audit.encoding says how it is made."""
@@ -75,3 +75,6 @@ def split(
         The records; (line from 0, offset, bytes) of what is none; how many bytes and lines
         were used.
     """
+
+def join_arguments(records: list[Record], /) -> tuple[list[bytes], bool] | None:
+    """Do what `steno.audit.arguments.join_arguments` does; None: they come out of order."""

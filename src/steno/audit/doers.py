@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from steno.audit.arguments import join_arguments
+from steno.audit.arguments import arguments_of
 from steno.audit.decoding import Decoder, shown
 from steno.audit.event import Process
 from steno.audit.gathering import Gathered
 from steno.audit.kinds import Kind
 from steno.audit.records import Record
-from steno.audit.things import bytes_of, number_of, plain_text, text_of
+from steno.audit.things import number_of, plain_text, text_of
 
 _LIMIT = 8192
 """So many titles are remembered; then all are forgotten."""
@@ -60,14 +60,7 @@ class Doers:
 
 
 def _arguments(runs: list[Record]) -> tuple[list[str], list[str] | None]:
-    if len(runs) == 1:
-        (_, count), *fields = runs[0].pairs or [("", b"")]
-        if count == b"%d" % len(fields) and all(name[-1:] != "]" for name, _ in fields):
-            words = [bytes_of(raw) for _, raw in fields]
-        else:
-            words, _ = join_arguments(runs[0].pairs)
-    else:
-        words, _ = join_arguments(field for record in runs for field in record.pairs)
+    words, _ = arguments_of(runs)
     try:
         return [word.decode() for word in words], None
     except UnicodeDecodeError:
