@@ -13,20 +13,23 @@ from typing import NamedTuple
 
 from steno.audit.actions import CALLS, SOCKETCALLS, Call
 from steno.audit.event import Thing, ThingKind
-from steno.audit.gathering import Gathered
-from steno.audit.records import Record
+from steno.audit.gathering import Gathered, MainFields
+from steno.audit.memory import Memory
 from steno.audit.things import (
+    Files,
     bytes_of,
     field_text,
-    file_thing,
     number_of,
-    peer_thing,
+    plain_text,
     signed,
     text_of,
 )
 
-AT_FDCWD = -100
-"""The descriptor that stands for the working directory. Source: include/uapi/linux/fcntl.h."""
+_WORKING_DIRECTORY = frozenset({b"ffffff9c", b"ffffffffffffff9c"})
+"""AT_FDCWD, -100, in 32 and 64 bits: it stands for the working directory.
+
+Source: include/uapi/linux/fcntl.h.
+"""
 
 _ACCESS = 0o3
 _CREATE = 0o100
@@ -52,48 +55,66 @@ class Deed(NamedTuple):
     detail: str = ""
 
 
+class Tools(NamedTuple):
+    """What makes things of records, and remembers."""
+
+    files: Files
+    peers: Memory[bytes, Thing | None]
+
+
 class CallContext(NamedTuple):
     """What the shapes look at."""
 
     name: str
     what: Call
-    record: Record
+    fields: MainFields
     found: Gathered
     is_failed: bool
+    tools: Tools
 
     def argument(self, number: int) -> int | None:
-        """Return a0 to a3 as a signed number."""
-        value = number_of(self.record.get(f"a{number}"), 16)
+        """Return a0 to a2 as a signed number."""
+        value = number_of(self.fields[_ARGUMENT_0 + number], 16)
         return None if value is None else signed(value)
 
     def directory(self, at: int) -> bytes | None:
         """Return what names start from, if argument `at` is a directory's descriptor."""
-        if at >= 0 and self.argument(at) != AT_FDCWD:
+        if at >= 0 and self.fields[_ARGUMENT_0 + at] not in _WORKING_DIRECTORY:
             return None
         record = self.found.directory
         raw = record.get("cwd") if record is not None else None
         return None if raw is None else bytes_of(raw)
 
 
-def describe_call(name: str, found: Gathered, record: Record, *, is_failed: bool) -> Deed:
-    """Return what the system call of `record` did.
+_ARGUMENT_0 = MainFields._fields.index("a0")
+
+
+def describe_call(
+    name: str, fields: MainFields, found: Gathered, tools: Tools, *, is_failed: bool
+) -> Deed:
+    """Return what a system call did.
 
     Args:
         name: The system call's name, "" where it is unknown.
+        fields: What its SYSCALL record says.
         found: All the event's records.
-        record: Its SYSCALL record.
+        tools: What makes things of records.
         is_failed: Whether it failed.
     """
     if name == "socketcall":
-        number = number_of(record.get("a0"), 16) or 0
-        name = SOCKETCALLS[number] if number < len(SOCKETCALLS) else name
+        number = number_of(fields.a0, 16) or 0
+        name = SOCKETCALLS[number] if 0 <= number < len(SOCKETCALLS) else name
     what = CALLS.get(name, PLAIN_CALL)
-    return _SHAPES[what.shape](CallContext(name, what, record, found, is_failed))
+    return _SHAPES[what.shape](CallContext(name, what, fields, found, is_failed, tools))
 
 
 def _files(context: CallContext, at: int, kind: ThingKind | None = None) -> list[Thing]:
+    paths = context.found.paths
+    if not paths:
+        return []
     directory = context.directory(at)
-    return [file_thing(path, directory, "", kind) for path in context.found.paths]
+    make = context.tools.files.thing
+    return [make(path, directory, "", kind) for path in paths]
 
 
 def _with_parent(context: CallContext, objects: list[Thing], at: int) -> list[Thing]:
@@ -101,7 +122,7 @@ def _with_parent(context: CallContext, objects: list[Thing], at: int) -> list[Th
     parents = context.found.parents
     if not parents or (objects and objects[0].name[:1] == "/"):
         return objects
-    parent = file_thing(parents[-1], context.directory(at), "directory")
+    parent = context.tools.files.thing(parents[-1], context.directory(at), "directory")
     if at >= 0 and context.directory(at) is None and parent.inode is not None:
         # Its name is the working directory's, not its own.
         parent = Thing("directory", f"inode {parent.inode}", "directory", inode=parent.inode)
@@ -111,7 +132,7 @@ def _with_parent(context: CallContext, objects: list[Thing], at: int) -> list[Th
 def _open(context: CallContext, flags: int) -> Deed:
     paths = context.found.paths
     objects = _files(context, context.what.at)
-    last = paths[-1].get("nametype") if paths else None
+    last = paths[-1].nametype if paths else None
     access = flags & _ACCESS
     if last == b"CREATE":
         action = "created"
@@ -154,14 +175,14 @@ def _remove(context: CallContext) -> Deed:
 def _move(context: CallContext) -> Deed:
     at = context.what.at
     source, target = context.directory(at), context.directory(2 if at >= 0 else -1)
-    old = [path for path in context.found.paths if path.get("nametype") != b"CREATE"]
-    new = [path for path in context.found.paths if path.get("nametype") == b"CREATE"]
+    old = [path for path in context.found.paths if path.nametype != b"CREATE"]
+    new = [path for path in context.found.paths if path.nametype == b"CREATE"]
     if not new:
         old, new = old[:1], old[1:]
-    objects = [file_thing(path, source, "from") for path in old[:1]]
-    objects += [file_thing(path, target, "to") for path in new[:1]]
+    objects = [context.tools.files.thing(path, source, "from") for path in old[:1]]
+    objects += [context.tools.files.thing(path, target, "to") for path in new[:1]]
     # What had the new name before is gone.
-    objects += [file_thing(path, target, "deleted") for path in old[1:2]]
+    objects += [context.tools.files.thing(path, target, "deleted") for path in old[1:2]]
     return Deed(context.what.action, objects)
 
 
@@ -169,9 +190,12 @@ def _link(context: CallContext) -> Deed:
     at = context.what.at
     paths = context.found.paths
     objects = [
-        file_thing(path, context.directory(2 if at >= 0 else -1), "created") for path in paths[1:2]
+        context.tools.files.thing(path, context.directory(2 if at >= 0 else -1), "created")
+        for path in paths[1:2]
     ]
-    objects += [file_thing(path, context.directory(at), "target") for path in paths[:1]]
+    objects += [
+        context.tools.files.thing(path, context.directory(at), "target") for path in paths[:1]
+    ]
     return Deed(context.what.action, objects)
 
 
@@ -179,12 +203,13 @@ def _link_symbolically(context: CallContext) -> Deed:
     """The target stands first, and starts from where the link is."""
     paths = context.found.paths
     objects = [
-        file_thing(path, context.directory(context.what.at), "created") for path in paths[1:2]
+        context.tools.files.thing(path, context.directory(context.what.at), "created")
+        for path in paths[1:2]
     ]
     where = None
     if objects and objects[0].name[:1] == "/" and objects[0].name_hex is None:
         where = objects[0].name.rpartition("/")[0].encode() or b"/"
-    objects += [file_thing(path, where, "target") for path in paths[:1]]
+    objects += [context.tools.files.thing(path, where, "target") for path in paths[:1]]
     return Deed(context.what.action, objects)
 
 
@@ -208,28 +233,30 @@ def _handle(context: CallContext) -> Deed:
 
 
 def _run(context: CallContext) -> Deed:
+    paths = context.found.paths
+    if not paths:
+        return Deed("ran", [])
     directory = context.directory(context.what.at)
-    objects: list[Thing] = []
-    for path in context.found.paths:
-        role = "interpreter" if objects else ""
-        thing = file_thing(path, directory, role, "program")
-        if role == "" and thing.name[:1] != "/" and not context.is_failed:
-            # Run by descriptor (fexecve): what ran is what the kernel says it is.
-            name = text_of(context.record.get("exe")) or thing.name
-            thing = Thing("program", name, "", None, thing.inode, thing.mode, thing.owner)
-        if role == "" or not _is_loader(thing.name):
-            objects.append(thing)
-    return Deed("ran", objects)
+    make = context.tools.files.thing
+    first = make(paths[0], directory, "", "program")
+    if first.name[:1] != "/" and not context.is_failed:
+        # Run by descriptor (fexecve): what ran is what the kernel says it is.
+        name = text_of(context.fields.exe) or first.name
+        first = Thing("program", name, "", None, first.inode, first.mode, first.owner)
+    interpreters = [path for path in paths[1:] if not _is_loader(path.name or b"")]
+    return Deed(
+        "ran", [first, *(make(path, directory, "interpreter", "program") for path in interpreters)]
+    )
 
 
-def _is_loader(name: str) -> bool:
+def _is_loader(raw: bytes) -> bool:
     """Tell the dynamic loader (ld-linux-x86-64.so.2, ld64.so.1) from a script's interpreter."""
-    last = name[name.rfind("/") + 1 :]
-    return last[:2] == "ld" and ".so" in last
+    last = raw[raw.rfind(b"/") + 1 :]
+    return last[:2] == b"ld" and b".so" in last
 
 
 def _start(context: CallContext) -> Deed:
-    child = number_of(context.record.get("exit"))
+    child = number_of(context.fields.exit)
     is_known = child is not None and child > 0
     return Deed("started", [Thing("process", str(child))] if is_known else [])
 
@@ -260,11 +287,11 @@ def _processes(context: CallContext, number: int | None) -> list[Thing]:
 
 def _identity(context: CallContext) -> Deed:
     """What the process is afterwards; where it failed, what it asked for."""
-    name = context.name
-    is_group = "gid" in name or "groups" in name
-    field = ("fs" if "setfs" in name else "e") + ("gid" if is_group else "uid")
-    account = field_text(context.record, field)
-    if context.is_failed and "groups" not in name:
+    fields = context.fields
+    is_group = "gid" in context.name or "groups" in context.name
+    id_, known = (fields.gid, fields.GID) if is_group else (fields.euid, fields.EUID)
+    account = plain_text(known) or plain_text(id_)
+    if context.is_failed and "groups" not in context.name:
         account = str(context.argument(0))
     return Deed(
         "became", [Thing("account", account)] if account else [], "group" if is_group else ""
@@ -274,7 +301,7 @@ def _identity(context: CallContext) -> Deed:
 def _peer(context: CallContext) -> Deed:
     record = context.found.peer
     raw = record.get("saddr") if record is not None else None
-    thing = peer_thing(raw) if raw is not None else None
+    thing = context.tools.peers[raw] if raw is not None else None
     objects = [thing] if thing is not None else []
     if not objects and (number := context.argument(0)) is not None:
         objects = [Thing("object", f"socket {number}")]

@@ -5,13 +5,11 @@ from __future__ import annotations
 from steno.audit.arguments import arguments_of
 from steno.audit.decoding import Decoder, shown
 from steno.audit.event import Process
-from steno.audit.gathering import Gathered
+from steno.audit.gathering import Gathered, MainFields, Raw
 from steno.audit.kinds import Kind
+from steno.audit.memory import Memory
 from steno.audit.records import Record
 from steno.audit.things import number_of, plain_text, text_of
-
-_LIMIT = 8192
-"""So many titles are remembered; then all are forgotten."""
 
 
 class Doers:
@@ -23,59 +21,61 @@ class Doers:
 
     def __init__(self, decoder: Decoder) -> None:
         self._decoder = decoder
-        self._titles: dict[bytes, str] = {}
+        self._titles = Memory(self._decode_title)
+        self._texts = Memory(_decode_text)
+        self._terminals = Memory(_plain_terminal)
 
-    def find(self, found: Gathered, record: Record | None) -> Process:
+    def find(self, found: Gathered, record: Record, fields: MainFields) -> Process:
         """Return the process that `record` speaks of, with what the others tell of it."""
-        title = self._title(found.title) if found.title is not None else None
-        if record is None:
-            return Process(title=title)
         arguments = hexadecimal = None
         if found.runs:
             arguments, hexadecimal = _arguments(found.runs)
-        directory = found.directory.get("cwd") if found.directory is not None else None
-        get = record.get
+        texts = self._texts
+        terminal = self._terminals[fields.tty]
+        if terminal is None and found.call is None:
+            terminal = _terminal_of(record)
         return Process(
-            pid=number_of(get("pid")),
-            parent_pid=number_of(get("ppid")),
-            program=text_of(get("exe")) or None,
-            name=text_of(get("comm")) or None,
-            terminal=_terminal(record),
-            directory=text_of(directory) or None,
-            arguments=arguments,
-            arguments_hex=hexadecimal,
-            title=title,
+            number_of(fields.pid),
+            number_of(fields.ppid),
+            texts[fields.exe],
+            texts[fields.comm],
+            terminal,
+            texts[found.directory.get("cwd")] if found.directory is not None else None,
+            arguments,
+            hexadecimal,
+            self._titles[found.title.get("proctitle")] if found.title is not None else None,
         )
 
-    def _title(self, record: Record) -> str | None:
-        raw = record.get("proctitle")
-        if raw is None:
-            return None
-        title = self._titles.get(raw)
-        if title is None:
-            if len(self._titles) >= _LIMIT:
-                self._titles.clear()
-            title = self._titles[raw] = shown(self._decoder.value(Kind.TITLE, raw) or raw)
-        return title
+    def _decode_title(self, raw: Raw) -> str | None:
+        return None if raw is None else shown(self._decoder.value(Kind.TITLE, raw) or raw)
+
+
+def _decode_text(raw: Raw) -> str | None:
+    return text_of(raw) or None
 
 
 def _arguments(runs: list[Record]) -> tuple[list[str], list[str] | None]:
     words, _ = arguments_of(runs)
     try:
-        return [word.decode() for word in words], None
+        # No argument holds a NUL: all of them are decoded in one go.
+        return b"\0".join(words).decode().split("\0") if words else [], None
     except UnicodeDecodeError:
         texts = [word.decode(errors="replace") for word in words]
         return texts, [word.hex() for word in words]
 
 
-def _terminal(record: Record) -> str | None:
-    """Return `pts/2`: SYSCALL writes pts2, programs /dev/pts/2, TTY the device's numbers."""
-    name = plain_text(record.get("tty"))
-    if not name:
-        if (major := record.get("major")) is not None:
-            minor = plain_text(record.get("minor"))
-            return {b"136": f"pts/{minor}", b"4": f"tty{minor}"}.get(major)
-        name = plain_text(record.get("terminal")).removeprefix("/dev/")
+def _terminal_of(record: Record) -> str | None:
+    """Return the terminal of a record that is no SYSCALL: by its name, or its device's numbers."""
+    major = record.get("major")
+    if major is not None:
+        minor = plain_text(record.get("minor"))
+        return {b"136": f"pts/{minor}", b"4": f"tty{minor}"}.get(major)
+    return _plain_terminal(record.get("terminal"))
+
+
+def _plain_terminal(raw: Raw) -> str | None:
+    """Return `pts/2`: SYSCALL writes pts2, programs /dev/pts/2."""
+    name = plain_text(raw).removeprefix("/dev/")
     if name.startswith("pts"):
         return name if name[3:4] == "/" else f"pts/{name[3:]}"
     return name if name.startswith(("tty", "console", "hvc")) else None

@@ -9,21 +9,22 @@ from __future__ import annotations
 import msgspec
 
 from steno.audit.actions import Report
-from steno.audit.calls import Deed, describe_call
+from steno.audit.calls import Deed, Tools, describe_call
 from steno.audit.coalescing import RecordGroup
 from steno.audit.decoding import Decoder, shown
 from steno.audit.doers import Doers
 from steno.audit.encoding import RecordEncoder
 from steno.audit.event import Event, Process, Thing
-from steno.audit.gathering import Gathered, gather
+from steno.audit.gathering import Gathered, MainFields, Raw, gather, read_main
 from steno.audit.kinds import Kind
+from steno.audit.memory import Memory
 from steno.audit.names import Names
 from steno.audit.outcomes import find_outcome
 from steno.audit.people import People
 from steno.audit.records import Record
 from steno.audit.reports import describe_report, report_of
 from steno.audit.sentences import Telling, tell
-from steno.audit.things import number_of, text_of
+from steno.audit.things import Files, number_of, peer_thing, text_of
 from steno.model import NO_AUDIT_SESSION
 
 _NO_RECORDS = Event(serial=0, at_unix_us=0, action="").records
@@ -54,6 +55,9 @@ class EventBuilder:
         self._decoder = Decoder(self._names)
         self._people = People(self._names)
         self._doers = Doers(self._decoder)
+        self._tools = Tools(Files(self._names), Memory(peer_thing))
+        self._call_names = Memory(self._call_name)
+        self._keys = Memory(_read_keys)
         self._encoder = RecordEncoder(self._decoder) if with_records else None
 
     def build(self, group: RecordGroup) -> Event:
@@ -64,21 +68,17 @@ class EventBuilder:
         if rule is not None and call is not None and not rule.leads:
             rule = None
         main = call or lead or group.records[0]
-        name = self._call_name(call) if call is not None else ""
-        outcome = find_outcome(call, name, lead if rule is not None else None)
-        if rule is not None and lead is not None:
-            deed = self._describe_lead(lead, rule, found, name)
-        elif call is not None:
-            deed = describe_call(name, found, call, is_failed=outcome.result == "failure")
-        else:
-            deed = Deed("reported", [], main.type)
+        fields = read_main(main)
+        name = "" if call is None else self._call_names[fields.arch, fields.syscall, fields.SYSCALL]
+        outcome = find_outcome(None if call is None else fields, name, lead if rule else None)
+        deed = self._deed(found, fields, name, rule, is_failed=outcome.result == "failure")
         objects = self._with_names(deed) if deed.action in _OF_ACCOUNTS else deed.objects
-        who, subject = self._people.find(main)
-        process = self._doers.find(found, main)
-        host = _text_of_node(group.node) or self._host
+        who, person = self._people.find(fields)
+        process = self._doers.find(found, main, fields)
+        host = self._host_of(group.node)
         telling = Telling(
             deed.action,
-            self._subject(subject, rule, process, host),
+            _subject(person, rule, process, host),
             "failure" if deed.action == "crashed" else outcome.result,
             outcome.reason,
             process,
@@ -87,7 +87,7 @@ class EventBuilder:
             outcome.exit,
             _keystrokes(lead) if deed.action == "typed" and lead is not None else None,
         )
-        session = number_of(main.get("ses"))
+        session = number_of(fields.ses)
         return Event(
             serial=group.serial,
             at_unix_us=group.at_unix_us,
@@ -100,7 +100,7 @@ class EventBuilder:
             exit=outcome.exit,
             signal=_signal(deed),
             syscall=name or None,
-            keys=_keys(main),
+            keys=[] if call is None else self._keys[fields.key],
             who=who,
             process=process,
             objects=objects,
@@ -108,28 +108,52 @@ class EventBuilder:
             typed=telling.typed,
             lost_before=group.lost_before,
             records=msgspec.Raw(self._encoder.encode(group.records))
-            if self._encoder
+            if self._encoder is not None
             else _NO_RECORDS,
         )
 
-    def _describe_lead(self, lead: Record, rule: Report, found: Gathered, name: str) -> Deed:
+    def _deed(
+        self,
+        found: Gathered,
+        fields: MainFields,
+        name: str,
+        rule: Report | None,
+        *,
+        is_failed: bool,
+    ) -> Deed:
+        call, lead = found.call, found.lead
+        if rule is not None and lead is not None:
+            return self._deed_of_lead(lead, rule, found, fields, name)
+        if call is not None:
+            return describe_call(name, fields, found, self._tools, is_failed=is_failed)
+        return Deed("reported", [])
+
+    def _deed_of_lead(
+        self, lead: Record, rule: Report, found: Gathered, fields: MainFields, name: str
+    ) -> Deed:
         deed = describe_report(lead, rule)
         if deed.action == "was filtered":
-            filtered = self._call_name(lead)
+            main = read_main(lead)
+            filtered = self._call_names[main.arch, main.syscall, main.SYSCALL]
             return deed._replace(objects=[Thing("object", filtered)] if filtered else [])
         if found.call is not None and deed.action in ("was denied", "was granted") and found.paths:
-            tried = describe_call(name, found, found.call, is_failed=True)
+            tried = describe_call(name, fields, found, self._tools, is_failed=True)
             return deed._replace(objects=tried.objects or deed.objects)
         return deed
 
-    def _call_name(self, record: Record) -> str:
-        number = record.get("syscall")
+    def _call_name(self, call: tuple[Raw, Raw, Raw]) -> str:
+        arch, number, suffix = call
         if number is None:
             return ""
-        suffix = record.get("SYSCALL")
         known = None if suffix is None else suffix.strip(b'"')
-        value = self._decoder.value(Kind.SYSCALL, number, record.get("arch") or b"", known)
+        value = self._decoder.value(Kind.SYSCALL, number, arch or b"", known)
         return shown(number if value is None else value)
+
+    def _host_of(self, node: str) -> str:
+        """Return the host; what is no UTF-8 stands in `node` as halves of surrogate pairs."""
+        if node.isascii():
+            return node or self._host
+        return node.encode(errors="surrogateescape").decode(errors="replace")
 
     def _with_names(self, deed: Deed) -> list[Thing]:
         """Give accounts that stand as numbers their names, where the host knows them."""
@@ -141,13 +165,6 @@ class EventBuilder:
             else thing
             for thing in deed.objects
         ]
-
-    def _subject(self, person: str, rule: Report | None, process: Process, host: str) -> str:
-        """Return who begins the sentence; where nobody is known, what did it."""
-        name = process.name or (process.program or "").rpartition("/")[2]
-        if rule is not None and rule.subject == "host":
-            return name or host or "the host"
-        return person or name or "the kernel"
 
 
 _OF_ACCOUNTS = frozenset({
@@ -171,15 +188,15 @@ def _keystrokes(lead: Record) -> str:
         return text_of(raw)
 
 
-def _text_of_node(node: str) -> str:
-    """Return `node` as text: what is not UTF-8 in it stands there as halves of surrogate pairs."""
-    return (
-        node if node.isascii() else node.encode(errors="surrogateescape").decode(errors="replace")
-    )
+def _read_keys(raw: Raw) -> list[str]:
+    return [] if raw is None or raw == b"(null)" else text_of(raw).split("\x01")
 
 
-def _keys(record: Record) -> list[str]:
-    raw = record.get("key")
-    if raw is None or raw == b"(null)" or record.type != "SYSCALL":
-        return []
-    return text_of(raw).split("\x01")
+def _subject(person: str, rule: Report | None, process: Process, host: str) -> str:
+    """Return who begins the sentence; where nobody is known, what did it."""
+    if person and (rule is None or rule.subject != "host"):
+        return person
+    name = process.name or (process.program or "").rpartition("/")[2]
+    if rule is not None and rule.subject == "host":
+        return name or host or "the host"
+    return name or "the kernel"

@@ -1,6 +1,8 @@
-"""One event's records, sorted by what they tell."""
+"""One event's records, sorted by what they tell; what is asked of them often, read at once."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import msgspec
 
@@ -8,12 +10,54 @@ from steno.audit.actions import SUPPORTING
 from steno.audit.coalescing import RecordGroup
 from steno.audit.records import Record
 
+Raw = bytes | None
+"""A field's value as it stands; None: it is not there."""
+
+
+class MainFields(NamedTuple):
+    """What SYSCALL and most other records say of who did something and how; names as they stand."""
+
+    arch: Raw
+    syscall: Raw
+    success: Raw
+    exit: Raw
+    a0: Raw
+    a1: Raw
+    a2: Raw
+    ppid: Raw
+    pid: Raw
+    auid: Raw
+    uid: Raw
+    gid: Raw
+    euid: Raw
+    tty: Raw
+    ses: Raw
+    comm: Raw
+    exe: Raw
+    key: Raw
+    SYSCALL: Raw
+    AUID: Raw
+    UID: Raw
+    GID: Raw
+    EUID: Raw
+
+
+class PathFields(NamedTuple):
+    """What a PATH record says."""
+
+    name: Raw
+    inode: Raw
+    mode: Raw
+    ouid: Raw
+    nametype: Raw
+    OUID: Raw
+
 
 class Gathered(msgspec.Struct):
     """The records of one event, each where it is looked for.
 
     Attributes:
-        call: SYSCALL, or URINGOP.
+        call: SYSCALL.
         lead: The first record that stands for itself (LOGIN, USER_AUTH, AVC ...).
         directory: CWD.
         paths: PATH records that are no PARENT, in order.
@@ -28,8 +72,8 @@ class Gathered(msgspec.Struct):
     call: Record | None = None
     lead: Record | None = None
     directory: Record | None = None
-    paths: list[Record] = []
-    parents: list[Record] = []
+    paths: list[PathFields] = []
+    parents: list[PathFields] = []
     runs: list[Record] = []
     peer: Record | None = None
     title: Record | None = None
@@ -43,8 +87,8 @@ def gather(group: RecordGroup) -> Gathered:
     for record in group.records:
         kind = record.type
         if kind == "PATH":
-            is_parent = record.get("nametype") == b"PARENT"
-            (found.parents if is_parent else found.paths).append(record)
+            path = PathFields._make(record.values(PathFields._fields))
+            (found.parents if path.nametype == b"PARENT" else found.paths).append(path)
         elif kind in _SINGLE:
             setattr(found, _SINGLE[kind], record)
         elif kind == "EXECVE":
@@ -56,6 +100,11 @@ def gather(group: RecordGroup) -> Gathered:
         elif found.lead is None:
             found.lead = record
     return found
+
+
+def read_main(record: Record) -> MainFields:
+    """Read the main fields of `record`."""
+    return MainFields._make(record.values(MainFields._fields))
 
 
 _SINGLE = {"SYSCALL": "call", "PROCTITLE": "title", "CWD": "directory", "SOCKADDR": "peer"}

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from steno.audit.actions import CALLS
 from steno.audit.event import Result
+from steno.audit.gathering import MainFields
 from steno.audit.records import Record
 from steno.audit.tables import errors
 from steno.audit.things import number_of
@@ -35,11 +36,11 @@ UNKNOWN = Outcome()
 _SUCCESSES = frozenset({b"success", b"1", b"yes", b'"success"'})
 
 
-def find_outcome(call: Record | None, name: str, lead: Record | None) -> Outcome:
+def find_outcome(call: MainFields | None, name: str, lead: Record | None) -> Outcome:
     """Return how it went.
 
     Args:
-        call: The SYSCALL record.
+        call: What the SYSCALL record says.
         name: The call's name.
         lead: The record that decides what the event is, if that is not the call's.
     """
@@ -50,26 +51,26 @@ def find_outcome(call: Record | None, name: str, lead: Record | None) -> Outcome
             return Outcome(result, exit=_exit_of(call, name))
     if call is None:
         return UNKNOWN
-    success = call.get("success")
+    success = call.success
     exit_ = _exit_of(call, name)
     if success == b"yes" or name in _ENDS:
         return Outcome("success", exit=exit_)
     if success != b"no":
         return Outcome(exit=exit_)
     number = -exit_ if exit_ is not None and exit_ < 0 else 0
-    reason = errors.TEXTS.get(number, "")
     if number in _IN_PROGRESS:
         return Outcome("unknown", errors.NAMES.get(number), "in progress", exit_)
+    reason = errors.TEXTS.get(number, "")
     return Outcome("failure", errors.NAMES.get(number), reason[:1].lower() + reason[1:], exit_)
 
 
 _ENDS = frozenset(name for name, call in CALLS.items() if call.shape == "end")
 
 
-def _exit_of(call: Record | None, name: str) -> int | None:
+def _exit_of(call: MainFields | None, name: str) -> int | None:
     if call is None:
         return None
     if name in _ENDS:
-        status = number_of(call.get("a0"), 16)
+        status = number_of(call.a0, 16)
         return None if status is None else status & 0xFF
-    return number_of(call.get("exit"))
+    return number_of(call.exit)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from steno.audit.event import Who
+from steno.audit.gathering import MainFields, Raw
+from steno.audit.memory import Memory
 from steno.audit.names import UNSET, Names
-from steno.audit.records import Record
 from steno.audit.things import number_of, plain_text
 
-_LIMIT = 8192
-"""So many different people are remembered; then all are forgotten."""
-
 _Person = tuple[Who, str]
+_Ids = tuple[Raw, Raw, Raw, Raw, Raw, Raw, Raw, Raw]
+"""auid, uid, euid and gid, and what auditd wrote for them."""
 
 
 class People:
@@ -22,30 +22,25 @@ class People:
 
     def __init__(self, names: Names) -> None:
         self._names = names
-        self._known: dict[tuple[bytes | None, ...], _Person] = {}
+        self._known = Memory(self._describe)
 
-    def find(self, record: Record) -> _Person:
-        """Return who `record` speaks of, and what a sentence calls them; "": nobody is known."""
-        get = record.get
-        key = (
-            get("auid"), get("uid"), get("euid"), get("gid"),
-            get("AUID"), get("UID"), get("EUID"), get("GID"),
-        )  # fmt: skip
-        known = self._known.get(key)
-        if known is None:
-            if len(self._known) >= _LIMIT:
-                self._known.clear()
-            known = self._known[key] = self._describe(record)
-        return known
+    def find(self, fields: MainFields) -> _Person:
+        """Return who a record speaks of, and what a sentence calls them; "": nobody is known."""
+        return self._known[
+            (
+                fields.auid, fields.uid, fields.euid, fields.gid,
+                fields.AUID, fields.UID, fields.EUID, fields.GID,
+            )
+        ]  # fmt: skip
 
-    def _describe(self, record: Record) -> _Person:
-        login_uid, login_user = self._user(record, "auid")
-        uid, user = self._user(record, "uid")
-        effective_uid, effective_user = self._user(record, "euid")
+    def _describe(self, ids: _Ids) -> _Person:
+        login_uid, login_user = self._user(ids[0], ids[4])
+        uid, user = self._user(ids[1], ids[5])
+        effective_uid, effective_user = self._user(ids[2], ids[6])
         if effective_uid == uid:
             effective_uid = effective_user = None
-        gid = _id(record.get("gid"))
-        group = _known_name(record.get("GID"))
+        gid = _id(ids[3])
+        group = _known_name(ids[7])
         if gid is not None and not group:
             group = self._names.group(gid)
         who = Who(login_uid, login_user, uid, user, effective_uid, effective_user, gid, group)
@@ -53,11 +48,11 @@ class People:
         now = user or ("" if uid is None else f"uid {uid}")
         return who, f"{login} as {now}" if login and now and login != now else login or now
 
-    def _user(self, record: Record, field: str) -> tuple[int | None, str | None]:
-        number = _id(record.get(field))
+    def _user(self, raw: Raw, known: Raw) -> tuple[int | None, str | None]:
+        number = _id(raw)
         if number is None:
             return None, None
-        return number, _known_name(record.get(field.upper())) or self._names.user(number)
+        return number, _known_name(known) or self._names.user(number)
 
 
 def _id(raw: bytes | None) -> int | None:

@@ -87,26 +87,19 @@ _QUOTED = frozenset({"file", "directory", "program", "account"})
 
 def join_arguments(arguments: list[str]) -> str:
     """Return a command line of `arguments`, cut to `LIMIT_CHARACTERS`."""
-    line = " ".join(arguments) if len(arguments) < LIMIT_CHARACTERS else ""
-    if (
-        not line
-        or len(line) > LIMIT_CHARACTERS
-        or not _SAFE_ALL.match(line)
-        or _has_blanks(arguments)
-    ):
+    few = arguments[:LIMIT_CHARACTERS]
+    line = " ".join(few)
+    is_safe = _SAFE_ALL.match(line[: LIMIT_CHARACTERS + 1]) is not None
+    if not is_safe or line.count(" ") != len(few) - 1 or "" in few:
         words: list[str] = []
         length = 0
-        for argument in arguments:
+        for argument in few:
             words.append(quote(argument[: LIMIT_CHARACTERS + 1]))
             length += len(words[-1]) + 1
             if length > LIMIT_CHARACTERS:
                 break
         line = " ".join(words)
     return line if len(line) <= LIMIT_CHARACTERS else line[: LIMIT_CHARACTERS - 1] + "…"
-
-
-def _has_blanks(arguments: list[str]) -> bool:
-    return "" in arguments or any(" " in argument for argument in arguments)
 
 
 def tell(telling: Telling) -> str:

@@ -8,7 +8,10 @@ from steno.audit.addresses import parse_address
 from steno.audit.escaping import decode_string
 from steno.audit.event import Thing, ThingKind
 from steno.audit.fields import kind_of
+from steno.audit.gathering import PathFields
 from steno.audit.kinds import Kind
+from steno.audit.memory import Memory
+from steno.audit.names import Names
 from steno.audit.records import Record
 
 _DIRECTORY = 0o040000
@@ -97,45 +100,61 @@ def resolve(name: bytes, directory: bytes | None) -> bytes:
     return b"/" + b"/".join(parts)
 
 
-def file_thing(
-    record: Record, directory: bytes | None, role: str = "", kind: ThingKind | None = None
-) -> Thing:
-    """Return the file that a PATH record names.
+class Files:
+    """Make things of PATH records.
 
     Args:
-        record: The PATH record.
-        directory: What a relative name starts from; None where nobody knows.
-        role: See `Thing`.
-        kind: What it is; None: a file or a directory, as its mode says.
+        names: Gives owners their names where records do not.
     """
-    raw = record.get("name") or b""
-    inode = number_of(record.get("inode"))
-    hexadecimal = None
-    if raw in _NO_NAMES or raw == b'""':
-        text = f"inode {inode}" if inode is not None else "?"
-    else:
-        text, hexadecimal = _decode(resolve(bytes_of(raw), directory))
-    mode = record.get("mode")
-    mode_text = mode.decode(errors="replace") if mode is not None else None
-    return Thing(
-        kind=kind or _kind_of(mode),
-        name=text,
-        role=role,
-        name_hex=hexadecimal,
-        inode=inode,
-        mode=mode_text,
-        owner=_owner(record),
-    )
+
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._modes = Memory(_read_mode)
+        self._owners = Memory(self._find_owner)
+
+    def thing(
+        self,
+        path: PathFields,
+        directory: bytes | None,
+        role: str = "",
+        kind: ThingKind | None = None,
+    ) -> Thing:
+        """Return the file that a PATH record names.
+
+        Args:
+            path: What the record says.
+            directory: What a relative name starts from; None where nobody knows.
+            role: See `Thing`.
+            kind: What it is; None: a file or a directory, as its mode says.
+        """
+        raw = path.name
+        inode = number_of(path.inode)
+        hexadecimal = None
+        if raw is None or raw in _NO_NAMES or raw == b'""':
+            text = f"inode {inode}" if inode is not None else "?"
+        else:
+            data = bytes_of(raw)
+            if data[:1] != b"/" or b"/." in data or b"//" in data or data[-1:] == b"/":
+                data = resolve(data, directory)
+            text, hexadecimal = decode(data)
+        shown, known_kind = self._modes[path.mode]
+        owner = self._owners[(path.ouid, path.OUID)]
+        return Thing(kind or known_kind, text, role, hexadecimal, inode, shown, owner)
+
+    def _find_owner(self, owner: tuple[bytes | None, bytes | None]) -> str | None:
+        uid, known = owner
+        name = plain_text(known)
+        number = number_of(uid)
+        if not name and number is not None:
+            name = self._names.user(number) or ""
+        return name or plain_text(uid) or None
 
 
-def _kind_of(mode: bytes | None) -> ThingKind:
-    number = number_of(mode, 8)
-    return "directory" if number is not None and number & _TYPE_MASK == _DIRECTORY else "file"
-
-
-def _owner(record: Record) -> str | None:
-    name = plain_text(record.get("OUID"))
-    return name or plain_text(record.get("ouid")) or None
+def _read_mode(raw: bytes | None) -> tuple[str | None, ThingKind]:
+    number = number_of(raw, 8)
+    is_directory = number is not None and number & _TYPE_MASK == _DIRECTORY
+    text = None if raw is None else raw.decode(errors="replace")
+    return text, "directory" if is_directory else "file"
 
 
 def peer_thing(raw: bytes) -> Thing | None:
@@ -148,7 +167,7 @@ def peer_thing(raw: bytes) -> Thing | None:
     if peer.path is not None:
         if not peer.path:
             return Thing("object", "a socket without a name")
-        name, hexadecimal = _decode(peer.path)
+        name, hexadecimal = decode(peer.path)
         return Thing("object" if name[:1] == "@" else "file", name, name_hex=hexadecimal)
     return Thing("object", _FAMILIES.get(peer.family, f"{peer.family} address"))
 
@@ -171,7 +190,7 @@ def _ip_thing(address: str, port: int | None) -> Thing:
     return Thing("address", f"[::ffff:{mapped}]:{port}", address=str(mapped), port=port)
 
 
-def _decode(data: bytes) -> tuple[str, str | None]:
+def decode(data: bytes) -> tuple[str, str | None]:
     """Return text, and where it cannot stand for the bytes, those in hexadecimal."""
     try:
         return data.decode(), None
