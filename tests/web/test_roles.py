@@ -41,6 +41,7 @@ def ask(client: httpx2.Client, endpoint: Endpoint, rec: str = ALICE_REC) -> tupl
     values = {
         "rec": rec,
         "number": "0",
+        "serial": "1",
         "name": "nobody",
         "id": "nothing",
         "host": "none",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steno.audit.recorded import RecordedCommands, RecordedEvent
+from steno.audit.recorded import RecordedCommands
 from steno.model import Verification
 from steno.store.accounts import User
 from steno.store.hosts import HostCode
@@ -23,6 +23,7 @@ from steno.web import (
     trails,
 )
 from steno.web.endpoint import Answer, Endpoint
+from steno.web.trail_shapes import EventAnswer, EventPage
 
 PREFIX = "/api/v1"
 
@@ -110,7 +111,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         trail.list_events,
         "The recording's audit events, by their instants.",
         query=trail.EventsQuery,
-        answers=(Answer(type=Page[RecordedEvent]),),
+        answers=(Answer(type=EventPage),),
         problems=(400,),
         viewing="events",
         viewing_detail="q",
@@ -120,7 +121,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         f"{_REC}/events/{{serial}}",
         trail.show_event,
         "One of the recording's audit events, with its records.",
-        answers=(Answer(type=trail.EventDetail),),
+        answers=(Answer(type=EventAnswer),),
         viewing="events",
     ),
     Endpoint(
