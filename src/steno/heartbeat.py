@@ -106,6 +106,40 @@ class OrderResult(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: _Text = ""
 
 
+class AuditFacts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How the audit trail of a host fares.
+
+    Attributes:
+        source: Where events come from: `auditd`, or `journal`.
+        updated_unix_us: When this was so, by the host's clock.
+        trail: The trail that is being written; None: nothing was written yet.
+        level: What the policy wants of the kernel.
+        events: How many events came since the program was started.
+        kept: How many of them were written.
+        lost: How many were lost, by reason; docs/formats/trail.md names them.
+        lag_us: How old the last event was when it was written.
+        waiting_bytes: What was read and not looked at yet.
+        enabled: The kernel's word: 0, 1, or 2 for immutable; None: it was not asked.
+        kernel_lost: How many records the kernel lost since the boot.
+        backlog: How many records wait in the kernel.
+        backlog_limit: How many may.
+    """
+
+    source: _Name
+    updated_unix_us: _Instant
+    trail: _Name | None = None
+    level: _Name = ""
+    events: _Count = 0
+    kept: _Count = 0
+    lost: Annotated[dict[_Name, _Count], msgspec.Meta(max_length=32)] = {}
+    lag_us: _Count = 0
+    waiting_bytes: _Count = 0
+    enabled: _Count | None = None
+    kernel_lost: _Count | None = None
+    backlog: _Count | None = None
+    backlog_limit: _Count | None = None
+
+
 class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a host's courier tells every `INTERVAL_S`.
 
@@ -117,6 +151,7 @@ class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):
         uptime_s: Since the boot.
         spool: What waits there.
         agent: What the agent says; None: none answers.
+        audit: What the audit trail's writer says; None: there is none.
         round_trip_us: How long the request before took until its answer; None: there was none.
         results: What came of orders since the heartbeat before.
         failures: What goes wrong, in one line each.
@@ -130,6 +165,7 @@ class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):
     uptime_s: _Count = 0
     spool: SpoolFacts = SpoolFacts()
     agent: AgentFacts | None = None
+    audit: AuditFacts | None = None
     round_trip_us: _Count | None = None
     results: Annotated[tuple[OrderResult, ...], msgspec.Meta(max_length=1000)] = ()
     failures: Annotated[tuple[_Text, ...], msgspec.Meta(max_length=100)] = ()

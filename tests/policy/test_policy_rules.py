@@ -5,11 +5,12 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.policy.decision import Limit
+from steno.policy.decision import AuditWord, Limit
 from steno.policy.matching import Conditions
 from steno.policy.rules import SETTINGS, Contents, Effects, Policy, Rule
 from steno.policy.strictness import RANKS, UNITED
@@ -50,6 +51,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "payload_bytes": st.integers(256, 259),
     "capture_bytes": st.integers(0, 3),
     "on_failure": st.sampled_from(["deny", "allow"]),
+    "audit": st.sampled_from(["none", "login", "session"]),
     "labels": st.lists(st.sampled_from("abc"), max_size=2).map(tuple),
     "mail_to": st.lists(st.sampled_from(["a@b", "c@d"]), max_size=2).map(tuple),
     "shell": st.sampled_from(["/bin/sh", "/bin/bash"]),
@@ -283,3 +285,30 @@ def test_limits(weaker: Limit, stricter: Limit) -> None:
     """Of two limits the one under which less is lost wins, then the one that holds back more."""
     whole = policy(Rule(name="a", limit=weaker), Rule(name="b", limit=stricter))
     assert whole.decide(ANN).limit == stricter
+
+
+def test_the_audit_of_unrecorded_sessions_is_chosen_for_the_file() -> None:
+    """Of what is not recorded logins are kept at most, unless the file wants all audited."""
+    rules = (Rule(name="off", sessions="off"), Rule(name="b", priority=1, audit="session"))
+    subject = Subject(user="ann", uid=1)
+    for audited, expected in (("recorded", "login"), ("all", "session")):
+        contents = msgspec.convert({"audited": audited}, Contents)
+        decision = Policy(msgspec.structs.replace(contents, rule=rules)).decide(subject)
+        assert (decision.action, decision.audit) == ("off", expected)
+    none = Policy(Contents(rule=(Rule(name="off", sessions="off", audit="none"),)))
+    assert none.decide(subject).audit == "none"
+    assert Policy(Contents(rule=(rules[1],))).decide(subject).audit == "session"
+
+
+@pytest.mark.parametrize(
+    ("default", "of_rules", "expected"),
+    [(None, [], "session"), ("none", [], "none"), ("none", ["login"], "login"),
+     ("login", ["none"], "login"), ("none", ["login", "session"], "session")],
+)  # fmt: skip
+def test_the_host_needs_the_strictest_level(
+    default: AuditWord | None, of_rules: list[AuditWord], expected: AuditWord
+) -> None:
+    """What the kernel must tell is the strictest level that a rule or the defaults ask for."""
+    rules = tuple(Rule(name=f"{level}", audit=level) for level in of_rules)
+    decided = Policy(Contents(defaults=Effects(audit=default), rule=rules))
+    assert decided.most_audit == expected

@@ -13,6 +13,7 @@ import ctypes
 import os
 import pwd
 import resource
+from collections.abc import Iterable
 
 from steno.errors import ConfigError, RefusedError
 
@@ -46,8 +47,8 @@ def find_user(name: str) -> tuple[int, int]:
     return entry.pw_uid, entry.pw_gid
 
 
-def become(uid: int, gid: int) -> None:
-    """Go on as this user, for good, with CAPABILITIES only.
+def become(uid: int, gid: int, capabilities: Iterable[int] = CAPABILITIES.values()) -> None:
+    """Go on as this user, for good, with these capabilities only.
 
     Raises:
         RefusedError: The system does not allow it; the process should end.
@@ -58,13 +59,13 @@ def become(uid: int, gid: int) -> None:
         os.setgroups([])
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
-        wanted = sum(1 << number for number in CAPABILITIES.values())
+        wanted = sum(1 << number for number in capabilities)
         data = (_Data * 2)(_Data(wanted, wanted, 0), _Data(0, 0, 0))
         _check(libc.capset(ctypes.byref(_Header(_VERSION_3, 0)), data))
         _check(libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     except OSError as error:
         reason = error.strerror
-        raise RefusedError(f"the agent cannot become user {uid}: {reason}") from error
+        raise RefusedError(f"it is not possible to become user {uid}: {reason}") from error
 
 
 def read_capabilities() -> int:

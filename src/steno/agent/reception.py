@@ -16,6 +16,7 @@ from typing import Protocol
 
 from steno.agent.admission import Admission, Arrived, admit
 from steno.agent.arrival import Arrival, Streams
+from steno.agent.audited import AuditedNotes
 from steno.agent.configuration import AgentConfig
 from steno.agent.login_desk import LoginDesk
 from steno.agent.loop import READABLE, Loop, Timer, now_us
@@ -77,6 +78,7 @@ class Reception:
         self._timer: Timer | None = None
         self._socket: socket.socket | None = None
         loop.watch(self._accounts.fileno(), READABLE, lambda _events: self._collect())
+        self._audited = _open_audited(Path(config.control).with_name("audited"))
         self._desk = LoginDesk(loop, opener, self._decide, partial(self.ask_account, anew=True))
 
     @property
@@ -124,6 +126,8 @@ class Reception:
             arrival.close()
         self.loop.ignore(self._accounts.fileno())
         self._accounts.close()
+        if self._audited is not None:
+            self._audited.close()
 
     # The socket.
 
@@ -233,6 +237,8 @@ class Reception:
         config, peer = self._config, arrived.peer
         self._desk.logins.see_shell(peer.audit_session)
         decision = self._decide(arrived.subject(config))
+        if self._audited is not None:
+            self._audited.note(peer.audit_session, decision.audit)
         is_nested = is_within_recorded(peer.chain, self._sessions.leaders())
         if is_nested is None:
             is_nested = self._sessions.has_audit_session(peer.audit_session)
@@ -293,6 +299,15 @@ class Reception:
     def begin(self, opened: Opened, admission: Admission) -> None:
         """See arrival.Reception."""
         self._begin(opened, admission)
+
+
+def _open_audited(path: Path) -> AuditedNotes | None:
+    """Return where is noted whose audit events are kept; without it all are."""
+    try:
+        return AuditedNotes(path)
+    except OSError as error:
+        log.error("audited sessions cannot be noted: all are kept", extra={"why": str(error)})
+        return None
 
 
 def _tell(asker: Asker, answer: Answer) -> None:

@@ -30,6 +30,7 @@ class AuditStatus:
         backlog_limit: How many events may wait for it.
         lost: How many were lost since the boot.
         loginuid_is_immutable: Nobody can change as whom they logged in.
+        backlog: How many wait for it now.
     """
 
     enabled: int
@@ -37,6 +38,7 @@ class AuditStatus:
     backlog_limit: int = 0
     lost: int = 0
     loginuid_is_immutable: bool = False
+    backlog: int = 0
 
     @property
     def is_immutable(self) -> bool:
@@ -64,6 +66,7 @@ def parse_status(text: str) -> AuditStatus:
         number("backlog_limit"),
         number("lost"),
         loginuid_is_immutable=number("loginuid_immutable") == 1,
+        backlog=number("backlog"),
     )
 
 

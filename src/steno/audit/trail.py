@@ -48,7 +48,8 @@ class Lost(msgspec.Struct, frozen=True, omit_defaults=True):
         count: How many; 0: nobody knows.
         why: `gap` (serial numbers are missing), `behind` (they came faster than they could be
             kept), `kernel` (its queue was full), `damaged` (records that could not be read),
-            `full` (the spool's limit), `away` (nobody listened), `torn` (a crash left half a line).
+            `full` (the spool's limit), `unwritable` (its disk failed), `away` (nobody listened),
+            `torn` (a crash left half a line).
         from_serial: The first one's number, where known.
         to_serial: The last one's.
     """
@@ -66,7 +67,8 @@ class TrailEnd(msgspec.Struct, frozen=True):
     Attributes:
         at_unix_us: When it was written.
         why: `stopped` (the audit system was), `full` (another one goes on), `boot` (the host was
-            started anew; found by the next one), `file` (an imported log ended).
+            started anew), `gone` (its writer was), both noticed afterwards, `file` (an imported log
+            ended).
     """
 
     at_unix_us: int

@@ -8,6 +8,7 @@ from steno.cli.lazy import LazyGroup
 
 _COMMANDS: dict[str, tuple[str, str]] = {
     "convert": ("audit_convert", "Convert audit logs to events in plain words."),
+    "follow": ("audit_follow", "Take in this host's audit events as they happen."),
     "import": ("audit_import", "Take the events of audit logs in."),
     "rules": ("audit_rules", "Print, check and install the kernel's audit rules."),
 }

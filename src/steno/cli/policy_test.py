@@ -172,6 +172,8 @@ def _source(reason: Reason) -> str:
         text = f"rule {', '.join(reason.rules)}"
     elif reason.source == "defaults":
         text = "[defaults]"
+    elif reason.source == "unrecorded":
+        text = 'it is not recorded, and audited = "recorded"'
     elif reason.source == "always":
         text = "always so: root at the console must be able to repair the host"
     else:

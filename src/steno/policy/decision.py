@@ -10,6 +10,7 @@ Action = Literal["record", "command", "capture", "off"]
 InputWord = Literal["none", "seen", "all"]
 LimitWord = Literal["pass", "delay", "drop"]
 FailureWord = Literal["deny", "allow"]
+AuditWord = Literal["none", "login", "session"]
 
 
 class Limit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,14 +34,15 @@ class Reason(msgspec.Struct, frozen=True):
         setting: The key in the policy file.
         value: What was decided, as JSON would say it.
         rules: Names of the rules that say so; none when `source` is not `rule`.
-        source: `rule`, `defaults` (the file's), `built-in`, or `always` (what no rule can change).
+        source: `rule`, `defaults` (the file's), `built-in`, `always` (what no rule can change), or
+            `unrecorded` (the file's `audited`).
         yielded: Names of the rules that say otherwise and were outdone.
     """
 
     setting: str
     value: object
     rules: tuple[str, ...] = ()
-    source: Literal["rule", "defaults", "built-in", "always"] = "rule"
+    source: Literal["rule", "defaults", "built-in", "always", "unrecorded"] = "rule"
     yielded: tuple[str, ...] = ()
 
 
@@ -59,6 +61,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
         payload_bytes: How large a message's payload may become.
         capture_bytes: How much of each stream `capture` keeps.
         on_failure: Whether the session starts when it cannot be recorded.
+        audit: What of the kernel's audit events of the session is kept.
         labels: Labels of the recording, sorted.
         mail_to: Addresses that get the recording when it ends, sorted.
         shell: The real shell that the policy prescribes, None: the account's own.
@@ -75,6 +78,7 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     payload_bytes: int = 16384
     capture_bytes: int = 1 << 20
     on_failure: FailureWord = "deny"
+    audit: AuditWord = "session"
     labels: tuple[str, ...] = ()
     mail_to: tuple[str, ...] = ()
     shell: str | None = None

@@ -24,6 +24,8 @@ _CHOICES = {
     "commands": "command, capture or off",
     "input": "none, seen or all",
     "on_failure": "deny or allow",
+    "audit": "none, login or session",
+    "audited": "recorded or all",
     "action": "pass, delay or drop",
 }
 _LINE = re.compile(r" \(at line (\d+), column (\d+)\)\Z")

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from steno.formats.cutter import MIN_LIMIT_BYTES
-from steno.policy.decision import Action, Decision, FailureWord, InputWord, Limit, Reason
+from steno.policy.decision import Action, AuditWord, Decision, FailureWord, InputWord, Limit, Reason
 from steno.policy.matching import Conditions, Matcher, Missed, Patterns, names_of_host
 from steno.policy.strictness import RANKS, UNITED, unite
 from steno.policy.subject import GRAPHICAL, Subject
@@ -36,6 +36,7 @@ class Effects(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     payload_bytes: Annotated[int, msgspec.Meta(ge=MIN_LIMIT_BYTES, le=1 << 20)] | None = None
     capture_bytes: Annotated[int, msgspec.Meta(ge=0, le=1 << 30)] | None = None
     on_failure: FailureWord | None = None
+    audit: AuditWord | None = None
     labels: tuple[str, ...] | None = None
     mail_to: tuple[str, ...] | None = None
     shell: str | None = None
@@ -56,11 +57,14 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         defaults: What holds where no rule says otherwise.
         host_groups: Groups of hosts, by name: patterns of host names.
         rule: The rules; their order means nothing.
+        audited: Of which sessions audit events are kept as `audit` says: those that are recorded,
+            or all. Of the others those of the level `login` are kept.
     """
 
     defaults: Effects = Effects()
     host_groups: dict[str, tuple[str, ...]] = {}
     rule: tuple[Rule, ...] = ()
+    audited: Literal["recorded", "all"] = "recorded"
 
 
 BUILT_IN = Effects(
@@ -75,6 +79,7 @@ BUILT_IN = Effects(
     payload_bytes=16384,
     capture_bytes=1 << 20,
     on_failure="deny",
+    audit="session",
     labels=(),
     mail_to=(),
 )
@@ -107,8 +112,10 @@ class Policy:
         applying = [rule for rule, missed in matches if missed is None]
         settled = {name: self._settle(name, applying) for name in SETTINGS}
         _overrule(subject, settled)
+        action = _choose_action(subject, {name: one.value for name, one in settled.items()})
+        if action == "off":
+            self._overrule_audit(settled)
         values = {name: one.value for name, one in settled.items()}
-        action = _choose_action(subject, values)
         return Decision(
             action=action,
             rules=tuple(rule.name for rule in applying),
@@ -120,11 +127,23 @@ class Policy:
             payload_bytes=values["payload_bytes"],
             capture_bytes=values["capture_bytes"],
             on_failure=values["on_failure"],
+            audit=values["audit"],
             labels=values["labels"],
             mail_to=values["mail_to"],
             shell=values["shell"],
             reasons=tuple(one.reason for one in settled.values()),
         )
+
+    @property
+    def default_audit(self) -> AuditWord:
+        """What is kept of the audit events of sessions that no rule was asked about."""
+        return self.contents.defaults.audit or BUILT_IN.audit or "session"
+
+    @property
+    def most_audit(self) -> AuditWord:
+        """The strictest audit level that any session can have here: what the kernel must tell."""
+        levels = [self.default_audit, *(rule.audit for rule in self.rules if rule.audit)]
+        return max(levels, key=RANKS["audit"])
 
     def compare(self, subject: Subject) -> list[tuple[Rule, Missed | None]]:
         """Return each rule with the first condition that `subject` misses, None if it applies."""
@@ -139,6 +158,11 @@ class Policy:
         names = names_of_host(subject.host)
         defined = {name for name, hosts in self._host_groups.items() if hosts.take(names)}
         return tuple(sorted(defined | set(subject.host_groups)))
+
+    def _overrule_audit(self, settled: dict[str, _Settled]) -> None:
+        """Keep no more than logins of a session that is not recorded, unless all are audited."""
+        if self.contents.audited == "recorded" and settled["audit"].value == "session":
+            settled["audit"] = _Settled("login", Reason("audit", "login", source="unrecorded"))
 
     def _settle(self, setting: str, applying: Sequence[Rule]) -> _Settled:
         saying = [rule for rule in applying if getattr(rule, setting) is not None]

@@ -41,6 +41,7 @@ RANKS: Mapping[str, Rank] = {
     "payload_bytes": lambda size_bytes: -size_bytes,
     "capture_bytes": lambda size_bytes: size_bytes,
     "on_failure": _by_order("allow", "deny"),
+    "audit": _by_order("none", "login", "session"),
 }
 """The settings of which the strictest value wins, and how."""
 

@@ -1,0 +1,1 @@
+"""The audit trail as it happens: from auditd's dispatcher, or the journal, into the spool."""

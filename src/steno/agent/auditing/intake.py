@@ -1,0 +1,119 @@
+"""Reading what the dispatcher writes as fast as it comes: it must never wait for us."""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+from collections import deque
+
+import msgspec
+
+LIMIT_BYTES = 64 << 20
+_READ_BYTES = 1 << 18
+
+
+class Dropped(msgspec.Struct):
+    """What was read and thrown away, because too much waited already.
+
+    Attributes:
+        bytes: How much.
+        lines: How many lines ended in it.
+    """
+
+    bytes: int = 0
+    lines: int = 0
+
+
+class Intake:
+    """Reads a descriptor in a thread of its own into a queue of bounded size. Owns no descriptor.
+
+    Args:
+        descriptor: What to read: a pipe or a socket.
+        limit_bytes: How much may wait; beyond it what comes is counted and thrown away, until half
+            of it has been taken.
+    """
+
+    def __init__(self, descriptor: int, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._descriptor = descriptor
+        self._limit_bytes = limit_bytes
+        self._queue: deque[bytes | Dropped] = deque()
+        self._waiting_bytes = 0
+        self._dropping: Dropped | None = None
+        self._has_ended = False
+        self._changed = threading.Condition()
+        self._wake_read, self._wake_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._thread = threading.Thread(target=self._run, name="steno-intake", daemon=True)
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much was read and not taken yet."""
+        return self._waiting_bytes
+
+    def start(self) -> None:
+        """Begin to read."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Read what is there already, no more; may be called by a signal's handler."""
+        os.write(self._wake_write, b"x")
+
+    def close(self) -> None:
+        """Stop, and end the thread."""
+        self.stop()
+        if self._thread.ident is not None:
+            self._thread.join()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def take(self, timeout_s: float) -> list[bytes | Dropped] | None:
+        """Return all that waits, waiting for some if need be; None: nothing will come any more."""
+        with self._changed:
+            if not self._queue and not self._has_ended:
+                self._changed.wait(timeout_s)
+            taken = [*self._queue]
+            self._queue.clear()
+            self._waiting_bytes = 0
+            if not taken and self._has_ended:
+                return None
+            return taken
+
+    def _run(self) -> None:
+        try:
+            while self._wait():
+                data = os.read(self._descriptor, _READ_BYTES)
+                if not data:
+                    return
+                self._put(data)
+        except OSError:
+            return  # as good as its end: the other side is gone
+        finally:
+            with self._changed:
+                self._has_ended = True
+                self._changed.notify()
+
+    def _wait(self) -> bool:
+        """Wait for something to read; return whether to go on."""
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        if self._wake_read not in ready:
+            return True
+        # Told to stop: what was sent before is still read.
+        return self._descriptor in ready
+
+    def _put(self, data: bytes) -> None:
+        with self._changed:
+            if self._dropping is not None and self._waiting_bytes <= self._limit_bytes // 2:
+                self._dropping = None
+            if self._dropping is None and self._waiting_bytes + len(data) > self._limit_bytes:
+                self._dropping = Dropped()
+                self._queue.append(self._dropping)
+            if self._dropping is not None:
+                self._dropping.bytes += len(data)
+                self._dropping.lines += data.count(b"\n")
+                return
+            self._queue.append(data)
+            self._waiting_bytes += len(data)
+            self._changed.notify()

@@ -1,0 +1,89 @@
+"""`steno audit follow`: the host's audit events, as they happen, into the spool."""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from steno.agent.auditing.intake import LIMIT_BYTES
+from steno.agent.auditing.running import FollowSettings, follow_dispatcher
+from steno.agent.configuration import load_agent_config
+from steno.cli.agent import config_option
+from steno.delivery.trail_recovery import read_boot_id
+from steno.logs import TextFormatter, configure_logs
+
+_SYSLOG = "/dev/log"
+
+
+@click.command("follow")
+@config_option
+@click.option("--host", metavar="NAME", help="What this host is called [default: its host name].")
+@click.option("--policy", metavar="FILE", help="The policy. Default: /etc/steno/policy.toml.")
+@click.option(
+    "--spool",
+    metavar="DIRECTORY",
+    help="Where events wait for the server. Default: /var/lib/steno/spool.",
+)
+@click.option(
+    "--control",
+    metavar="PATH",
+    help="The agent's control socket; what it notes of sessions is beside it."
+    " Default: /run/steno/control.sock.",
+)
+@click.option(
+    "--user",
+    metavar="NAME",
+    help="Whom this runs as when root starts it. Default: steno.",
+)
+@click.option(
+    "--queue",
+    "queue_mib",
+    type=click.IntRange(min=1),
+    default=LIMIT_BYTES >> 20,
+    show_default=True,
+    metavar="MIB",
+    help="How much may have been read and not been looked at; what comes beyond is lost.",
+)
+def command(
+    config_file: Path | None, host: str | None, queue_mib: int, **given: str | None
+) -> None:
+    """Take in the audit events that auditd's dispatcher writes to standard input.
+
+    `steno-audit` is this, as a plugin of auditd: /etc/audit/plugins.d/steno.conf.
+    """
+    config = load_agent_config(config_file, dict(given))
+    _configure_logs(config.log.level, config.log.style)
+    settings = FollowSettings(
+        config=config,
+        host=host or os.uname().nodename or "localhost",
+        boot_id=read_boot_id(),
+        queue_bytes=queue_mib << 20,
+    )
+    follow_dispatcher(settings)
+
+
+def _configure_logs(level: str, style: str) -> None:
+    """Log to standard error or, where that leads nowhere, as under auditd, to syslog."""
+    configure_logs(level, style)
+    if not _leads_nowhere(sys.stderr) or not os.path.exists(_SYSLOG):
+        return
+    handler = logging.handlers.SysLogHandler(
+        _SYSLOG, facility=logging.handlers.SysLogHandler.LOG_DAEMON
+    )
+    handler.ident = f"steno-audit[{os.getpid()}]: "
+    handler.setFormatter(TextFormatter())
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+
+
+def _leads_nowhere(stream: Any) -> bool:  # noqa: ANN401  # whatever stands for standard error
+    try:
+        return os.fstat(stream.fileno()).st_rdev == os.stat(os.devnull).st_rdev
+    except (OSError, ValueError, AttributeError):
+        return True

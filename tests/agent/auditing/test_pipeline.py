@@ -1,0 +1,233 @@
+"""From records to a trail: nothing is lost silently."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from steno.agent.auditing.intake import Dropped
+from steno.agent.auditing.pipeline import Pipeline
+from steno.agent.auditing.wanted import Wanted
+from steno.audit.event import Event
+from steno.audit.events import EventBuilder
+from steno.audit.records import LineReader
+from steno.audit.trail import Lost, Placed, TrailDecoder, TrailEnd, TrailHead, TrailItem
+from steno.delivery.spool import Spool
+from steno.delivery.spool_limits import SpoolLimits
+from steno.delivery.trail_recovery import read_boot_id
+from steno.delivery.trails import TrailOrigin, TrailWriter
+from steno.errors import StoreError
+from steno.integrity.chain import verify_stream
+from steno.policy.decision import AuditWord
+from steno.policy.rules import Contents, Policy
+
+ZOO = Path(__file__).parents[2] / "data" / "audit" / "f2" / "plugin-string-zoo.log"
+SECOND_NS = 1_000_000_000
+
+
+class Nobody:
+    """There is no agent: all is kept."""
+
+    is_agent_there = False
+
+    def level_of(self, session: int) -> AuditWord | None:
+        """Nothing was decided."""
+        return None
+
+
+class Bench:
+    """A pipeline on a spool of its own, with a clock that is moved by hand."""
+
+    def __init__(self, directory: Path, limits: SpoolLimits | None = None) -> None:
+        self.spool = Spool(directory, limits)
+        self.now_ns = SECOND_NS
+        self.open_writer: Callable[[], TrailWriter] = self._open
+        self.pipeline = self.make()
+
+    def make(self) -> Pipeline:
+        """Return another pipeline on the same spool, as after a restart."""
+        wanted = Wanted(lambda: Policy(Contents()), Nobody(), lambda: 0)
+        return Pipeline(
+            LineReader,
+            lambda: self.open_writer(),
+            wanted,
+            EventBuilder(),
+            clock_ns=lambda: self.now_ns,
+            now_unix_us=lambda: 7,
+        )
+
+    def _open(self) -> TrailWriter:
+        return TrailWriter(self.spool, TrailOrigin("web1", read_boot_id(), "steno test"))
+
+    def turn(self, *taken: bytes | Dropped) -> None:
+        """Give it something, and let a second pass."""
+        self.pipeline.turn([*taken])
+        self.now_ns += SECOND_NS
+        self.pipeline.turn([])
+
+    def items(self) -> list[TrailItem]:
+        """Return what all trails of the spool say; they verify."""
+        found: list[TrailItem] = []
+        for entry in self.spool.entries():
+            suffix = ".done" if entry.is_finished else ".open"
+            data = self.spool.path(entry.rec, suffix).read_bytes()
+            assert verify_stream([data]).state in ("complete", "so_far")
+            placed = TrailDecoder().feed(data)
+            found += [one.item for one in placed if isinstance(one, Placed)]
+            assert len(placed) == len([one for one in placed if isinstance(one, Placed)])
+        return found
+
+    def serials(self) -> list[int]:
+        """Return the serial numbers of all events."""
+        return [item.serial for item in self.items() if isinstance(item, Event)]
+
+    def lost(self) -> list[tuple[str, int, int | None, int | None]]:
+        """Return what was lost: why, how many, from, to."""
+        losses = [item for item in self.items() if isinstance(item, Lost)]
+        return [(one.why, one.count, one.from_serial, one.to_serial) for one in losses]
+
+
+def zoo_events() -> list[bytes]:
+    """Return the zoo's events, each with all its lines."""
+    found: dict[bytes, bytes] = {}
+    for line in ZOO.read_bytes().splitlines(keepends=True):
+        key = line.partition(b"msg=audit(")[2].partition(b")")[0]
+        found[key] = found.get(key, b"") + line
+    return [*found.values()]
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """A pipeline that nothing has come to yet."""
+    return Bench(tmp_path / "spool")
+
+
+@pytest.mark.parametrize("piece_bytes", [1, 977, 1 << 20])
+def test_all_events_come_into_the_trail(bench: Bench, piece_bytes: int) -> None:
+    """However the dispatcher's bytes are cut, each event is in the trail once."""
+    data = ZOO.read_bytes()
+    if piece_bytes == 1:
+        data = b"".join(zoo_events()[:20])
+    pieces = [data[at : at + piece_bytes] for at in range(0, len(data), piece_bytes)]
+    for piece in pieces:
+        bench.pipeline.turn([piece])
+    bench.pipeline.finish("stopped")
+    serials = sorted(bench.serials())  # they stand in the order of their ends
+    assert serials == list(range(744, 744 + len(serials)))
+    assert len(serials) == (20 if piece_bytes == 1 else 146)
+    assert bench.lost() == []
+    assert isinstance(bench.items()[0], TrailHead)
+    assert isinstance(bench.items()[-1], TrailEnd)
+
+
+def test_an_event_is_written_within_a_second(bench: Bench) -> None:
+    """Also one whose end does not come, and though nothing else comes."""
+    bench.turn(zoo_events()[0])
+    assert bench.serials() == [744]
+    torn = zoo_events()[1].splitlines(keepends=True)[0]
+    assert b"SYSCALL" in torn
+    bench.turn(torn)
+    bench.turn()
+    assert bench.serials() == [744, 745]
+
+
+def test_unreadable_records_are_told(bench: Bench) -> None:
+    """What is no record is counted in the trail."""
+    bench.turn(b"rubbish\n" + zoo_events()[0] + b"more rubbish\n")
+    assert bench.lost() == [("damaged", 2, None, None)]
+    assert bench.serials() == [744]
+
+
+def test_what_the_kernel_lost_is_told(bench: Bench) -> None:
+    """The kernel's own losses are in the trail, though no event comes with them."""
+    bench.pipeline.note_kernel_loss(17)
+    bench.turn()
+    bench.turn()
+    assert bench.lost() == [("kernel", 17, None, None)]
+
+
+def test_thrown_away_bytes_cost_no_more_than_their_events(bench: Bench) -> None:
+    """Behind a gap in the bytes reading goes on with the next whole line: nothing is spliced."""
+    events = zoo_events()
+    whole = b"".join(events)
+    # From the middle of one event's record to the middle of another's.
+    first = whole.index(events[30]) + len(events[30]) // 2
+    last = whole.index(events[60]) + 10
+    dropped = Dropped(last - first, whole[first:last].count(b"\n"))
+    bench.turn(whole[:first], dropped, whole[last:])
+    bench.pipeline.finish("stopped")
+    serials = bench.serials()
+    assert len(serials) == len(set(serials))
+    assert set(range(744, 774)) <= set(serials)
+    assert set(range(744 + 62, 744 + 146)) <= set(serials)
+    assert not set(serials) & set(range(744 + 31, 744 + 60))
+    assert bench.pipeline.losses.totals.keys() <= {"behind"}
+
+
+def test_a_full_spool_costs_only_what_has_no_room(tmp_path: Path) -> None:
+    """Without room events are counted, with their numbers; with room again that is written."""
+    limits = SpoolLimits(total_bytes=64 << 20, trails_bytes=1 << 20, free_bytes=0)
+    bench = Bench(tmp_path / "spool", limits)
+    events = zoo_events()
+    filler = bench.spool.begin(f"trail-{'0' * 32}-1")
+    filler.append(b"x" * ((1 << 20) - 2000) + b"\n")
+    bench.turn(events[0])
+    bench.turn(events[1])
+    assert bench.pipeline.losses.totals["full"] >= 1
+    filler.close()
+    bench.spool.path(filler.rec, ".open").unlink()
+    bench.spool.clock = lambda: 10**15  # time to count anew what trails take
+    bench.turn()
+    bench.turn(events[2])
+    kept = bench.serials()
+    [(why, count, first, last)] = bench.lost()
+    assert (why, count + len(kept)) == ("full", 3)
+    assert first is not None
+    assert last is not None
+    assert sorted([*range(first, last + 1), *kept]) == [744, 745, 746]
+
+
+def test_a_spool_that_cannot_be_opened_is_tried_again(bench: Bench) -> None:
+    """While the trail cannot be opened events are counted; then it goes on, and says so."""
+    works = bench.open_writer
+
+    def fail() -> TrailWriter:
+        raise StoreError("another process writes this host's audit trail")
+
+    bench.open_writer = fail
+    bench.pipeline.start()
+    bench.turn(zoo_events()[0])
+    bench.open_writer = works
+    bench.turn(zoo_events()[1])
+    bench.turn()
+    assert bench.serials() == [745]
+    assert bench.lost() == [("unwritable", 1, 744, 744)]
+
+
+def test_a_crash_is_told_by_the_next(bench: Bench) -> None:
+    """Who goes on after a crash says between which events nobody listened."""
+    events = zoo_events()
+    bench.turn(*events[:10])
+    bench.pipeline.close()
+    bench.pipeline = bench.make()
+    bench.pipeline.start()
+    bench.turn(*events[15:20])
+    bench.pipeline.finish("stopped")
+    assert len(bench.spool.entries()) == 1
+    assert bench.serials() == [*range(744, 754), *range(759, 764)]
+    assert bench.lost() == [("away", 0, 754, 758)]
+
+
+def test_nothing_is_told_where_nothing_was_missed(bench: Bench) -> None:
+    """A restart between two events that follow each other leaves no word about a loss."""
+    events = zoo_events()
+    bench.turn(*events[:10])
+    bench.pipeline.close()
+    bench.pipeline = bench.make()
+    bench.pipeline.start()
+    bench.turn(*events[10:20])
+    bench.pipeline.finish("stopped")
+    assert bench.serials() == list(range(744, 764))
+    assert bench.lost() == []
