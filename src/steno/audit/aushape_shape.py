@@ -81,8 +81,11 @@ def _member(record_type: str) -> str:
 
 
 def _fields(record: LoggedRecord, *, without: str = "") -> tuple[Field, ...]:
+    """Return a record's fields, but for those in capitals: auditd's own words about others."""
     return tuple(
-        _field(record.type, name, field) for name, field in record.fields.items() if name != without
+        _field(record.type, name, field)
+        for name, field in record.fields.items()
+        if name != without and not name.isupper()
     )
 
 
