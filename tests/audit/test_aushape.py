@@ -91,7 +91,7 @@ EXPLAINED = {
 
 
 ARGUMENTS = {f"/data/syscall/a{number}" for number in range(4)}
-"""What auparse reads of a system call's arguments may be more than a number."""
+"""How these are named may differ; test_auparse_oracle.py says how. What stands there may not."""
 
 
 def test_every_event_is_as_aushape_has_it_but_for_what_is_explained() -> None:
@@ -103,7 +103,7 @@ def test_every_event_is_as_aushape_has_it_but_for_what_is_explained() -> None:
     found: dict[str, tuple[Any, Any]] = {}
     for serial in ours:
         for place, pair in differences(ours[serial], theirs[serial]).items():
-            if place in ARGUMENTS and pair[0] == [f"0x{pair[1][1]}", pair[1][1]]:
+            if place in ARGUMENTS and pair[0][-1] == pair[1][-1]:
                 continue
             assert place in EXPLAINED, (serial, place, pair)
             found[place] = pair
