@@ -10,11 +10,11 @@ from steno.audit.ran import TrailKind
 
 SIGKILL = 9
 
-_CHANGES = frozenset({
+CHANGES = frozenset({
     "wrote", "created", "deleted", "renamed", "linked", "truncated", "changed mode of",
     "changed owner of", "changed attributes of", "changed times of", "mounted", "unmounted",
 })  # fmt: skip
-_NETWORK = frozenset({
+NETWORK = frozenset({
     "connected to", "bound", "listened on", "accepted from", "sent to", "received from",
     "opened socket",
 })  # fmt: skip
@@ -49,15 +49,15 @@ def kind_of(event: Event) -> TrailKind:
 
 _KINDS: tuple[tuple[TrailKind, frozenset[str]], ...] = (
     ("processes", _PROCESSES),
-    ("files", _CHANGES),
-    ("network", _NETWORK),
+    ("files", CHANGES),
+    ("network", NETWORK),
     ("privileges", _PRIVILEGES),
 )
 
 
 def is_connection(event: Event) -> bool:
     """Return whether an address of the network was spoken with, or was to be."""
-    return event.action in _NETWORK and any(thing.address for thing in event.objects)
+    return event.action in NETWORK and any(thing.address for thing in event.objects)
 
 
 def is_run(event: Event) -> bool:

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import click
 
 from steno.audit.aushape import AushapeFormat
 from steno.cli.audit_aushape import aushape_options
-from steno.cli.audit_converting import Account, Conversion, Wanted
+from steno.cli.audit_converting import Conversion, Wanted
 from steno.cli.audit_files import find_logs, read_logs
 from steno.cli.audit_selecting import Selection, selection_options
-from steno.cli.messages import say
+from steno.cli.audit_telling import Teller
 from steno.cli.output_files import OutputFiles
-from steno.errors import FormatError, UsageError
+from steno.errors import UsageError
 
 _FORMATS = ("steno", "ecs", "aushape-json", "aushape-xml")
-_SHOWN_DAMAGES = 20
 
 
 @click.command("convert")
@@ -70,7 +68,7 @@ def command(
         # What comes through a pipe may have been filtered.
         finds_losses=None not in logs,
     )
-    teller = _Teller()
+    teller = Teller()
     with OutputFiles(output) as file:
         for data in _convert(wanted, read_logs(logs, follow=follow), teller):
             file.write("", data)
@@ -81,52 +79,17 @@ def command(
 
 
 def _convert(
-    wanted: Wanted, pieces: Iterator[tuple[str, bytes]], teller: _Teller
+    wanted: Wanted, pieces: Iterator[tuple[str, bytes]], teller: Teller
 ) -> Iterator[bytes]:
     conversion = Conversion(wanted)
-    name = ""
-    try:
-        for name, piece in pieces:
-            yield conversion.feed(piece) if piece else conversion.expire()
-            teller.tell(name, conversion.take_account())
-    except FormatError as error:
-        # A packed file that is damaged: what came before it is good.
-        teller.fail(error)
+    for _, piece in teller.hold(pieces):
+        yield conversion.feed(piece) if piece else conversion.expire()
+        _tell(teller, conversion)
     yield conversion.finish()
-    teller.tell(name, conversion.take_account())
+    _tell(teller, conversion)
 
 
-class _Teller:
-    """Says on standard error what could not be read, and what is missing."""
-
-    def __init__(self) -> None:
-        self._damaged = 0
-        self._lost = 0
-        self._is_broken = False
-
-    def tell(self, name: str, account: Account) -> None:
-        """Say what `account` holds of the log `name`."""
-        for damage in account.damages:
-            self._damaged += 1
-            if self._damaged <= _SHOWN_DAMAGES:
-                place = f"line {damage.number}, byte {damage.offset_bytes}"
-                say(f"{Path(name)}: {place}: {damage.reason}: {_begin(damage.line)}")
-        self._lost += account.lost
-
-    def fail(self, error: FormatError) -> None:
-        """Say why a log could not be read any further."""
-        self._is_broken = True
-        say(str(error))
-
-    def finish(self) -> int:
-        """Say the sums; return the exit code."""
-        if self._damaged > _SHOWN_DAMAGES:
-            say(f"and {self._damaged - _SHOWN_DAMAGES} more lines that are no audit records")
-        if self._lost:
-            say(f"{self._lost} events are missing in the log, by their numbers")
-        return FormatError.exit_code if self._damaged or self._is_broken else 0
-
-
-def _begin(line: bytes) -> str:
-    text = line[:60].decode(errors="replace")
-    return f"{text}…" if len(line) > 60 else text
+def _tell(teller: Teller, conversion: Conversion) -> None:
+    account = conversion.take_account()
+    teller.tell(account.damages)
+    teller.lost += account.lost

@@ -113,8 +113,13 @@ def _read(path: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
         unpacked = _unpack(file)
         # What a pipe holds is passed on at once, not when a megabyte is full.
         read = unpacked.read1 if isinstance(unpacked, io.BufferedReader) else unpacked.read
+        last = b"\n"
         while piece := read(PIECE_BYTES):
             yield name, piece
+            last = piece[-1:]
+        if last != b"\n":
+            # The next file's first line is a line of its own.
+            yield name, b"\n"
     except (EOFError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
         raise FormatError(f"damaged where it is packed: {error}", source=name) from error
     except OSError as error:

@@ -1,0 +1,112 @@
+"""`steno audit report`: what an audit log amounts to, for people and for scripts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import click
+import msgspec
+
+from steno.audit.event import Event
+from steno.audit.logins import Failure, Logins, Session
+from steno.audit.reading import EventReader
+from steno.audit.sorts import CHANGES
+from steno.audit.summaries import Summaries, Summary
+from steno.audit.tallies import TALKS, RanProgram, RanPrograms, Tallies, Tally
+from steno.cli.audit_converting import open_reader
+from steno.cli.audit_files import find_logs, read_logs
+from steno.cli.audit_selecting import Selection, selection_options
+from steno.cli.audit_tables import (
+    print_commands,
+    print_logins,
+    print_summary,
+    print_tallies,
+)
+from steno.cli.audit_telling import Teller
+
+Row = RanProgram | Tally | Session | Failure | Summary
+
+
+class _Tally(Protocol):
+    def feed(self, event: Event, /) -> Sequence[Row]: ...
+    def finish(self) -> Sequence[Row]: ...
+
+
+_FILES = frozenset({"file", "directory"})
+_TALLIES: dict[str, Callable[[], _Tally]] = {
+    "summary": Summaries,
+    "commands": RanPrograms,
+    "files": lambda: Tallies(CHANGES, _FILES),
+    "network": lambda: Tallies(TALKS, frozenset({"address"})),
+    "logins": Logins,
+}
+_PRINTERS: dict[str, Callable[[list[Any]], None]] = {
+    "summary": print_summary,
+    "commands": print_commands,
+    "files": lambda rows: print_tallies(rows, "file"),
+    "network": lambda rows: print_tallies(rows, "address"),
+    "logins": print_logins,
+}
+
+
+@click.command("report")
+@click.argument("kind", metavar="REPORT", type=click.Choice(list(_TALLIES)))
+@click.argument("files", nargs=-1, metavar="[FILE|DIRECTORY|-]...")
+@selection_options
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--no-names", is_flag=True, help="Do not ask this host for the names of ids.")
+def command(
+    kind: str, files: tuple[str, ...], selection: Selection, as_json: bool, no_names: bool
+) -> int:
+    r"""Report what audit logs amount to.
+
+    \b
+    REPORT is one of
+      summary    how much of what
+      commands   programs that were run, by user and session, with how they ended
+      files      files that were changed, by whom and with what
+      network    addresses that were spoken with
+      logins     sessions, who became whom, and failures
+
+    FILEs are as for `steno audit convert`.
+    """
+    logs = find_logs(files)
+    reader = open_reader(with_names=not no_names, with_records=False, finds_losses=None not in logs)
+    teller = Teller()
+    tally = _TALLIES[kind]()
+    rows: list[Row] = []
+    for row in _tally(tally, _read(reader, logs, teller, selection)):
+        if isinstance(row, Summary):
+            row.damaged = teller.damaged
+        if as_json:
+            sys.stdout.buffer.write(msgspec.json.encode(row) + b"\n")
+        else:
+            rows.append(row)
+    if not as_json:
+        _PRINTERS[kind](rows)
+    return teller.finish()
+
+
+def _tally(tally: _Tally, events: Iterator[Event]) -> Iterator[Row]:
+    for event in events:
+        yield from tally.feed(event)
+    yield from tally.finish()
+
+
+def _read(
+    reader: EventReader, logs: Sequence[Any], teller: Teller, selection: Selection
+) -> Iterator[Event]:
+    for _, piece in teller.hold(read_logs(logs)):
+        yield from _select(reader.feed(piece), teller, selection)
+        teller.tell(reader.take_damage())
+    yield from _select(reader.finish(), teller, selection)
+    teller.tell(reader.take_damage())
+
+
+def _select(events: list[Event], teller: Teller, selection: Selection) -> Iterator[Event]:
+    for event in events:
+        teller.lost += event.lost_before
+        if selection.takes(event):
+            yield event
