@@ -112,6 +112,7 @@ def name_scheduler(number: int) -> str | None:
     """Name a scheduling policy."""
     reset = 0x40000000
     name = choices.SCHEDULER.get(number & ~reset)
+    name = "SCHED_OTHER" if name == "SCHED_NORMAL" else name  # as sched(7) has it
     return f"{name}|SCHED_RESET_ON_FORK" if name and number & reset else name
 
 

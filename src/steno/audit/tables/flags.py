@@ -229,6 +229,7 @@ MESSAGE: dict[int, str] = {
     0x8000000: "MSG_SPLICE_PAGES",
     0x20000000: "MSG_FASTOPEN",
     0x40000000: "MSG_CMSG_CLOEXEC",
+    0x80000000: "MSG_CMSG_COMPAT",
 }
 
 UMOUNT: dict[int, str] = {
