@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -23,6 +24,8 @@ LOG_DIRECTORY = Path("/var/log/audit")
 """Where auditd writes if nobody tells it otherwise."""
 
 PIECE_BYTES = 1 << 20
+_ZSTD_PART_BYTES = 1 << 10
+"""So little is unpacked at once that even the densest frame fits into memory: some 32 MB."""
 _POLL_SECONDS = 0.25
 _STANDARD_INPUT = Path("standard input")
 
@@ -109,40 +112,80 @@ def read_logs(paths: Sequence[Path | None], *, follow: bool = False) -> Iterator
 
 def _read(path: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
     name = str(path)
+    last = b"\n"
     try:
-        unpacked = _unpack(file)
-        # What a pipe holds is passed on at once, not when a megabyte is full.
-        read = unpacked.read1 if isinstance(unpacked, io.BufferedReader) else unpacked.read
-        last = b"\n"
-        while piece := read(PIECE_BYTES):
-            yield name, piece
-            last = piece[-1:]
-        if last != b"\n":
-            # The next file's first line is a line of its own.
-            yield name, b"\n"
-    except (EOFError, lzma.LZMAError, zstandard.ZstdError, gzip.BadGzipFile) as error:
+        for piece in _unpack(file):
+            if piece:
+                yield name, piece
+                last = piece[-1:]
+    except (EOFError, lzma.LZMAError, zstandard.ZstdError, zlib.error) as error:
         raise FormatError(f"damaged where it is packed: {error}", source=name) from error
     except OSError as error:
         if error.errno is None:
             raise FormatError(f"damaged where it is packed: {error}", source=name) from error
         raise explain_input(path, error) from error
+    if last != b"\n":
+        # The next file's first line is a line of its own.
+        yield name, b"\n"
 
 
 class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
+    def read1(self, size: int, /) -> bytes: ...
 
 
-def _unpack(file: BinaryIO) -> _Readable:
+def _unpack(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the bytes of a file, unpacked if it is packed; what a pipe holds, at once."""
     begin = file.peek(8)[:8] if isinstance(file, io.BufferedReader) else b""
     if begin.startswith(_GZIP):
-        return gzip.GzipFile(fileobj=file)
-    if begin.startswith(_BZIP2):
-        return bz2.BZ2File(file)
-    if begin.startswith(_XZ):
-        return lzma.LZMAFile(file)
-    if begin.startswith(_ZSTD):
-        return zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True)
-    return file
+        yield from _gather(_read_parts(gzip.GzipFile(fileobj=file)))  # not ours
+    elif begin.startswith(_BZIP2):
+        yield from _gather(_read_parts(bz2.BZ2File(file)))
+    elif begin.startswith(_XZ):
+        yield from _gather(_read_parts(lzma.LZMAFile(file)))  # noqa: SIM115  # not ours to close
+    elif begin.startswith(_ZSTD):
+        yield from _gather(_unpack_zstd(file))
+    elif isinstance(file, io.BufferedReader):
+        yield from _read_parts(file)
+    else:
+        while piece := file.read(PIECE_BYTES):
+            yield piece
+
+
+def _read_parts(file: _Readable) -> Iterator[bytes]:
+    while part := file.read1(PIECE_BYTES):
+        yield part
+
+
+def _unpack_zstd(file: BinaryIO) -> Iterator[bytes]:
+    """Unpack frame after frame; unlike the library's reader, notice that the last one is cut."""
+    unpacker = None
+    packed = file.read(_ZSTD_PART_BYTES)
+    while packed:
+        unpacker = unpacker or zstandard.ZstdDecompressor().decompressobj()
+        yield unpacker.decompress(packed)
+        packed = b""
+        if unpacker.eof:
+            packed, unpacker = unpacker.unused_data, None
+        packed = packed or file.read(_ZSTD_PART_BYTES)
+    if unpacker is not None:
+        raise EOFError("compressed file ended in the middle of a frame")
+
+
+def _gather(small: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield pieces of some size of small ones; before damage, what came until then."""
+    parts: list[bytes] = []
+    size_bytes = 0
+    try:
+        for part in small:
+            parts.append(part)
+            size_bytes += len(part)
+            if size_bytes >= PIECE_BYTES // 4:
+                yield b"".join(parts)
+                parts, size_bytes = [], 0
+    except (EOFError, OSError, lzma.LZMAError, zstandard.ZstdError, zlib.error):
+        yield b"".join(parts)
+        raise
+    yield b"".join(parts)
 
 
 def _follow(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -60,7 +60,7 @@ _PRINTERS: dict[str, Callable[[list[Any]], None]] = {
 def command(
     kind: str, files: tuple[str, ...], selection: Selection, as_json: bool, no_names: bool
 ) -> int:
-    r"""Report what audit logs amount to.
+    """Report what audit logs amount to.
 
     \b
     REPORT is one of
@@ -71,7 +71,7 @@ def command(
       logins     sessions, who became whom, and failures
 
     FILEs are as for `steno audit convert`.
-    """
+    """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     logs = find_logs(files)
     reader = open_reader(with_names=not no_names, with_records=False, finds_losses=None not in logs)
     teller = Teller()
