@@ -15,6 +15,8 @@ from steno.config import default_directory
 from steno.errors import NotFoundError, StoreError, UsageError
 from steno.model import Command, Damage, TextLine, Verification
 from steno.settings import convert_settings, expand_home, home_directory, read_toml
+from steno.store.event_places import FoundEvent
+from steno.store.events import Login, LoginFailures, LoginQuery
 from steno.store.protocol import Hit, Page, Summary
 
 if TYPE_CHECKING:
@@ -57,6 +59,22 @@ class Library(Protocol):
 
     def trails(self) -> list[str]:
         """Return the ids of all audit trails, which `read` and `verification` take too."""
+
+    def events(
+        self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int
+    ) -> Page[FoundEvent]:
+        """Return audit events that match `query`, or all, in the order of their instants."""
+
+    def event(self, trail: str, serial: int) -> FoundEvent:
+        """Return one audit event whole."""
+
+    def logins(self, query: LoginQuery, *, cursor: str | None, limit: int) -> Page[Login]:
+        """Return logins, newest first."""
+
+    def login_failures(
+        self, query: LoginQuery, *, cursor: str | None, limit: int
+    ) -> Page[LoginFailures]:
+        """Return failed attempts, taken together, those with the newest first."""
 
     def close(self) -> None:
         """Release everything."""

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification, is_trail
+from steno.store.event_groups import check_event_query
+from steno.store.event_places import EventPlaces, FoundEvent
+from steno.store.events import EventQuery, Login, LoginFailures, LoginQuery
 from steno.store.opening import open_store
 from steno.store.protocol import Hit, Page, Summary
 from steno.store.query import parse
@@ -69,6 +72,32 @@ class StoreLibrary:
     def trails(self) -> list[str]:
         """Return the ids of all audit trails, in order."""
         return sorted(self._store.trails())
+
+    def events(
+        self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int
+    ) -> Page[FoundEvent]:
+        """Return audit events that match `query`, or all, in the order of their instants."""
+        expression = parse(query) if query else None
+        if expression is not None and query:
+            check_event_query(expression, query)
+        wanted = EventQuery(expression=expression, is_ascending=is_ascending)
+        page = self._store.events(wanted, cursor=cursor, limit=limit)
+        places = EventPlaces(self._store)
+        return Page([places.place(stored) for stored in page.items], page.cursor)
+
+    def event(self, trail: str, serial: int) -> FoundEvent:
+        """Return one audit event whole."""
+        return EventPlaces(self._store).place(self._store.event(trail, serial))
+
+    def logins(self, query: LoginQuery, *, cursor: str | None, limit: int) -> Page[Login]:
+        """Return logins, newest first."""
+        return self._store.logins(query, cursor=cursor, limit=limit)
+
+    def login_failures(
+        self, query: LoginQuery, *, cursor: str | None, limit: int
+    ) -> Page[LoginFailures]:
+        """Return failed attempts, taken together, those with the newest first."""
+        return self._store.login_failures(query, cursor=cursor, limit=limit)
 
     def close(self) -> None:
         """Release the store."""

@@ -13,6 +13,7 @@ import httpx2
 import msgspec
 import orjson
 
+from steno.audit.event import Event
 from steno.delivery.transport import explain, open_client
 from steno.delivery.wire import checked_url
 from steno.errors import (
@@ -29,6 +30,8 @@ from steno.errors import (
 )
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification, is_trail
+from steno.store.event_places import FoundEvent
+from steno.store.events import Login, LoginFailures, LoginQuery, StoredEvent
 from steno.store.protocol import Hit, Page, Summary
 
 Value = TypeVar("Value")
@@ -37,28 +40,31 @@ _ANSWER_LIMIT_BYTES = 64 << 20
 """Longest answer that is read whole: no server fills the memory of who asks it."""
 
 
-class _RemoteHit(msgspec.Struct, frozen=True):
-    recording: Summary
+class _HitEvent(msgspec.Struct, frozen=True):
+    trail: str
+    event: Event
+
+
+class _LineHit(msgspec.Struct, frozen=True):
     number: int | None = None
     at_us: int | None = None
     text: str | None = None
     highlights: list[tuple[int, int]] = []
     before: list[TextLine] = []
     after: list[TextLine] = []
+    event: _HitEvent | None = None
 
-    def as_hit(self) -> Hit:
+    def as_hit(self, summary: Summary) -> Hit:
+        if self.event is not None:
+            event = StoredEvent(self.event.trail, summary.sender, self.event.event, 0, 0)
+            return Hit(summary, event=event, at_us=self.at_us)
         has_line = self.at_us is not None and self.text is not None
         line = TextLine(self.at_us or 0, self.text or "") if has_line else None
-        return Hit(self.recording, self.number, line, self.highlights, self.before, self.after)
+        return Hit(summary, self.number, line, self.highlights, self.before, self.after)
 
 
-class _RecordingHit(msgspec.Struct, frozen=True):
-    number: int
-    at_us: int
-    text: str
-    highlights: list[tuple[int, int]] = []
-    before: list[TextLine] = []
-    after: list[TextLine] = []
+class _RemoteHit(_LineHit, frozen=True, kw_only=True):
+    recording: Summary
 
 
 class _Items(msgspec.Struct, frozen=True):
@@ -118,22 +124,11 @@ class RemoteLibrary:
         parameters |= _zone()
         if rec is None:
             items = self._get("/search", _Items, parameters)
-            hits = [self._convert(item, _RemoteHit).as_hit() for item in items.items]
-            return Page(hits, items.cursor)
+            found = [self._convert(item, _RemoteHit) for item in items.items]
+            return Page([hit.as_hit(hit.recording) for hit in found], items.cursor)
         summary = self.find(rec)
         items = self._get(f"/recordings/{quote(rec, safe='')}/search", _Items, parameters)
-        found = [self._convert(item, _RecordingHit) for item in items.items]
-        hits = [
-            Hit(
-                summary,
-                hit.number,
-                TextLine(hit.at_us, hit.text),
-                hit.highlights,
-                hit.before,
-                hit.after,
-            )
-            for hit in found
-        ]
+        hits = [self._convert(item, _LineHit).as_hit(summary) for item in items.items]
         return Page(hits, items.cursor)
 
     def find(self, rec: str) -> Summary:
@@ -190,6 +185,32 @@ class RemoteLibrary:
             return [str(item["id"]) for item in self._get("/trails", _Items, {}).items]
         except RefusedError:
             return []
+
+    def events(
+        self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int
+    ) -> Page[FoundEvent]:
+        """Return audit events that match `query`, or all, in the order of their instants."""
+        order = "oldest" if is_ascending else "newest"
+        parameters = {"q": query, "order": order, "cursor": cursor, "limit": limit} | _zone()
+        return self._get("/events", Page[FoundEvent], parameters)
+
+    def event(self, trail: str, serial: int) -> FoundEvent:
+        """Return one audit event whole."""
+        return self._get(f"/events/{quote(trail, safe='')}/{serial}", FoundEvent, {})
+
+    def logins(self, query: LoginQuery, *, cursor: str | None, limit: int) -> Page[Login]:
+        """Return logins, newest first."""
+        parameters = _login_parameters(query) | {"cursor": cursor, "limit": limit}
+        if query.is_recorded is not None:
+            parameters["recorded"] = "yes" if query.is_recorded else "no"
+        return self._get("/logins", Page[Login], parameters)
+
+    def login_failures(
+        self, query: LoginQuery, *, cursor: str | None, limit: int
+    ) -> Page[LoginFailures]:
+        """Return failed attempts, taken together, those with the newest first."""
+        parameters = _login_parameters(query) | {"cursor": cursor, "limit": limit}
+        return self._get("/logins/failures", Page[LoginFailures], parameters)
 
     def hosts(self) -> list[dict[str, Any]]:
         """Return the enrolled hosts and how they are, as the API says it."""
@@ -282,6 +303,17 @@ class RemoteLibrary:
         if status in (httpx2.codes.TOO_MANY_REQUESTS, httpx2.codes.BAD_GATEWAY):
             return UnreachableError(f"{self._url}: {detail}")
         return ProtocolError(f"{self._url}: {detail}")
+
+
+def _login_parameters(query: LoginQuery) -> dict[str, Any]:
+    return {
+        "user": query.user,
+        "host": query.host,
+        "source": query.source,
+        "service": query.service,
+        "from_unix_us": query.from_unix_us,
+        "until_unix_us": query.until_unix_us,
+    }
 
 
 def _zone() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""`steno search`: find what was on the screen."""
+"""`steno search`: find what was on the screen, and what was done meanwhile."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
+from steno.cli.event_tables import format_event_hit
 from steno.cli.library import Location, collect, library_options, open_library
 from steno.cli.tables import format_instant, format_offset, make_console, printable
 from steno.model import TextLine
@@ -37,7 +38,7 @@ def command(
     as_json: bool,
     location: Location,
 ) -> int:
-    """Find QUERY on the recorded screens, newest first (the language: docs/find.md).
+    """Find QUERY on the recorded screens and in audit events (the language: docs/find.md).
 
     Ends with 0 when something was found, with 1 when nothing was.
     """
@@ -84,6 +85,8 @@ def _print_hits(hits: list[Hit]) -> None:
             _print_line(console, line, "dim")
         if hit.line is not None:
             _print_line(console, hit.line, "", hit.highlights)
+        if hit.event is not None:
+            console.print(format_event_hit(hit.event.event, hit.at_us or 0))
         for line in hit.after:
             _print_line(console, line, "dim")
 

@@ -19,6 +19,7 @@ from steno.cli.ownership import become_owner
 from steno.cli.tables import make_console
 from steno.config import default_directory
 from steno.errors import AmbiguousError, NotFoundError, StoreError
+from steno.model import is_trail
 from steno.server.indexer import reindex
 from steno.store.opening import open_store
 from steno.store.protocol import Store
@@ -35,10 +36,10 @@ _MAX_NAMED = 5
     help="The server's directory, or its store's (the default server's).",
 )
 def command(recs: tuple[str, ...], directory: Path | None) -> None:
-    """Forget what was derived from these recordings, or from all, and derive it anew.
+    """Forget what was derived from these recordings and audit trails, or all, and derive it anew.
 
-    Screen text, commands, keyframes and summaries are rebuilt from the original lines, which
-    are not touched. A server may be running meanwhile; until a recording's turn is over,
+    Screen text, commands, keyframes, summaries and events are rebuilt from the original lines,
+    which are not touched. A server may be running meanwhile; until a recording's turn is over,
     searches find only what is indexed of it so far.
     """
     directory = directory or default_directory()
@@ -47,7 +48,8 @@ def command(recs: tuple[str, ...], directory: Path | None) -> None:
     become_owner(directory)
     store = open_store(directory, must_exist=True)
     try:
-        chosen = [_choose(store, rec) for rec in recs] if recs else list(store.recs())
+        everything = [*store.recs(), *store.trails()]
+        chosen = [_choose(everything, rec) for rec in recs] if recs else everything
         sizes, failures = _measure(store, chosen)
         _reindex(store, sizes, failures)
     finally:
@@ -57,9 +59,9 @@ def command(recs: tuple[str, ...], directory: Path | None) -> None:
         raise StoreError(f"{len(failures)} not indexed; the first is {rec}: {error}")
 
 
-def _choose(store: Store, prefix: str) -> str:
-    """Return the recording that `prefix` means, indexed or not."""
-    found = [rec for rec in store.recs() if rec.startswith(prefix)]
+def _choose(everything: list[str], prefix: str) -> str:
+    """Return the recording, or audit trail, that `prefix` means, indexed or not."""
+    found = [rec for rec in everything if rec.startswith(prefix)]
     if prefix in found:
         return prefix
     if not found:
@@ -112,9 +114,15 @@ def _reindex(store: Store, sizes: dict[str, int], failures: dict[str, StoreError
                 reindex(store, [rec], progress=show)
             except StoreError as error:
                 failures[rec] = error
-    lines = sum(store.lines_count(rec) for rec in sizes)
+    trails = [rec for rec in sizes if is_trail(rec)]
+    lines = sum(store.lines_count(rec) for rec in sizes if rec not in trails)
     megabytes = sum(sizes.values()) / 1e6
     seconds = time.monotonic() - begun_s
+    and_trails = ""
+    if trails:
+        events = sum(one.events for one in store.trail_summaries() if one.trail in sizes)
+        and_trails = f", {len(trails)} audit trails with {events} events"
     click.echo(
-        f"{len(sizes)} recordings, {megabytes:.1f} MB, {lines} lines indexed in {seconds:.1f} s"
+        f"{len(sizes) - len(trails)} recordings{and_trails}, {megabytes:.1f} MB,"
+        f" {lines} lines indexed in {seconds:.1f} s"
     )

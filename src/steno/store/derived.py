@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, overload
 
 import apsw
 import msgspec
@@ -274,6 +274,14 @@ def _row(rec: str, derived: Derived, counts: _Counts) -> tuple[Any, ...]:
         sum(summary.notes.get(kind, 0) for kind in GAP_NOTES), msgspec.json.encode(summary),
         summary.sender, fit(summary.number), summary.boot_id,
     )  # fmt: skip
+
+
+@overload
+def fit(number: int) -> int: ...
+
+
+@overload
+def fit(number: None) -> None: ...
 
 
 def fit(number: int | None) -> int | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from steno.audit.trail import Lost
 from steno.store.events import (
@@ -11,10 +11,15 @@ from steno.store.events import (
     Login,
     LoginFailures,
     LoginQuery,
+    SessionKey,
     StoredEvent,
     TrailSummary,
 )
 from steno.store.page import Page
+
+if TYPE_CHECKING:
+    # It holds this protocol.
+    from steno.store.protocol import Summary
 
 
 class EventStore(Protocol):
@@ -51,6 +56,9 @@ class EventStore(Protocol):
             QueryError: The expression names what events do not have.
             UsageError: `cursor` is none of this list's.
         """
+
+    def session_recordings(self, session: SessionKey) -> list[Summary]:
+        """Return the recordings that were made in an audit session, by their start."""
 
     def event(self, trail: str, serial: int) -> StoredEvent:
         """Return one event whole, its records read from the trail's own lines.

@@ -14,7 +14,7 @@ from steno.audit.event import Event
 from steno.audit.trail import Lost
 from steno.errors import StoreError
 from steno.model import Damage
-from steno.store.derived import fit
+from steno.store.derived import decode_summary, fit
 from steno.store.event_schema import (
     CHUNK_EVENTS,
     PLACE_BITS,
@@ -31,10 +31,13 @@ from steno.store.events import (
     StoredEvent,
     TrailSummary,
 )
-from steno.store.protocol import DerivedState, StaleError
+from steno.store.protocol import DerivedState, StaleError, Summary
 
 NO_SESSION = -1
 """Stands for "in no audit session" where a number is needed."""
+
+OF_SESSION = "boot_id = ? AND audit_session = ? AND ifnull(sender, '') = ?"
+"""Which rows of `recordings` belong to one audit session."""
 
 _PLACE_MASK = (1 << PLACE_BITS) - 1
 _CACHED_CHUNKS = 64
@@ -279,6 +282,20 @@ def session_key(connection: apsw.Connection, session: SessionKey) -> int | None:
         (session.boot_id, fit(session.audit_session), session.sender or ""),
     ).fetchone()
     return None if row is None else int(row[0])
+
+
+def session_values(session: SessionKey) -> tuple[str, int, str]:
+    """Return the values for `OF_SESSION`."""
+    return session.boot_id, fit(session.audit_session), session.sender or ""
+
+
+def recordings_of(connection: apsw.Connection, session: SessionKey) -> list[Summary]:
+    """Return the recordings made in an audit session, by their start."""
+    rows: Iterator[Any] = connection.execute(
+        f"SELECT summary FROM recordings WHERE {OF_SESSION} ORDER BY started_unix_us, rec",  # noqa: S608 - constants
+        session_values(session),
+    )
+    return [decode_summary(row[0]) for row in rows]
 
 
 def place_of(connection: apsw.Connection, trail: str, serial: int) -> int | None:

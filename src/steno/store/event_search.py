@@ -12,6 +12,7 @@ import msgspec
 from steno.audit.event import Event
 from steno.store.cursors import decode_cursor, encode_cursor
 from steno.store.event_matching import EventMatcher
+from steno.store.event_places import Span, span_of
 from steno.store.event_rows import EventReader, id_range, session_key
 from steno.store.event_schema import PLACE_BITS
 from steno.store.event_terms import question, session_question
@@ -24,40 +25,12 @@ from steno.store.page import Page
 WORK_LIMIT_CHUNKS = 3000
 """Chunks read for one page; then it ends, with a cursor to go on from."""
 
-EARLY_US = 20_000
-"""So much before a recording's start an event of it may be stamped: the audit trail's clock ticks
-every 1 to 10 ms and is read when a system call begins, and auditd cuts off microseconds."""
-
-_FOREVER = (1 << 62) - 1
-
-
-class Span(msgspec.Struct, frozen=True):
-    """When one recording of an audit session was made.
-
-    Attributes:
-        from_unix_us: Its start, and `EARLY_US` before it.
-        until_unix_us: Its last piece's instant; of a live one, for ever.
-    """
-
-    from_unix_us: int
-    until_unix_us: int
-
-    def holds(self, at_unix_us: int) -> bool:
-        """Return whether an instant lies in it."""
-        return self.from_unix_us <= at_unix_us <= self.until_unix_us
-
 
 class EventCursor(msgspec.Struct, frozen=True, array_like=True):
     """Where a list of events goes on: beyond this id, in this direction."""
 
     is_ascending: bool
     id: int
-
-
-def span_of(started_unix_us: int, duration_us: int, *, is_live: bool) -> Span:
-    """Return when a recording was made, as events are held to it."""
-    end = _FOREVER if is_live else started_unix_us + duration_us
-    return Span(started_unix_us - EARLY_US, end)
 
 
 def find_events(

@@ -253,7 +253,6 @@ class LoginQuery(msgspec.Struct, frozen=True):
         is_recorded: Only those with a recording, or only those without.
         from_unix_us: At this instant or later.
         until_unix_us: Before this instant.
-        visible_to: Only this person's.
     """
 
     user: str = ""
@@ -263,4 +262,3 @@ class LoginQuery(msgspec.Struct, frozen=True):
     is_recorded: bool | None = None
     from_unix_us: int | None = None
     until_unix_us: int | None = None
-    visible_to: str | None = None

@@ -10,9 +10,9 @@ import msgspec
 
 from steno.store.cursors import decode_cursor, encode_cursor
 from steno.store.event_matching import glob
-from steno.store.event_rows import NO_SESSION, id_range
+from steno.store.event_rows import NO_SESSION, OF_SESSION, id_range, session_values
 from steno.store.events import Login, LoginFailures, LoginQuery, SessionKey
-from steno.store.filters import Condition, all_of, like_pattern, visible_condition
+from steno.store.filters import Condition, all_of, like_pattern
 from steno.store.page import Page
 
 BEFORE_US = 24 * 3600 * 1_000_000
@@ -57,7 +57,7 @@ def find_logins(
         key = SessionKey(sender or None, boot_id, number)
         login = _compose(connection, session, key, host, trail, serial)
         if login is not None and test.wants(login):
-            login = _with_recordings(connection, login, query.visible_to)
+            login = _with_recordings(connection, login)
             if query.is_recorded in (None, bool(login.recordings)):
                 if len(items) >= limit:
                     return Page(items, encode_cursor(LoginCursor(last_id)))
@@ -86,8 +86,6 @@ class _Test:
         ):
             return False
         if not query.service and login.service in UNATTENDED:
-            return False
-        if query.visible_to is not None and login.user != query.visible_to:
             return False
         return all(test(getattr(login, name).casefold()) for name, test in self._globs)
 
@@ -124,17 +122,10 @@ def _first(values: Iterable[str]) -> str:
     return next(filter(None, values), "")
 
 
-def _with_recordings(connection: apsw.Connection, login: Login, visible_to: str | None) -> Login:
-    visible = visible_condition(visible_to)
+def _with_recordings(connection: apsw.Connection, login: Login) -> Login:
     rows: Iterator[Any] = connection.execute(
-        "SELECT rec FROM recordings WHERE boot_id = ? AND audit_session = ?"  # noqa: S608 - constants
-        f" AND ifnull(sender, '') = ? AND {visible.sql} ORDER BY started_unix_us, rec",
-        (
-            login.session.boot_id,
-            login.session.audit_session,
-            login.session.sender or "",
-            *visible.values,
-        ),
+        f"SELECT rec FROM recordings WHERE {OF_SESSION} ORDER BY started_unix_us, rec",  # noqa: S608 - constants
+        session_values(login.session),
     )
     return msgspec.structs.replace(login, recordings=[row[0] for row in rows])
 
@@ -172,8 +163,6 @@ def find_failures(
         for name in ("user", "host", "source", "service")
         if (value := getattr(query, name))
     ]
-    if query.visible_to is not None:
-        conditions.append(Condition("login_user = ?", (query.visible_to,)))
     first, last = id_range(query.from_unix_us, query.until_unix_us)
     conditions += [
         Condition("id BETWEEN ? AND ?", (first, last)),

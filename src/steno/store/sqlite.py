@@ -23,6 +23,7 @@ from steno.store.events import (
     Login,
     LoginFailures,
     LoginQuery,
+    SessionKey,
     StoredEvent,
     TrailSummary,
 )
@@ -193,6 +194,11 @@ class SqliteStore:
             check_event_query(query.expression, format_query(query.expression))
         with self._database.reading() as connection:
             return find_events(connection, query, cursor, max(1, limit))
+
+    def session_recordings(self, session: SessionKey) -> list[Summary]:
+        """Return the recordings that were made in an audit session, by their start."""
+        with self._database.reading() as connection:
+            return event_rows.recordings_of(connection, session)
 
     def event(self, trail: str, serial: int) -> StoredEvent:
         """Return one event whole; see `EventStore.event`."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import anyio.to_thread
 import msgspec
 from starlette.responses import Response
 
+from steno.audit.event import Event
 from steno.model import TextLine
 from steno.store.expressions import Expression
 from steno.store.fields import parse_zone
@@ -40,28 +41,45 @@ def parse_query(text: str, zone: str | None) -> Expression:
     return parse(text, None if zone is None else parse_zone(zone))
 
 
-class LineHit(msgspec.Struct, frozen=True):
-    """A line that was found; `highlights` are (start, end) in characters of `text`."""
+class HitEvent(msgspec.Struct, frozen=True):
+    """An audit event that was found, without its records: see `/events/{trail}/{serial}`."""
 
+    trail: str
+    event: Event
+
+
+class LineHit(msgspec.Struct, frozen=True):
+    """A line, or an event, that was found; `highlights` are (start, end) in characters of `text`.
+
+    For an event, `at_us` is its instant in the recording and `text` its sentence.
+    """
+
+    kind: Literal["line", "event", "recording"]
     number: int | None
     at_us: int | None
     text: str | None
     highlights: list[tuple[int, int]]
     before: list[TextLine]
     after: list[TextLine]
+    event: HitEvent | None = None
 
 
 class RecordingHit(LineHit, frozen=True, kw_only=True):
-    """A line that was found, and its recording.
+    """A line or event that was found, and its recording.
 
-    `number` is None when the query asked for fields only: then the recording itself is the hit.
+    For the kind `recording` the query asked for no text or event: then it is itself the hit.
     """
 
     recording: Summary
 
 
 def _line_hit(hit: Hit) -> LineHit:
+    if hit.event is not None:
+        event = hit.event.event
+        found = HitEvent(hit.event.trail, event)
+        return LineHit("event", None, hit.at_us, event.text, [], [], [], found)
     return LineHit(
+        kind="recording" if hit.line is None else "line",
         number=hit.number,
         at_us=hit.line.at_us if hit.line else None,
         text=hit.line.text if hit.line else None,

@@ -17,6 +17,7 @@ from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import ChainVerifier, join_lines
 from steno.model import Note, TextLine, Verification
+from steno.store.event_groups import asks_for_events
 from steno.store.expressions import asks_for_text
 from steno.store.protocol import Page, Store, Summary
 from steno.web.endpoint import Call, json_response
@@ -107,8 +108,8 @@ async def list_recordings(call: Call) -> Response:
     """GET /recordings."""
     query: ListQuery = call.query
     expression = parse_query(query.q, query.zone) if query.q.strip() else None
-    if expression is not None and asks_for_text(expression):
-        # Which recordings match says what was on their screens.
+    if expression is not None and (asks_for_text(expression) or asks_for_events(expression)):
+        # Which recordings match says what was on their screens, or what was done.
         await call.log_viewing("search", query.q)
 
     def read() -> Page[Summary]:

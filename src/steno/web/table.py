@@ -5,14 +5,18 @@ from __future__ import annotations
 from steno.audit.recorded import RecordedCommands
 from steno.model import Verification
 from steno.store.accounts import User
+from steno.store.event_places import FoundEvent
+from steno.store.events import Login, LoginFailures
 from steno.store.hosts import HostCode
 from steno.store.orders import Order
 from steno.store.protocol import Page, Summary
 from steno.web import (
+    events,
     exports,
     finding,
     hosts,
     live,
+    logins,
     openapi,
     orders,
     people,
@@ -236,6 +240,45 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         problems=(400,),
         viewing="search",
         viewing_detail="q",
+    ),
+    Endpoint(
+        "GET",
+        "/events",
+        events.list_events,
+        "Find audit events of all hosts, newest first.",
+        query=events.EventsQuery,
+        answers=(Answer(type=Page[FoundEvent]),),
+        problems=(400,),
+        viewing="events",
+        viewing_detail="q",
+    ),
+    Endpoint(
+        "GET",
+        "/events/{trail}/{serial}",
+        events.show_event,
+        "One audit event whole, with the records underneath.",
+        answers=(Answer(type=FoundEvent),),
+        problems=(404, 507),
+    ),
+    Endpoint(
+        "GET",
+        "/logins",
+        logins.list_logins,
+        "Who logged in, newest first, and which recordings were made.",
+        least="auditor",
+        query=logins.LoginsQuery,
+        answers=(Answer(type=Page[Login]),),
+        problems=(400,),
+    ),
+    Endpoint(
+        "GET",
+        "/logins/failures",
+        logins.list_failures,
+        "Attempts to log in that failed, taken together.",
+        least="auditor",
+        query=logins.FailuresQuery,
+        answers=(Answer(type=Page[LoginFailures]),),
+        problems=(400,),
     ),
     Endpoint(
         "GET",

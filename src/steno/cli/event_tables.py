@@ -1,0 +1,31 @@
+"""How audit events and logins are written out for people."""
+
+from __future__ import annotations
+
+from rich.text import Text
+
+from steno.audit.event import Event
+from steno.cli.tables import format_offset, printable
+
+_RESULT_STYLES = {"failure": "red", "success": "", "unknown": "dim"}
+
+
+def result_mark(event: Event) -> str:
+    """Return how an event went, in a word: nothing where it went well."""
+    if event.error:
+        return event.error
+    return "" if event.result == "success" else event.result
+
+
+def sentence(event: Event) -> Text:
+    """Return an event's sentence, red where it failed, with the error's name behind it."""
+    text = printable(event.text or event.action)
+    text.stylize(_RESULT_STYLES[event.result])
+    return text
+
+
+def format_event_hit(event: Event, at_us: int) -> Text:
+    """Return an event among the lines that a search found."""
+    return Text.assemble(
+        (f"{format_offset(at_us):>10}  ", "green"), ("• ", "cyan"), sentence(event)
+    )
