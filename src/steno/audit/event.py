@@ -151,4 +151,4 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     text: str = ""
     typed: str | None = None
     lost_before: int = 0
-    records: msgspec.Raw = msgspec.Raw(b"[]")
+    records: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"[]"))
