@@ -140,9 +140,7 @@ def _api_routes(services: Services) -> list[Route]:
         async def answer(request: Request) -> Response:
             return await resource(request)
 
-        pattern = PREFIX + path.replace("{number}", "{number:int}").replace(
-            "{serial}", "{serial:int}"
-        )
+        pattern = PREFIX + _INTEGERS.sub(r"{\1:int}", path)
         return Route(pattern, answer, methods=list(endpoints))
 
     return [route(path, endpoints) for path, endpoints in paths.items()]

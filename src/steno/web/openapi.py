@@ -26,7 +26,6 @@ _PATH_PARAMETERS: dict[str, tuple[dict[str, Any], str]] = {
     "name": ({"type": "string", "minLength": 1}, "The user's name"),
     "host": ({"type": "string", "minLength": 1}, "The host's name"),
     "id": ({"type": "string", "minLength": 1}, "The token's id"),
-    "serial": ({"type": "integer", "minimum": 0, "maximum": 2**53}, "The event's number"),
     "trail": ({"type": "string", "minLength": 1}, "An audit trail's id"),
 }
 
