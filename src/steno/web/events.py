@@ -21,7 +21,7 @@ from steno.web.visibility import is_visible
 Instant = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
-class EventsQuery(msgspec.Struct, frozen=True):
+class EventListQuery(msgspec.Struct, frozen=True):
     """Which events are wanted.
 
     Attributes:
@@ -47,9 +47,9 @@ def _places(store: Store, visible_to: str | None) -> EventPlaces:
     return EventPlaces(store, lambda summary: is_visible(summary, visible_to))
 
 
-async def list_events(call: Call) -> Response:
+async def find_events(call: Call) -> Response:
     """GET /events."""
-    query: EventsQuery = call.query
+    query: EventListQuery = call.query
     expression = parse_query(query.q, query.zone) if query.q.strip() else None
     if expression is not None:
         check_event_query(expression, query.q)
@@ -70,7 +70,7 @@ async def list_events(call: Call) -> Response:
     return json_response(await anyio.to_thread.run_sync(read))
 
 
-async def show_event(call: Call) -> Response:
+async def show_found_event(call: Call) -> Response:
     """GET /events/{trail}/{serial}."""
     store, visible_to = call.services.store, call.visible_to
     trail, serial = call.request.path_params["trail"], call.request.path_params["serial"]

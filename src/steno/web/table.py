@@ -244,9 +244,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET",
         "/events",
-        events.list_events,
+        events.find_events,
         "Find audit events of all hosts, newest first.",
-        query=events.EventsQuery,
+        query=events.EventListQuery,
         answers=(Answer(type=Page[FoundEvent]),),
         problems=(400,),
         viewing="events",
@@ -255,7 +255,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     Endpoint(
         "GET",
         "/events/{trail}/{serial}",
-        events.show_event,
+        events.show_found_event,
         "One audit event whole, with the records underneath.",
         answers=(Answer(type=FoundEvent),),
         problems=(404, 507),
