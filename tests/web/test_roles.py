@@ -46,7 +46,6 @@ def ask(client: httpx2.Client, endpoint: Endpoint, rec: str = ALICE_REC) -> tupl
         "id": "nothing",
         "host": "none",
         "trail": "trail-x",
-        "serial": "0",
     }
     for name, value in values.items():
         path = path.replace("{" + name + "}", value)
