@@ -36,6 +36,8 @@ const HANDLERS: Readonly<Record<Simple, Handler>> = {
   idle: toggleIdle,
   nextMark: (player) => player.goToMark(1),
   previousMark: (player) => player.goToMark(-1),
+  nextTrouble: (player) => player.goToTrouble(1),
+  previousTrouble: (player) => player.goToTrouble(-1),
   search: (_player, view) => view.searchBar.open(),
   nextHit: (player) => player.search.step(1, player.playback.time),
   previousHit: (player) => player.search.step(-1, player.playback.time),

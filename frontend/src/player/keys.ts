@@ -3,6 +3,7 @@
 export type Action =
   | { do: "toggle" | "step" | "stepBack" | "fullscreen" | "search" | "nextHit" | "previousHit" }
   | { do: "goTo" | "help" | "live" | "copy" | "zoom" | "link" | "close" | "start" | "end" }
+  | { do: "nextTrouble" | "previousTrouble" }
   | { do: "nextMark" | "previousMark" | "faster" | "slower" | "normalSpeed" | "idle" }
   | { do: "skip"; seconds: number }
   | { do: "tenth"; tenth: number };
@@ -18,6 +19,7 @@ export const SHORTCUTS: readonly Shortcut[] = [
   { keys: ["←", "→"], help: "5 seconds back, forward" },
   { keys: ["Shift+←", "Shift+→"], help: "1 minute back, forward" },
   { keys: ["[", "]"], help: "previous, next command" },
+  { keys: ["{", "}"], help: "previous, next denial or alert" },
   { keys: ["<", ">"], help: "slower, faster (1/16 to 16 times)" },
   { keys: ["="], help: "normal speed" },
   { keys: ["0", "…", "9"], help: "0 % to 90 % of the recording" },
@@ -46,6 +48,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   "Shift+ArrowRight": { do: "skip", seconds: 60 },
   "[": { do: "previousMark" },
   "]": { do: "nextMark" },
+  "{": { do: "previousTrouble" },
+  "}": { do: "nextTrouble" },
   "<": { do: "slower" },
   ">": { do: "faster" },
   "=": { do: "normalSpeed" },

@@ -81,6 +81,14 @@ export function commandMarks(index: SegmentIndex, trail: TrailData | null = null
   }));
 }
 
+/** Denials and alerts, in order: what somebody who looks for trouble goes through. */
+export function troubles(trail: TrailData | null): { at: number; label: string }[] {
+  const { denials = [], alerts = [] } = trail?.lanes ?? {};
+  return [...denials, ...alerts]
+    .map(([from_us, , , , text]) => ({ at: from_us / 1e6, label: visibleControls(text) }))
+    .sort((a, b) => a.at - b.at);
+}
+
 export function hitMarks(hits: readonly SearchHit[]): Mark[] {
   return hits.map((hit) => ({ at: hit.at, label: visibleText(hit.text), kind: "hit" as const }));
 }

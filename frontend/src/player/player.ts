@@ -2,7 +2,7 @@
 import { perform } from "./actions.ts";
 import { type Action, actionOf } from "./keys.ts";
 import { LiveFollower } from "./live.ts";
-import { commandMarks, damageMark, eventMarks, noteMark, typedText } from "./marks.ts";
+import { commandMarks, damageMark, eventMarks, noteMark, troubles, typedText } from "./marks.ts";
 import { Playback } from "./playback.ts";
 import type { Segment, SegmentEvent, SegmentIndex, TrailData, Verification } from "./public.ts";
 import { SearchSession } from "./searchsession.ts";
@@ -28,6 +28,9 @@ export interface PlayerOptions {
   /** Makes the address that shows an instant; null when there is none. */
   link: ((time: number) => string) | null;
 }
+
+/** Something to go to, and what is said there. */
+type Named = Pick<Mark, "at" | "label">;
 
 const TYPED_LENGTH = 60;
 
@@ -178,10 +181,19 @@ export class Player {
   /** Go to the command after (1) or before (-1) this instant. */
   goToMark(by: 1 | -1): void {
     const commands = this.marks.filter((mark) => mark.kind === "command");
+    this.goToNeighbour(commands, by, "command");
+  }
+
+  /** Go to the denial or alert after (1) or before (-1) this instant. */
+  goToTrouble(by: 1 | -1): void {
+    this.goToNeighbour(troubles(this.trail), by, "denial or alert");
+  }
+
+  private goToNeighbour(sorted: readonly Named[], by: 1 | -1, what: string): void {
     const slack = this.playback.isPlaying ? 0.5 * this.playback.speed : 0.001;
-    const mark = neighbour(commands, this.playback.time, by, slack);
-    if (mark) void this.seek(mark.at).then(() => this.view.status.say(mark.label));
-    else this.view.status.say(by > 0 ? "no command after this" : "no command before this");
+    const next = neighbour(sorted, this.playback.time, by, slack);
+    if (next) void this.seek(next.at).then(() => this.view.status.say(next.label));
+    else this.view.status.say(`no ${what} ${by > 0 ? "after" : "before"} this`);
   }
 
   /** Take what the system did, or more of it. */

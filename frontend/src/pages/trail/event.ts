@@ -23,12 +23,13 @@ export class EventDetail extends PageElement {
       }
       dl {
         display: grid;
-        grid-template-columns: max-content minmax(0, 1fr);
+        grid-template-columns: fit-content(9rem) minmax(0, 1fr);
         gap: 0.15rem 0.75rem;
         margin: 0;
       }
       dt {
         color: var(--muted);
+        overflow-wrap: anywhere;
       }
       dd {
         margin: 0;
@@ -73,7 +74,7 @@ export class EventDetail extends PageElement {
         ${factsOf(event, this.item.at_us)
           .filter(([, value]) => value !== null && value !== undefined && value !== "")
           .map(
-            ([name, value]) => html`<dt>${name}</dt>
+            ([name, value]) => html`<dt>${shown(name)}</dt>
             <dd>${shown(String(value))}</dd>`,
           )}
       </dl>

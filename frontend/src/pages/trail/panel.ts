@@ -257,8 +257,7 @@ export class Trail extends PageElement {
         @keydown=${this.#onKey}
         @scroll=${this.#following.scrolled}
       >
-        ${problemBox(this.problem)}
-        ${this.problem ? html`<button class="more" @click=${() => this.#begin()}>Try again</button>` : nothing}
+        ${this.problem ? this.#failed() : nothing}
         ${this.#moreButton("earlier")} ${this.#events()} ${this.#moreButton("later")}
       </div>
       ${
@@ -266,6 +265,13 @@ export class Trail extends PageElement {
           ? html`<button class="back" @click=${this.#backToPlayer}>Follow the player again</button>`
           : nothing
       }`;
+  }
+
+  #failed() {
+    return html`<div class="nothing stack">
+      ${problemBox(this.problem)}
+      <div><button @click=${() => this.#begin()}>Try again</button></div>
+    </div>`;
   }
 
   #backToPlayer = (): void => {

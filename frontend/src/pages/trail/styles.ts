@@ -61,8 +61,11 @@ export const listStyles = css`
   }
   .remark {
     color: var(--muted);
+    /* Not parted from its number, and yet broken where a hostile name is long. */
+    display: inline-block;
+    max-width: 100%;
     margin-inline-start: 0.35rem;
-    white-space: nowrap;
+    overflow-wrap: anywhere;
   }
   .remark.warn {
     color: var(--warn);
