@@ -1,15 +1,17 @@
 /** What the system did: a trail of events in plain sentences, each leading to its moment. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
-import type { Command, RecordedEvent, TrailKind } from "../api/types.ts";
+import type { Command, RecordedEvent } from "../api/types.ts";
 import { clock, count, exactDuration } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { problemBox } from "../parts/templates.ts";
 import { recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
 import "./event.ts";
+import "./filters.ts";
+import { ALL, queryOf, type Wanted } from "./filters.ts";
 import { Following } from "./following.ts";
-import { listStyles } from "./styles.ts";
+import { kindStyles, listStyles } from "./styles.ts";
 import {
   beginning,
   eventAt,
@@ -24,8 +26,6 @@ import { KINDS, kindLabel } from "./words.ts";
 
 /** While playing, an instant outside of what is loaded is loaded this long after the last one. */
 const FOLLOW_MS = 300;
-/** While somebody types a text to look for. */
-const TYPING_MS = 350;
 
 const NOTHING_LIKE_THAT = "Nothing like that happened, as far as the audit rules record it.";
 const NOTHING_DONE = "Nothing that the host's audit rules record.";
@@ -35,6 +35,7 @@ export class Trail extends PageElement {
   static override styles = [
     PageElement.styles,
     listStyles,
+    kindStyles,
     css`
       :host {
         grid-template-rows: auto minmax(0, 1fr);
@@ -60,60 +61,13 @@ export class Trail extends PageElement {
       h2 code {
         white-space: pre;
       }
-      .top button,
-      .top input {
+      .top button {
         min-height: 1.9rem;
         padding: 0.1rem 0.6rem;
         font-size: 0.85rem;
       }
-      .kinds {
-        display: flex;
-        flex-wrap: wrap;
-        gap: 0.25rem;
-      }
-      .kinds button {
-        min-height: 1.6rem;
-        padding: 0 0.5rem;
-        gap: 0;
-        border-radius: 1rem;
-        font-size: 0.8rem;
-      }
-      [aria-pressed="true"] {
-        background: var(--accent-fill);
-        border-color: var(--accent-fill);
-        color: var(--on-accent);
-      }
-      button[aria-pressed="true"]:hover:not(:disabled) {
-        background: var(--accent-hover);
-      }
       .what {
         font-family: inherit;
-      }
-      .kind {
-        display: inline-block;
-        width: 0.6rem;
-        height: 0.6rem;
-        margin-inline-end: 0.4rem;
-        border-radius: 50%;
-        background: var(--muted);
-      }
-      .kind.files {
-        background: var(--ok);
-      }
-      .kind.network {
-        background: light-dark(#86268c, #b083f0);
-      }
-      .kind.processes {
-        background: var(--accent);
-      }
-      .kind.privileges {
-        border-radius: 1px;
-        background: var(--warn);
-      }
-      .kind.denials {
-        border-radius: 1px;
-        rotate: 45deg;
-        background: var(--bad);
       }
       .failed .what {
         color: var(--bad);
@@ -137,17 +91,13 @@ export class Trail extends PageElement {
   /** Nothing is fetched until somebody looks. */
   @property({ type: Boolean }) isOpen = false;
   @state() private window: TrailWindow = NOTHING;
-  @state() private kinds: ReadonlySet<TrailKind> = new Set();
-  @state() private onlyFailures = false;
-  @state() private text = "";
-  @state() private hasFilters = false;
+  @state() private wanted: Wanted = ALL;
   /** The event whose detail is shown. */
   @state() private chosen: string | null = null;
   @query(".list") private list!: HTMLElement | null;
   #following = new Following(this);
   #isBegun = false;
   #followTimer = 0;
-  #typingTimer = 0;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("rec") || changed.has("command")) {
@@ -171,15 +121,13 @@ export class Trail extends PageElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.#followTimer);
-    clearTimeout(this.#typingTimer);
   }
 
   /** Show what happened of one kind from an instant on. */
   showLane(kind: string, fromUs: number): void {
     const known = KINDS.find((each) => each.kind === kind);
     if (!known) return;
-    this.kinds = new Set([known.kind]);
-    this.hasFilters = true;
+    this.wanted = { ...ALL, kinds: new Set([known.kind]) };
     this.#begin(fromUs);
   }
 
@@ -227,13 +175,7 @@ export class Trail extends PageElement {
   }
 
   #query() {
-    const failures = this.onlyFailures ? "result:failure" : "";
-    return {
-      command: this.command?.number ?? null,
-      kinds: [...this.kinds].join(","),
-      q: [this.text.trim(), failures].filter((part) => part !== "").join(" "),
-      limit: PAGE,
-    };
+    return { ...queryOf(this.wanted), command: this.command?.number ?? null, limit: PAGE };
   }
 
   #followSoon(): void {
@@ -282,7 +224,6 @@ export class Trail extends PageElement {
 
   #top() {
     const { command } = this;
-    const filters = this.kinds.size + (this.onlyFailures ? 1 : 0);
     return html`<div class="top">
       <div class="row">
         <h2 title=${command ? shown(command.text) : ""}>
@@ -296,63 +237,14 @@ export class Trail extends PageElement {
             : nothing
         }
       </div>
-      <div class="row" role="search">
-        <input
-          type="search"
-          aria-label="Find in the trail"
-          placeholder="Find: a word, file:/etc/*, ran:curl"
-          autocomplete="off"
-          autocapitalize="off"
-          spellcheck="false"
-          .value=${this.text}
-          @input=${this.#onText}
-        />
-        <button
-          aria-expanded=${String(this.hasFilters)}
-          @click=${() => {
-            this.hasFilters = !this.hasFilters;
-          }}
-        >
-          Filter${filters > 0 ? ` (${filters})` : ""}
-        </button>
-      </div>
-      ${this.hasFilters ? this.#filters() : nothing}
-    </div>`;
-  }
-
-  #filters() {
-    const toggle = (kind: TrailKind): void => {
-      const kinds = new Set(this.kinds);
-      if (!kinds.delete(kind)) kinds.add(kind);
-      this.kinds = kinds;
-      this.#begin();
-    };
-    return html`<div class="kinds" role="group" aria-label="Show only">
-      <button
-        aria-pressed=${String(this.onlyFailures)}
-        @click=${() => {
-          this.onlyFailures = !this.onlyFailures;
+      <steno-trail-filters
+        .wanted=${this.wanted}
+        @steno-wanted=${(event: CustomEvent<Wanted>) => {
+          this.wanted = event.detail;
           this.#begin();
         }}
-      >
-        Only failures
-      </button>
-      ${KINDS.map(
-        ({ kind, label, more }) => html`<button
-          title=${more}
-          aria-pressed=${String(this.kinds.has(kind))}
-          @click=${() => toggle(kind)}
-        >
-          <span class="kind ${kind}" aria-hidden="true"></span>${label}
-        </button>`,
-      )}
+      ></steno-trail-filters>
     </div>`;
-  }
-
-  #onText(event: Event): void {
-    this.text = (event.target as HTMLInputElement).value;
-    clearTimeout(this.#typingTimer);
-    this.#typingTimer = window.setTimeout(() => this.#begin(), TYPING_MS);
   }
 
   #moreButton(end: "earlier" | "later") {
@@ -367,17 +259,13 @@ export class Trail extends PageElement {
     if (items.length === 0 && !earlier && !later) {
       if (this.problem) return nothing;
       return html`<p class="nothing muted" role="status">
-        ${this.isBusy ? "Loading…" : this.#isFiltered ? NOTHING_LIKE_THAT : NOTHING_DONE}
+        ${this.isBusy ? "Loading…" : this.wanted !== ALL ? NOTHING_LIKE_THAT : NOTHING_DONE}
       </p>`;
     }
     const current = eventAt(items, this.atUs);
     return html`<ol>
       ${items.map((item, index) => this.#event(item, index === current))}
     </ol>`;
-  }
-
-  get #isFiltered(): boolean {
-    return this.kinds.size > 0 || this.onlyFailures || this.text.trim() !== "";
   }
 
   #event(item: RecordedEvent, isCurrent: boolean) {

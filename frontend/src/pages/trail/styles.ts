@@ -112,3 +112,33 @@ export const listStyles = css`
     padding-inline-start: 7.2rem;
   }
 `;
+
+/** A sign for each kind of event; never the only thing that tells it. */
+export const kindStyles = css`
+  .kind {
+    display: inline-block;
+    width: 0.6rem;
+    height: 0.6rem;
+    margin-inline-end: 0.4rem;
+    border-radius: 50%;
+    background: var(--muted);
+  }
+  .kind.files {
+    background: var(--ok);
+  }
+  .kind.network {
+    background: light-dark(#86268c, #b083f0);
+  }
+  .kind.processes {
+    background: var(--accent);
+  }
+  .kind.privileges {
+    border-radius: 1px;
+    background: var(--warn);
+  }
+  .kind.denials {
+    border-radius: 1px;
+    rotate: 45deg;
+    background: var(--bad);
+  }
+`;
