@@ -33,9 +33,6 @@ interface Start {
 
 /** What is known of a growing recording is asked for so often, while somebody sees the page. */
 const RECOUNT_MS = 3000;
-const NO_AUDIT =
-  "Read from the screen's prompt lines: the host sent no audit trail of this session. " +
-  "How to switch it on: docs/audit.md.";
 /** A player that is ready still says a word or two (verified, live), which may take a line more. */
 const SETTLE_MS = 200;
 
@@ -321,7 +318,10 @@ export class RecordingPage extends PageElement {
       .atUs=${this.atUs}
       .chosen=${this.chosen}
       @steno-choose=${this.#onChoose}
-      ><p slot="no-audit" class="hint no-audit">${NO_AUDIT}</p></steno-commands
+      ><p slot="no-audit" class="hint no-audit">
+        Read from the screen's prompt lines: there is no audit trail of this session. To have one of the
+        next, run <code>steno audit rules install session</code> on the host.
+      </p></steno-commands
     >`;
   }
 
