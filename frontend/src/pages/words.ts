@@ -247,6 +247,8 @@ const HOW: Record<string, string> = {
   lines: "took the original lines",
   text: "read its text",
   commands: "read its commands",
+  events: "read its audit events",
+  trail: "took an audit trail",
   export: "downloaded it",
   search: "searched",
   kill: "ended the session",

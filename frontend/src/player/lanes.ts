@@ -53,13 +53,13 @@ export function ownCommands(commands: readonly RanCommand[]): RanCommand[] {
 /** All stretches of a lane, whatever it is made from. */
 export function stretchesOf(trail: TrailData, name: LaneName): readonly LaneStretch[] {
   if (name !== "commands") return trail.lanes?.[name] ?? [];
-  return ownCommands(trail.commands ?? []).map((command) => [
-    command.at_us,
-    command.at_us,
-    1,
-    hasFailed(command) ? 1 : 0,
-    command.text,
-  ]);
+  return ownCommands(trail.commands ?? []).map((command) => ({
+    first_us: command.at_us,
+    last_us: command.at_us,
+    events: 1,
+    failures: hasFailed(command) ? 1 : 0,
+    text: command.text,
+  }));
 }
 
 /**
@@ -73,16 +73,16 @@ export function clustersOf(
   gap: number,
 ): Cluster[] {
   const clusters: Cluster[] = [];
-  for (const [from, to, count, failures, text] of [...stretches].sort((a, b) => a[0] - b[0])) {
+  const sorted = [...stretches].sort((a, b) => a.first_us - b.first_us);
+  for (const { first_us, last_us, events: count, failures, text } of sorted) {
     const last = clusters.at(-1);
-    const at = from / 1e6;
-    if (last && at - last.from < gap * duration) {
-      last.to = Math.max(last.to, to / 1e6);
+    const from = first_us / 1e6;
+    const to = last_us / 1e6;
+    if (last && from - last.from < gap * duration) {
+      last.to = Math.max(last.to, to);
       last.count += count;
       last.failures += failures;
-    } else {
-      clusters.push({ from: at, to: to / 1e6, count, failures, label: visibleControls(text) });
-    }
+    } else clusters.push({ from, to, count, failures, label: visibleControls(text) });
   }
   return clusters;
 }

@@ -82,7 +82,7 @@ export class LanesView {
 
   private summary(): string {
     const parts = this.drawn.map(({ lane, stretches }) => {
-      const count = stretches.reduce((sum, [, , each]) => sum + each, 0);
+      const count = stretches.reduce((sum, { events }) => sum + events, 0);
       return `${count} ${count === 1 ? lane.one : lane.many}`;
     });
     return `What the system did: ${parts.join(", ")}`;

@@ -85,7 +85,7 @@ export function commandMarks(index: SegmentIndex, trail: TrailData | null = null
 export function troubles(trail: TrailData | null): { at: number; label: string }[] {
   const { denials = [], alerts = [] } = trail?.lanes ?? {};
   return [...denials, ...alerts]
-    .map(([from_us, , , , text]) => ({ at: from_us / 1e6, label: visibleControls(text) }))
+    .map(({ first_us, text }) => ({ at: first_us / 1e6, label: visibleControls(text) }))
     .sort((a, b) => a.at - b.at);
 }
 

@@ -73,14 +73,14 @@ export interface RanCommand {
 /** A lane of the timeline below the commands: what the system did, by kind. */
 export type LaneKind = "typed" | "files" | "network" | "privileges" | "denials" | "alerts";
 
-/** What happened of one kind in a short stretch, and the first one's sentence. */
-export type LaneStretch = [
-  from_us: number,
-  to_us: number,
-  count: number,
-  failures: number,
-  text: string,
-];
+/** What happened of one kind in a short stretch of time, and the first one's sentence. */
+export interface LaneStretch {
+  first_us: number;
+  last_us: number;
+  events: number;
+  failures: number;
+  text: string;
+}
 
 /** What the system did meanwhile, for the timeline; each member may be missing. */
 export interface TrailData {

@@ -18,6 +18,7 @@ function command(number: number, parent: number | null, more: Partial<Command> =
     origin: "typed",
     typed: null,
     arguments: null,
+    arguments_left_out: 0,
     program: null,
     pid: null,
     user: null,

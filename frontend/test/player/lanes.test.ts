@@ -12,13 +12,13 @@ import {
 } from "../../src/player/lanes.ts";
 import type { LaneStretch, RanCommand } from "../../src/player/public.ts";
 
-const one = (at: number, failures = 0, text = `at ${at}`): LaneStretch => [
-  at * 1e6,
-  at * 1e6,
-  1,
+const one = (at: number, failures = 0, text = `at ${at}`): LaneStretch => ({
+  first_us: at * 1e6,
+  last_us: at * 1e6,
+  events: 1,
   failures,
   text,
-];
+});
 
 test("a hundred thousand events make a drawing of a few hundred marks", () => {
   const many = Array.from({ length: 100_000 }, (_, n) => one(n / 100));
@@ -76,7 +76,7 @@ test("the commands of a lane are what was typed into shells, not what these ran"
     ["a | b", "x"],
   );
   assert.deepEqual(
-    stretchesOf({ commands }, "commands").map(([, , , failures]) => failures),
+    stretchesOf({ commands }, "commands").map(({ failures }) => failures),
     [0, 1],
   );
   assert.deepEqual(ownCommands([{ at_us: 5, text: "from a screen" }]).length, 1);

@@ -2,44 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
-from steno.web.trail_shapes import RecordedEvent
+from steno.audit.event import Result
+from steno.web.trail_joining import JoinedRecording
 
 STRETCHES = 1000
-"""So many stretches at most in one lane: more than there are pixels between them."""
+"""So many stretches at most in one lane: a timeline has hardly more pixels."""
 _LANES = frozenset({"typed", "files", "network", "privileges", "denials"})
 _TEXT_CHARACTERS = 160
 
-Stretch = tuple[int, int, int, int, str]
-"""First and last instant, how many events, how many of them failed, the first one's sentence."""
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Events of one kind that are near to each other.
+
+    Attributes:
+        first_us: The first one's instant in the recording.
+        last_us: The last one's.
+        events: How many.
+        failures: How many of them failed.
+        text: The first one's sentence, its beginning.
+    """
+
+    first_us: int
+    last_us: int
+    events: int
+    failures: int
+    text: str
 
 
 class Lanes(msgspec.Struct, frozen=True):
     """What happened, by kind, in short stretches of time.
 
     Attributes:
-        lanes: By kind: [first and last instant, how many, how many failed, the first one's words].
+        lanes: By kind: files, network, privileges, denials, typed; only those that happened.
     """
 
     lanes: dict[str, list[Stretch]]
 
 
-def lay_out(events: Iterable[RecordedEvent], duration_us: int) -> Lanes:
-    """Put events, given in order, into lanes; those so near that they would touch, together."""
-    width_us = max(1, duration_us // STRETCHES)
+class _Glance(msgspec.Struct, frozen=True):
+    """What a lane needs of an event; reading only this much takes a fifth of the time."""
+
+    text: str = ""
+    result: Result = "unknown"
+
+
+_glance = msgspec.json.Decoder(_Glance).decode
+
+
+def lay_out(joined: JoinedRecording, duration_us: int) -> Lanes:
+    """Put a recording's events into lanes; those so near that they would touch, together."""
     lanes: dict[str, list[Stretch]] = {}
-    for recorded in events:
-        if recorded.kind not in _LANES:
-            continue
-        lane = lanes.setdefault(recorded.kind, [])
-        failures = int(recorded.event.result == "failure")
-        at_us = recorded.at_us
-        if lane and at_us - lane[-1][0] < width_us:
-            first_us, last_us, count, failed, text = lane[-1]
-            lane[-1] = (first_us, max(last_us, at_us), count + 1, failed + failures, text)
+    if not len(joined):
+        return Lanes(lanes)
+    width_us = max(1, -(-max(duration_us, joined.at_us[-1] + 1) // STRETCHES))
+    for number in joined.numbers(kinds=_LANES):
+        lane = lanes.setdefault(joined.kind_of(number), [])
+        at_us, glance = joined.at_us[number], _glance(joined.events[number])
+        failures = int(glance.result == "failure")
+        last = lane[-1] if lane else None
+        if last is not None and at_us - last.first_us < width_us:
+            failures += last.failures
+            lane[-1] = Stretch(last.first_us, at_us, last.events + 1, failures, last.text)
         else:
-            lane.append((at_us, at_us, 1, failures, recorded.event.text[:_TEXT_CHARACTERS]))
+            lane.append(Stretch(at_us, at_us, 1, failures, glance.text[:_TEXT_CHARACTERS]))
     return Lanes(lanes)

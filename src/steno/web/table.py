@@ -15,6 +15,7 @@ from steno.web import (
     exports,
     finding,
     hosts,
+    lanes,
     live,
     logins,
     openapi,
@@ -126,6 +127,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         trail.show_event,
         "One of the recording's audit events, with its records.",
         answers=(Answer(type=EventAnswer),),
+        viewing="events",
+    ),
+    Endpoint(
+        "GET",
+        f"{_REC}/lanes",
+        trail.show_lanes,
+        "The recording's audit events by kind, in stretches of time: what a timeline draws.",
+        answers=(Answer(type=lanes.Lanes),),
         viewing="events",
     ),
     Endpoint(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 import anyio.to_thread
 import msgspec
@@ -19,6 +19,7 @@ from steno.store.events import EventQuery
 from steno.store.page import Page
 from steno.web.endpoint import Call, json_response
 from steno.web.finding import Zone, parse_query
+from steno.web.lanes import lay_out
 from steno.web.problems import Problem
 from steno.web.trail_joining import JoinedRecording
 from steno.web.trail_reading import session_of
@@ -39,6 +40,7 @@ class EventsQuery(msgspec.Struct, frozen=True):
             typed, other; "" for all.
         from_us: At this instant of the recording or later.
         to_us: Before this instant.
+        sort: `at`: the first one first; `-at`: the last one first.
         limit: How many at most.
         cursor: Where to go on: the page before's `cursor`.
     """
@@ -49,6 +51,7 @@ class EventsQuery(msgspec.Struct, frozen=True):
     kinds: str = ""
     from_us: int | None = None
     to_us: int | None = None
+    sort: Literal["at", "-at"] = "at"
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     cursor: str | None = None
 
@@ -115,27 +118,41 @@ def find_page(
         after: The instant and the serial behind which to begin.
         matcher: What `query.q` means.
     """
-    from_us = query.from_us
-    if after is not None:
+    is_ascending = query.sort == "at"
+    from_us, to_us = query.from_us, query.to_us
+    if after is not None and is_ascending:
         from_us = after[0] if from_us is None else max(from_us, after[0])
-    numbers = joined.numbers(command=query.command, kinds=kinds, from_us=from_us, to_us=query.to_us)
+    elif after is not None:
+        to_us = after[0] + 1 if to_us is None else min(to_us, after[0] + 1)
+    numbers = joined.numbers(
+        command=query.command,
+        kinds=kinds,
+        from_us=from_us,
+        to_us=to_us,
+        is_ascending=is_ascending,
+    )
     items: list[RecordedEvent] = []
-    is_behind = after is None
     looked = 0
     last: RecordedEvent | None = None
     for number in numbers:
         one = joined.recorded_event(number)
-        if not is_behind and after is not None:
-            # Events of one instant are in the order of their serials.
-            if one.at_us == after[0] and one.event.serial <= after[1]:
+        # Events of one instant are in the order of their serials.
+        if after is not None and one.at_us == after[0]:
+            steps = one.event.serial - after[1]
+            if (steps if is_ascending else -steps) <= 0:
                 continue
-            is_behind = True
         if len(items) == query.limit or looked == _STEP:
             return Page(items, None if last is None else _make_cursor(last))
         looked, last = looked + 1, one
         if matcher is None or matcher.matches(one.event):
             items.append(one)
     return Page(items)
+
+
+async def show_lanes(call: Call) -> Response:
+    """GET /recordings/{rec}/lanes."""
+    joined, duration_us = await _find(call), call.recording.duration_us
+    return json_response(await anyio.to_thread.run_sync(lay_out, joined, duration_us))
 
 
 async def show_event(call: Call) -> Response:

@@ -74,6 +74,7 @@ class JoinedRecording:
         kinds: frozenset[str] | None = None,
         from_us: int | None = None,
         to_us: int | None = None,
+        is_ascending: bool = True,
     ) -> Iterator[int]:
         """Yield the numbers of events, in order; those of a command are also those below it.
 
@@ -82,12 +83,13 @@ class JoinedRecording:
             kinds: Kinds of events.
             from_us: The first instant.
             to_us: The instant before which they are.
+            is_ascending: The first one first, else the last one.
         """
         first = 0 if from_us is None else bisect_left(self.at_us, from_us)
         end = len(self) if to_us is None else bisect_left(self.at_us, to_us)
         below = None if command is None else self._below(command)
         wanted = None if kinds is None else {_NUMBER_OF_KIND[kind] for kind in kinds & {*_KINDS}}
-        for number in range(first, end):
+        for number in range(first, end) if is_ascending else range(end - 1, first - 1, -1):
             if below is not None and self.command[number] not in below:
                 continue
             if wanted is None or self.kind[number] in wanted:
@@ -109,6 +111,10 @@ class JoinedRecording:
         found = self.number_of_serial.get(serial)
         return [] if found is None else [found]
 
+    def kind_of(self, number: int) -> TrailKind:
+        """Return what sort an event is."""
+        return _KINDS[self.kind[number]]
+
     def event(self, number: int) -> Event:
         """Return an event, without its records."""
         return msgspec.json.decode(self.events[number], type=Event)
@@ -118,7 +124,7 @@ class JoinedRecording:
         return RecordedEvent(
             self.at_us[number],
             self.command[number] or None,
-            _KINDS[self.kind[number]],
+            self.kind_of(number),
             self.event(number),
         )
 

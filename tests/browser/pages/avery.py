@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from sessions import rec_of
+from visiting import Server
 
 from steno.formats.asciicast import Decoder
 from steno.formats.cutter import Cutter, Identity
@@ -69,3 +72,11 @@ def deliver_avery(store: Store) -> str:
     rec, data = avery_lines()
     store.append(rec, store.durable_bytes(rec), data, sender=None)
     return rec
+
+
+def import_trail(server: Server, log: Path) -> None:
+    """Put the events of avery's boot into the server's store, and wait until it has read them."""
+    command = [sys.executable, "-m", "steno.cli", "audit", "import", str(log), "--json"]
+    command += ["--host", "vm", "--boot-id", BOOT_ID, "--store", str(server.directory)]
+    subprocess.run(command, check=True, capture_output=True)
+    server.wait_indexed([*server.store.trails()])

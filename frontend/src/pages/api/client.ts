@@ -2,9 +2,9 @@
 import { problemFrom } from "./problem.ts";
 import type {
   Account,
-  AuditEvent,
   Commands,
   EnrolmentCode,
+  EventDetail,
   Hit,
   Host,
   HostDetail,
@@ -157,10 +157,11 @@ export class Api {
   }
 
   events(rec: string, parameters: EventsQuery, signal?: AbortSignal): Promise<Page<RecordedEvent>> {
-    return this.#page(["recordings", rec, "events"], { ...parameters }, signal);
+    const zone = parameters.q ? zoneOf(new Date().getTimezoneOffset()) : null;
+    return this.#page(["recordings", rec, "events"], { ...parameters, zone }, signal);
   }
 
-  event(rec: string, serial: number, signal?: AbortSignal): Promise<AuditEvent> {
+  event(rec: string, serial: number, signal?: AbortSignal): Promise<EventDetail> {
     return this.#call("GET", ["recordings", rec, "events", String(serial)], { signal });
   }
 

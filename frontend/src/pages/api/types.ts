@@ -112,6 +112,8 @@ export interface Command {
   origin: "typed" | "script" | "other";
   typed: string | null;
   arguments: string[] | null;
+  /** So many more of them only its event has. */
+  arguments_left_out: number;
   program: string | null;
   pid: number | null;
   user: string | null;
@@ -131,6 +133,16 @@ export interface Commands {
   counts: Counts;
   /** How many audit events are missing in between. */
   lost: number;
+  /** There are more events than the server joins; later ones are left out. */
+  is_cut: boolean;
+}
+
+/** One audit event of a recording with its records. */
+export interface EventDetail {
+  at_us: number;
+  command: number | null;
+  trail: string;
+  event: AuditEvent;
 }
 
 /** What an audit event is about. */

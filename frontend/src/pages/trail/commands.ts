@@ -129,11 +129,14 @@ export class Commands extends PageElement {
         );
   }
 
-  #foot({ source, lost }: CommandsAnswer) {
+  #foot({ source, lost, is_cut }: CommandsAnswer) {
     if (this.#following.isAway) {
       return html`<button class="back" @click=${() => this.#following.back()}>
         Follow the player again
       </button>`;
+    }
+    if (is_cut) {
+      return html`<p class="foot warn">There are too many events: later ones are left out here.</p>`;
     }
     if (lost > 0) {
       return html`<p class="foot warn">${count(lost)} audit events are missing in between.</p>`;

@@ -2,55 +2,12 @@
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 import type { Api } from "../api/client.ts";
 import { asProblem, type Problem } from "../api/problem.ts";
-import type { Command, Commands, Counts, Lanes } from "../api/types.ts";
+import type { Commands, Lanes } from "../api/types.ts";
 
 /** A live recording's trail is asked for so often, while somebody sees the page. */
 const AGAIN_MS = 4000;
 /** Hosts deliver their trail seconds after the recording: so often it is asked for at its end. */
 const ROUNDS_AT_END = 5;
-
-const NOTHING_DONE: Counts = {
-  programs: 0,
-  events: 0,
-  files_changed: 0,
-  connections: 0,
-  denials: 0,
-};
-const ON_SCREEN: Omit<Command, "number" | "at_us" | "text"> = {
-  parent: null,
-  source: "screen",
-  kind: "line",
-  end_us: null,
-  ended: "unknown",
-  origin: "typed",
-  typed: null,
-  arguments: null,
-  program: null,
-  pid: null,
-  user: null,
-  exit_status: null,
-  signal: null,
-  error: null,
-  is_background: false,
-  pipeline: null,
-  privilege: null,
-  own: NOTHING_DONE,
-  below: NOTHING_DONE,
-};
-
-/** A server that knows of no audit trail says of commands when and what only. */
-function completed({ source, items, counts, lost }: Commands): Commands {
-  return {
-    source: source ?? "screen",
-    items: items.map((item, index) => ({
-      ...ON_SCREEN,
-      ...item,
-      number: item.number ?? index + 1,
-    })),
-    counts: counts ?? NOTHING_DONE,
-    lost: lost ?? 0,
-  };
-}
 
 const NO_LANES: Lanes = { lanes: {} };
 
@@ -106,7 +63,7 @@ export class TrailData implements ReactiveController {
     const { signal } = this.#loading;
     const rec = this.#rec;
     try {
-      const commands = completed(await this.api().commands(rec, signal));
+      const commands = await this.api().commands(rec, signal);
       const hasTrail = commands.source === "audit";
       const lanes = hasTrail ? await this.api().lanes(rec, signal) : NO_LANES;
       if (signal.aborted) return;

@@ -1,7 +1,7 @@
 /** One event in full: who, what, how, and the kernel's records underneath. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { AuditEvent, AuditRecord, RecordedEvent, Thing } from "../api/types.ts";
+import type { AuditEvent, AuditRecord, EventDetail, RecordedEvent, Thing } from "../api/types.ts";
 import { exactDuration, utcInstant } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { problemBox } from "../parts/templates.ts";
@@ -11,7 +11,7 @@ import { commandWords } from "../words.ts";
 type Fact = [name: string, value: string | number | null | undefined];
 
 @customElement("steno-event")
-export class EventDetail extends PageElement {
+export class EventPart extends PageElement {
   static override styles = [
     PageElement.styles,
     css`
@@ -56,7 +56,7 @@ export class EventDetail extends PageElement {
 
   @property() rec = "";
   @property({ attribute: false }) item!: RecordedEvent;
-  @state() private whole: AuditEvent | null = null;
+  @state() private whole: EventDetail | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("item")) return;
@@ -69,7 +69,8 @@ export class EventDetail extends PageElement {
   }
 
   override render() {
-    const event = this.whole ?? this.item.event;
+    const event = this.whole?.event ?? this.item.event;
+    const records = this.whole?.event.records;
     return html`<dl>
         ${factsOf(event, this.item.at_us)
           .filter(([, value]) => value !== null && value !== undefined && value !== "")
@@ -80,10 +81,10 @@ export class EventDetail extends PageElement {
       </dl>
       ${problemBox(this.problem)}
       ${
-        this.whole?.records
+        records
           ? html`<details>
-              <summary>The kernel's records (${this.whole.records.length})</summary>
-              ${this.whole.records.map(recordOf)}
+              <summary>The kernel's records (${records.length})</summary>
+              ${records.map(recordOf)}
             </details>`
           : this.problem
             ? nothing

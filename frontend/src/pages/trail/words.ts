@@ -31,11 +31,15 @@ export interface Remark {
   more: string;
 }
 
+function lengthWords(us: number): string {
+  return us < 1_000_000 ? `${Math.max(0, Math.round(us / 1000))} ms` : duration(us);
+}
+
 /** How long a command ran, as far as that is known. */
 export function lastedWords(command: Command): Remark | null {
   const { at_us, end_us, ended } = command;
   if (end_us === null || ended === "unknown") return null;
-  const text = duration(end_us - at_us);
+  const text = lengthWords(end_us - at_us);
   if (ended === "next") {
     return { text: `≤ ${text}`, tone: "plain", more: "It had ended when the next command began." };
   }
