@@ -19,7 +19,7 @@ enum class {
     CLASSES
 };
 
-enum { KINDS = 256, ARGUMENTS = 4 };
+enum { KINDS = 256, ARGUMENTS = 4, NAME_ROOM = 64 };
 
 /* --- what is written --- */
 
@@ -60,9 +60,15 @@ static int put_bytes(struct output *to, const void *bytes, size_t count)
     return 0;
 }
 
-static int put(struct output *to, const char *text)
+static inline int put(struct output *to, const char *text)
 {
     return put_bytes(to, text, strlen(text));
+}
+
+static inline unsigned char *copy(unsigned char *out, const void *bytes, size_t count)
+{
+    memcpy(out, bytes, count);
+    return out + count;
 }
 
 /* Write the inside of a JSON string; `*is_valid` may be NULL. */
@@ -92,9 +98,16 @@ static int put_hexadecimal(struct output *to, struct slice slice)
 
 static int put_value(struct output *to, struct slice value)
 {
-    if (put(to, ",\"value\":\"") < 0 || put_string(to, value, NULL) < 0)
+    static const char begin[] = ",\"value\":\"";
+    unsigned char *out;
+    bool is_valid;
+    if (value.length > (size_t)PY_SSIZE_T_MAX / (MOST_JSON * 8) ||
+        reserve(to, value.length * MOST_JSON + sizeof begin) < 0)
         return -1;
-    return put(to, "\"");
+    out = put_json_text(copy(to->at + to->used, begin, sizeof begin - 1), value, &is_valid);
+    *out++ = '"';
+    to->used = (size_t)(out - to->at);
+    return 0;
 }
 
 /* --- what is remembered --- */
@@ -543,36 +556,52 @@ static int put_meaning(struct writing *writing, const struct item *item, unsigne
     return ask(encoder, &question);
 }
 
-static int put_name(struct output *to, struct known *known, struct slice name, uint64_t number)
+/* Write how the field begins; there is room. */
+static unsigned char *put_name(unsigned char *out, struct known *known, struct slice name,
+                               uint64_t number)
 {
-    char again[32];
+    char again[NAME_ROOM];
     if (known->seen_in != number) {
         known->seen_in = number;
         known->times = 1;
-        return put_bytes(to, known->bytes + known->key_length, known->begin_length);
+        return copy(out, known->bytes + known->key_length, known->begin_length);
     }
     known->times++;
-    if (put(to, "\"") < 0 || put_bytes(to, name.at, name.length) < 0)
-        return -1;
     (void)PyOS_snprintf(again, sizeof again, "#%u\":{\"raw\":\"", known->times);
-    return put(to, again);
+    *out++ = '"';
+    return copy(copy(out, name.at, name.length), again, strlen(again));
+}
+
+/* Write the field but for its meaning. */
+static int put_raw(struct writing *writing, struct known *known, const struct item *item)
+{
+    struct output *to = &writing->encoder->output;
+    unsigned char *out;
+    bool is_valid;
+    if (item->value.length > (size_t)PY_SSIZE_T_MAX / (MOST_JSON * 8) ||
+        reserve(to, item->value.length * MOST_JSON + item->name.length + NAME_ROOM) < 0)
+        return -1;
+    out = to->at + to->used;
+    if (writing->has_fields)
+        *out++ = ',';
+    writing->has_fields = true;
+    out = put_name(out, known, item->name, writing->encoder->number);
+    out = put_json_text(out, item->value, &is_valid);
+    *out++ = '"';
+    to->used = (size_t)(out - to->at);
+    if (!is_valid && (put(to, ",\"raw_hex\":\"") < 0 || put_hexadecimal(to, item->value) < 0 ||
+                      put(to, "\"") < 0))
+        return -1;
+    return 0;
 }
 
 static int put_field(struct writing *writing, const struct item *item)
 {
     struct encoder *encoder = writing->encoder;
-    struct output *to = &encoder->output;
-    struct known *known = know_field(encoder, writing->type_hash,
-                                     writing->record->type_name, item->name);
+    struct known *known = know_field(encoder, writing->type_hash, writing->record->type_name,
+                                     item->name);
     unsigned char kind, class;
-    bool is_valid;
-    if (known == NULL || (writing->has_fields && put(to, ",") < 0) ||
-        put_name(to, known, item->name, encoder->number) < 0 ||
-        put_string(to, item->value, &is_valid) < 0 || put(to, "\"") < 0)
-        return -1;
-    writing->has_fields = true;
-    if (!is_valid && (put(to, ",\"raw_hex\":\"") < 0 || put_hexadecimal(to, item->value) < 0 ||
-                      put(to, "\"") < 0))
+    if (known == NULL || put_raw(writing, known, item) < 0)
         return -1;
     kind = known->kind;
     class = encoder->classes[kind];
@@ -583,7 +612,7 @@ static int put_field(struct writing *writing, const struct item *item)
         return -1;
     if (class >= ARGUMENT_0)
         writing->argument_before = item->value;
-    return put(to, "}");
+    return put(&encoder->output, "}");
 }
 
 /* Write the record's own fields, and those of auditd's that no other field has used. */

@@ -315,6 +315,32 @@ void decode_hexadecimal(struct slice slice, unsigned char *out)
         *out++ = (unsigned char)(value_of_digit(slice.at[i]) << 4 | value_of_digit(slice.at[i + 1]));
 }
 
+/* Load fewer bytes than a word, blanks behind them. */
+static inline uint64_t load_short(const unsigned char *at, size_t length)
+{
+    uint64_t word = EVERY_BYTE(' ');
+    unsigned char bytes[WORD];
+    memcpy(bytes, &word, WORD);
+    if (length >= 4) {
+        memcpy(bytes + length - 4, at + length - 4, 4);
+        memcpy(bytes, at, 4);
+    } else {
+        bytes[0] = at[0];
+        bytes[length / 2] = at[length / 2];
+        bytes[length - 1] = at[length - 1];
+    }
+    memcpy(&word, bytes, WORD);
+    return word;
+}
+
+/* Copy fewer bytes than a word, if all of them are copied as they are. */
+static inline bool copy_short(unsigned char *out, const unsigned char *at, size_t length)
+{
+    uint64_t word = load_short(at, length);
+    memcpy(out, &word, WORD);
+    return mark_special(word) == 0;
+}
+
 unsigned char *put_json_text(unsigned char *out, struct slice slice, bool *is_valid)
 {
     const unsigned char *at = slice.at, *end = slice.at + slice.length;
@@ -326,6 +352,8 @@ unsigned char *put_json_text(unsigned char *out, struct slice slice, bool *is_va
             out += plain;
             if (plain == WORD)
                 continue;
+        } else if (copy_short(out, at, (size_t)(end - at))) {
+            return out + (end - at);
         }
         if (*at < 0x80) {
             out = put_ascii(out, *at++);
