@@ -38,20 +38,21 @@ class EventReader:
 
     def feed_groups(self, data: bytes) -> list[tuple[Event, RecordGroup]]:
         """Return what `feed` does, each event with its records."""
-        return self._build(self._groups.feed(self._lines.feed(data)))
+        return self.build(self._groups.feed(self._lines.feed(data)))
 
     def expire_groups(self) -> list[tuple[Event, RecordGroup]]:
         """Return what `expire` does, each event with its records."""
-        return self._build(self._groups.expire())
+        return self.build(self._groups.expire())
 
     def finish_groups(self) -> list[tuple[Event, RecordGroup]]:
         """Return what `finish` does, each event with its records."""
-        return self._build(self._groups.feed(self._lines.finish()) + self._groups.finish())
+        return self.build(self._groups.feed(self._lines.finish()) + self._groups.finish())
 
     def take_damage(self) -> list[DamagedLine]:
         """Return what was no record since the last call."""
         return self._lines.take_damage()
 
-    def _build(self, groups: list[RecordGroup]) -> list[tuple[Event, RecordGroup]]:
+    def build(self, groups: list[RecordGroup]) -> list[tuple[Event, RecordGroup]]:
+        """Return the events of groups, each with its records."""
         build = self._builder.build
         return [(build(group), group) for group in groups]

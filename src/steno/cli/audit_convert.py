@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
@@ -11,6 +12,7 @@ from steno.audit.aushape import AushapeFormat
 from steno.cli.audit_aushape import aushape_options
 from steno.cli.audit_converting import Conversion, Wanted
 from steno.cli.audit_files import find_logs, read_logs
+from steno.cli.audit_parallel import ParallelConversion, count_workers
 from steno.cli.audit_selecting import Selection, selection_options
 from steno.cli.audit_telling import Teller
 from steno.cli.output_files import OutputFiles
@@ -69,8 +71,11 @@ def command(
         finds_losses=None not in logs,
     )
     teller = Teller()
-    with OutputFiles(output) as file:
-        for data in _convert(wanted, read_logs(logs, follow=follow), teller):
+    with OutputFiles(output) as file, contextlib.ExitStack() as stack:
+        workers = 0 if follow else count_workers(wanted, logs)
+        conversion = ParallelConversion(wanted, workers) if workers else Conversion(wanted)
+        stack.callback(conversion.close)
+        for data in _convert(conversion, read_logs(logs, follow=follow), teller):
             file.write("", data)
             if follow or output is None:
                 sys.stdout.flush()
@@ -79,9 +84,10 @@ def command(
 
 
 def _convert(
-    wanted: Wanted, pieces: Iterator[tuple[str, bytes]], teller: Teller
+    conversion: Conversion | ParallelConversion,
+    pieces: Iterator[tuple[str, bytes]],
+    teller: Teller,
 ) -> Iterator[bytes]:
-    conversion = Conversion(wanted)
     for _, piece in teller.hold(pieces):
         yield conversion.feed(piece) if piece else conversion.expire()
         _tell(teller, conversion)
@@ -89,7 +95,7 @@ def _convert(
     _tell(teller, conversion)
 
 
-def _tell(teller: Teller, conversion: Conversion) -> None:
+def _tell(teller: Teller, conversion: Conversion | ParallelConversion) -> None:
     account = conversion.take_account()
     teller.tell(account.damages)
     teller.lost += account.lost

@@ -86,6 +86,13 @@ class Conversion:
         """Return what is left, and the output's end."""
         return self._write(self._reader.finish_groups()) + self._writer.finish()
 
+    def close(self) -> None:
+        """Let go of nothing: all is in this process."""
+
+    def convert(self, groups: list[RecordGroup]) -> bytes:
+        """Return what these events become, for one who has put them together."""
+        return self._write(self._reader.build(groups))
+
     def take_account(self) -> Account:
         """Return what came of it since the last call."""
         account, self._account = self._account, Account()

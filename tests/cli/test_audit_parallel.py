@@ -1,0 +1,123 @@
+"""Audit logs converted by several processes: the same output as by one."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from steno.audit.coalescing import Coalescer, RecordGroup
+from steno.audit.records import LineReader
+from steno.cli import audit_parallel
+from steno.cli.audit_converting import Conversion, Wanted
+from steno.cli.audit_parallel import ParallelConversion, count_workers
+from steno.cli.audit_workers import Workers
+from steno.errors import StenoError
+
+DATA = Path(__file__).parents[1] / "data" / "audit"
+F1 = (DATA / "f1" / "audit-enriched.log").read_bytes()
+F2 = (DATA / "f2" / "plugin-string-zoo.log").read_bytes()
+
+
+def pieces_of(data: bytes, size: int) -> Iterator[bytes]:
+    """Cut bytes."""
+    for at in range(0, len(data), size):
+        yield data[at : at + size]
+
+
+def convert(conversion: Conversion | ParallelConversion, data: bytes, size: int) -> bytes:
+    """Return the whole output."""
+    try:
+        return b"".join(map(conversion.feed, pieces_of(data, size))) + conversion.finish()
+    finally:
+        conversion.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3])
+@pytest.mark.parametrize("size", [5_000, 1 << 20])
+def test_the_output_is_the_same(workers: int, size: int) -> None:
+    """Byte for byte, for however many workers, also when all batches are not yet full."""
+    lines = (F1 + F2).splitlines(keepends=True)
+    del lines[500:520]  # events are missing
+    data = b"".join(lines) + b"no record\n" + F1
+    wanted = Wanted(finds_losses=True)
+    alone, together = Conversion(wanted), ParallelConversion(wanted, workers)
+    output = convert(alone, data, size)
+    assert convert(together, data, size) == output
+    one, other = alone.take_account(), together.take_account()
+    assert (one.events, one.lost, one.damages) == (other.events, other.lost, other.damages)
+    assert output.count(b"\n") == one.events > 900
+    assert one.lost > 0
+
+
+def test_interleaved_events_over_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events whose records lie far apart come out whole, whatever batch they began in."""
+    monkeypatch.setattr(audit_parallel, "BATCH_BYTES", 3000)
+    chance = random.Random(5)
+    events: dict[bytes, list[bytes]] = {}
+    for line in F2.splitlines(keepends=True):
+        events.setdefault(line.split(b"):")[0].rpartition(b"(")[2], []).append(line)
+    waiting, pending, mixed = list(events.values()), [], []
+    while waiting or pending:
+        if waiting and len(pending) < 9:
+            pending.append(list(waiting.pop(0)))
+        taken = chance.choice(pending)
+        mixed.append(taken.pop(0))
+        pending = [rest for rest in pending if rest]
+    data = b"".join(mixed)
+    wanted = Wanted(finds_losses=True)
+    expected = convert(Conversion(wanted), data, 1 << 20)
+    assert convert(ParallelConversion(wanted, 2), data, 1 << 20) == expected
+
+
+@given(st.lists(st.integers(0, 400_000), max_size=30))
+@settings(max_examples=5)
+def test_results_of_any_size_keep_their_order(sizes: list[int]) -> None:
+    """Neither large batches nor large results block anything or change places."""
+    record = b"type=USER msg=audit(1.234:%d): a=%s\n"
+    groups = [
+        Coalescer().feed(LineReader().feed(record % (number, b"x" * size)))
+        for number, size in enumerate(sizes)
+    ]
+
+    def copy(groups: list[RecordGroup]) -> bytes:
+        return b"".join(record.line for group in groups for record in group.records) * 8
+
+    with Workers(2, lambda: copy) as workers:
+        results = [data for batch in groups for data in workers.convert(batch)] + workers.finish()
+    assert results == [copy(batch) for batch in groups]
+
+
+def test_a_worker_that_dies_is_an_error() -> None:
+    """Nothing is passed over in silence when a worker is killed."""
+    groups = Coalescer().feed(LineReader().feed(F1))
+
+    def die(groups: list[RecordGroup]) -> bytes:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return b""
+
+    with Workers(2, lambda: die) as workers:
+        workers.convert(groups)
+        with pytest.raises(StenoError, match="has ended"):
+            workers.finish()
+
+
+def test_workers_are_for_large_files_only(tmp_path: Path) -> None:
+    """Small files, pipes and formats whose documents hang together are converted by one process."""
+    large, small = tmp_path / "large", tmp_path / "small"
+    large.touch()
+    os.truncate(large, 9_000_000)
+    small.write_bytes(F1)
+    os.mkfifo(pipe := tmp_path / "pipe")
+    processors = len(os.sched_getaffinity(0))
+    expected = processors if processors > 1 else 0
+    assert count_workers(Wanted(), [large]) == count_workers(Wanted(), [small, large]) == expected
+    for paths in ([small], [large, None], [large, pipe], [tmp_path / "absent"]):
+        assert count_workers(Wanted(), paths) == 0
+    assert count_workers(Wanted(format="aushape"), [large]) == 0
