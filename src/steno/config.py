@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -107,6 +108,36 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     expire_s: Annotated[int, msgspec.Meta(ge=1, le=3600)] = 30
 
 
+class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [alerts].
+
+    Attributes:
+        enabled: Whether rules are looked with.
+        rules: The file of rules; None: `alerts.toml` in the directory, or else Steno's own.
+        send: What is sent: alerts of this severity and worse ones.
+        interval_s: A target gets at most one message in so many seconds, with all that came.
+        webhook: An address that gets a POST with JSON; None: none.
+        webhook_secret_file: A file that holds the key of its signature.
+        webhook_ca: The file of certificates that vouch for it; None: the system's.
+        mail_to: Addresses that get mail.
+        mail_settings: The file that says how mail is sent.
+        syslog: `/dev/log`, `udp://HOST:PORT` or `tcp://HOST:PORT`; None: none.
+        url: The server's own address, for links in messages.
+    """
+
+    enabled: bool = True
+    rules: str | None = None
+    send: Literal["low", "medium", "high", "critical"] = "medium"
+    interval_s: Annotated[int, msgspec.Meta(ge=1, le=86400)] = 60
+    webhook: str | None = None
+    webhook_secret_file: str | None = None
+    webhook_ca: str | None = None
+    mail_to: list[str] = []
+    mail_settings: str = "/etc/steno/mail.toml"
+    syslog: str | None = None
+    url: str | None = None
+
+
 class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Section [log].
 
@@ -134,6 +165,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         limits: What a request may cost.
         hosts: When a host is warned of.
         orders: Who may do what to sessions that are being recorded.
+        alerts: What rules look for, and who is told.
         log: What is logged, and how.
     """
 
@@ -147,6 +179,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     limits: Limits = Limits()
     hosts: Hosts = Hosts()
     orders: Orders = Orders()
+    alerts: AlertSettings = AlertSettings()
     log: Log = Log()
 
     @property
@@ -183,6 +216,12 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     def accounts_path(self) -> Path:
         """The database of people, hosts and viewings."""
         return self.base / "accounts.sqlite"
+
+    @property
+    def alert_rules_path(self) -> Path:
+        """The file of alert rules; it need not be there unless the configuration names it."""
+        rules = self.alerts.rules
+        return self.base / "alerts.toml" if rules is None else expand_home(Path(rules))
 
     @property
     def ca_directory(self) -> Path:
@@ -284,8 +323,25 @@ def _check(config: ServerConfig, file: str) -> None:
             ipaddress.ip_network(address)
         except ValueError as error:
             raise ConfigError(str(error), file=file, key="trusted_proxies") from error
+    _check_alerts(config.alerts, file)
     if (config.tls.certificate is None) != (config.tls.key is None):
         missing = "key" if config.tls.key is None else "certificate"
         raise ConfigError(
             "certificate and key go together; this one is missing", file=file, key=f"tls.{missing}"
         )
+
+
+def _check_alerts(alerts: AlertSettings, file: str) -> None:
+    for key in ("webhook", "url"):
+        address = getattr(alerts, key)
+        if address is not None and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", address):
+            raise ConfigError(f"{address!r} is no http address", file=file, key=f"alerts.{key}")
+    syslog = alerts.syslog
+    if syslog is not None and not re.fullmatch(r"/\S+|(udp|tcp)://[^/\s@]+:[0-9]{1,5}", syslog):
+        reason = f"{syslog!r}: a socket's path, udp://HOST:PORT or tcp://HOST:PORT"
+        raise ConfigError(reason, file=file, key="alerts.syslog")
+    for address in alerts.mail_to:
+        if not re.fullmatch(r"[^\s@<>,;:\"-][^\s@<>,;:\"]*@[^\s@<>,;:\"]+", address):
+            raise ConfigError(
+                f"{address!r} is no plain mail address", file=file, key="alerts.mail_to"
+            )

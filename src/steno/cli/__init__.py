@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hosts": ("hosts", "Show how the hosts are."),
     "kill": ("kill", "End a session that is being recorded."),
     "message": ("message", "Show a message on a recorded session's terminal."),
+    "alerts": ("alerts", "List and acknowledge alerts; check their rules."),
     "audit": ("audit", "Work with the kernel's audit trail."),
     "verify": ("verify", "Verify that recordings are what was written."),
 }

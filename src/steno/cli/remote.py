@@ -236,6 +236,20 @@ class RemoteLibrary:
         """Return what was asked of a session, newest first, and what came of it."""
         return self._get(f"/recordings/{quote(rec, safe='')}/orders", _Items, {}).items
 
+    def alerts(self, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
+        """Return a page of what alert rules found, newest first, and the next one's cursor."""
+        items = self._get("/alerts", _Items, parameters)
+        return items.items, items.cursor
+
+    def recording_alerts(self, rec: str) -> list[dict[str, Any]]:
+        """Return the alerts of a recording, oldest first."""
+        return self._get(f"/recordings/{quote(rec, safe='')}/alerts", _Items, {}).items
+
+    def acknowledge(self, number: int, comment: str) -> dict[str, Any]:
+        """Say that one has seen to an alert; return it."""
+        content = msgspec.json.encode({"comment": comment})
+        return self._ask("POST", f"/alerts/{number}/acknowledge", dict[str, Any], {}, content)
+
     def close(self) -> None:
         """End all connections."""
         self._client.close()

@@ -25,6 +25,7 @@ from steno.cli.notify import notify_systemd
 from steno.config import ServerConfig
 from steno.errors import AddressInUseError, ConfigError, StoreError, UsageError
 from steno.metrics import Metrics
+from steno.server.alert_watch import watching
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import enrolment_routes, open_registry
 from steno.server.fleet import Fleet
@@ -183,6 +184,7 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
         indexer = IndexProcess(store, config.store_directory, log=config.log, metrics=metrics)
         indexer.start()
         stack.callback(indexer.stop)
+        alerts = stack.enter_context(watching(config, store, accounts_file, metrics))
         orders = Orders(accounts_file, expire_us=config.orders.expire_s * 1_000_000)
         rules = Rules(
             silent_after_us=config.hosts.silent_after_s * 1_000_000,
@@ -190,7 +192,14 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
             since_unix_us=time.time_ns() // 1000,
         )
         services = make_services(
-            config, store, accounts_file, metrics, hosts=registry, orders=orders, rules=rules
+            config,
+            store,
+            accounts_file,
+            metrics,
+            hosts=registry,
+            orders=orders,
+            rules=rules,
+            alerts=alerts,
         )
         fleet = Fleet(store, registry, orders, authority, metrics)
         watch = FleetWatch(store, registry, rules, metrics)

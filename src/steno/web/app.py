@@ -22,6 +22,7 @@ from steno.errors import StenoError
 from steno.metrics import CONTENT_TYPE, Metrics
 from steno.store.accounts import Accounts, SessionLimits
 from steno.store.accounts_file import AccountsFile
+from steno.store.alerts import Alerts
 from steno.store.fleet import Rules
 from steno.store.hosts import HostRegistry
 from steno.store.orders import Orders
@@ -56,6 +57,7 @@ def make_services(
     hosts: HostRegistry | None = None,
     orders: Orders | None = None,
     rules: Rules | None = None,
+    alerts: Alerts | None = None,
     static: Path | None = None,
 ) -> Services:
     """Put together what the web application needs; the caller closes store and file."""
@@ -72,6 +74,7 @@ def make_services(
         accounts=Accounts(accounts_file, limits=limits),
         hosts=hosts or HostRegistry(accounts_file),
         orders=orders or Orders(accounts_file),
+        alerts=alerts or Alerts(accounts_file),
         rules=rules or Rules(),
         viewings=Viewings(accounts_file),
         attempts=Attempts(accounts_file, window_us=config.login.window_minutes * MINUTE_US),

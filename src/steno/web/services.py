@@ -11,6 +11,7 @@ import anyio
 from steno.config import ServerConfig
 from steno.metrics import Metrics
 from steno.store.accounts import Accounts
+from steno.store.alerts import Alerts
 from steno.store.fleet import Rules
 from steno.store.hosts import HostRegistry
 from steno.store.orders import Orders
@@ -32,6 +33,7 @@ class Services:
         accounts: Who may sign in.
         hosts: Which hosts deliver.
         orders: What was asked of sessions that are being recorded.
+        alerts: What rules found.
         rules: When a host is warned of.
         viewings: Who looked at what.
         attempts: Who tried to sign in.
@@ -49,6 +51,7 @@ class Services:
     accounts: Accounts
     hosts: HostRegistry
     orders: Orders
+    alerts: Alerts
     rules: Rules
     viewings: Viewings
     attempts: Attempts

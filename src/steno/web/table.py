@@ -5,12 +5,14 @@ from __future__ import annotations
 from steno.audit.recorded import RecordedCommands
 from steno.model import Verification
 from steno.store.accounts import User
+from steno.store.alerts import Alert
 from steno.store.event_places import FoundEvent
 from steno.store.events import Login, LoginFailures
 from steno.store.hosts import HostCode
 from steno.store.orders import Order
 from steno.store.protocol import Page, Summary
 from steno.web import (
+    alerts,
     events,
     exports,
     finding,
@@ -230,6 +232,36 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         "What was asked of a session, and what came of it.",
         least="auditor",
         answers=(Answer(type=orders.OrderList),),
+    ),
+    Endpoint(
+        "GET",
+        f"{_REC}/alerts",
+        alerts.list_recording_alerts,
+        "The alerts of a recording: what rules found in its session and on its screen.",
+        least="auditor",
+        answers=(Answer(type=alerts.RecordingAlerts),),
+        viewing="alerts",
+    ),
+    Endpoint(
+        "GET",
+        "/alerts",
+        alerts.list_alerts,
+        "What alert rules found, newest first, and how many alerts nobody has acknowledged.",
+        least="auditor",
+        query=alerts.AlertsQuery,
+        answers=(Answer(type=alerts.AlertPage),),
+        problems=(400,),
+        viewing="alerts",
+    ),
+    Endpoint(
+        "POST",
+        "/alerts/{number}/acknowledge",
+        alerts.acknowledge,
+        "Say that one has seen to an alert; who, when and the comment are kept. The first counts.",
+        least="auditor",
+        body=alerts.Acknowledgement,
+        answers=(Answer(type=Alert),),
+        problems=(404,),
     ),
     Endpoint(
         "GET",

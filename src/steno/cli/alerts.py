@@ -1,0 +1,179 @@
+"""`steno alerts`: what alert rules found, and the rules themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from steno.cli.lazy import LazyGroup
+from steno.cli.library import Location, open_server, server_options
+from steno.cli.tables import format_instant, make_console, printable
+from steno.errors import NotFoundError
+
+_COMMANDS: dict[str, tuple[str, str]] = {
+    "list": ("alerts:list_command", "List what alert rules found."),
+    "acknowledge": ("alerts:acknowledge_command", "Say that you have seen to alerts."),
+    "check": ("alerts:check_command", "Look for mistakes in a file of rules."),
+    "rules": ("alerts:rules_command", "Print the rules that come with Steno."),
+}
+_SEVERITIES = ("low", "medium", "high", "critical")
+_STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": ""}
+_PAGE_ITEMS = 200
+
+
+@click.group("alerts", cls=LazyGroup, table=_COMMANDS)
+def command() -> None:
+    """List and acknowledge alerts; check their rules (docs/alerts.md)."""
+
+
+@click.command("list")
+@click.option(
+    "--least",
+    type=click.Choice(_SEVERITIES),
+    default="low",
+    help="Of this severity or a worse one [default: low].",
+)
+@click.option("--all", "is_all", is_flag=True, help="Also those that somebody has acknowledged.")
+@click.option("--rule", metavar="NAME", help="Of this rule.")
+@click.option("--host", metavar="NAME", help="Of this host.")
+@click.option("--rec", metavar="REC", help="Of this recording, oldest first.")
+@click.option(
+    "-n", "--limit", type=click.IntRange(1), default=50, help="How many at the most (50)."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@server_options
+def list_command(
+    least: str,
+    rule: str | None,
+    host: str | None,
+    rec: str | None,
+    limit: int,
+    *,
+    is_all: bool,
+    as_json: bool,
+    location: Location,
+) -> None:
+    """List what alert rules found and nobody has acknowledged, newest first."""
+    server = open_server(location)
+    try:
+        if rec is not None:
+            found = server.recording_alerts(rec)
+        else:
+            parameters = {
+                "least": least,
+                "state": "all" if is_all else "open",
+                "rule": rule,
+                "host": host,
+            }
+            found = _collect(server.alerts, parameters, limit)
+    finally:
+        server.close()
+    if as_json:
+        for alert in found:
+            click.echo(json.dumps(alert))
+        return
+    if not found:
+        make_console(is_stderr=True).print("no alerts")
+        return
+    console = make_console()
+    console.print(_make_table(found, console.width))
+
+
+def _collect(
+    read: Any,  # noqa: ANN401  # a method of the server
+    parameters: dict[str, Any],
+    limit: int,
+) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while len(found) < limit:
+        count = min(_PAGE_ITEMS, limit - len(found))
+        items, cursor = read(parameters | {"cursor": cursor, "limit": count})
+        found += items
+        if cursor is None:
+            break
+    return found
+
+
+def _make_table(alerts: list[dict[str, Any]], width: int) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    names = ["id", "when", "severity", "rule", "host", "user", "times", "what"]
+    if width < 120:
+        names.remove("host")
+    for name in names:
+        table.add_column(
+            name,
+            justify="right" if name in ("id", "times") else "left",
+            no_wrap=name != "what",
+            overflow="fold" if name == "what" else "ellipsis",
+        )
+    for alert in alerts:
+        cells = _cells(alert)
+        table.add_row(*(cells[name] for name in names))
+    return table
+
+
+def _cells(alert: dict[str, Any]) -> dict[str, Text]:
+    severity = str(alert["severity"])
+    what = printable(alert["text"])
+    seen = alert.get("acknowledged_by")
+    if seen:
+        comment = alert.get("comment")
+        said = f" [acknowledged by {seen}{': ' + comment if comment else ''}]"
+        what.append_text(printable(said))
+    return {
+        "id": Text(str(alert["id"])),
+        "when": Text(format_instant(alert["at_unix_us"])),
+        "severity": Text(severity, style=_STYLES.get(severity, "")),
+        "rule": printable(alert["rule"]),
+        "host": printable(alert["host"]),
+        "user": printable(alert.get("login_user") or alert.get("user") or "-"),
+        "times": Text(str(alert["count"])),
+        "what": what,
+    }
+
+
+@click.command("acknowledge")
+@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(1), metavar="ID...")
+@click.option("--comment", default="", help="What there is to say about them; it is kept.")
+@server_options
+def acknowledge_command(numbers: tuple[int, ...], comment: str, location: Location) -> None:
+    """Say that you have seen to alerts; who, when and the comment are kept."""
+    server = open_server(location)
+    try:
+        for number in numbers:
+            alert = server.acknowledge(number, comment)
+            who = str(alert["acknowledged_by"])
+            click.echo(f"{number}: acknowledged by {printable(who).plain}")
+    finally:
+        server.close()
+
+
+@click.command("check")
+@click.argument("file", type=click.Path(path_type=Path))
+def check_command(file: Path) -> None:
+    """Look for mistakes in FILE, a file of alert rules.
+
+    Ends with 0 if it can be in force, else with 3 and a line that says what is wrong where.
+    """
+    from steno.server.alert_watch import load_rules
+
+    if not file.exists():
+        raise NotFoundError(f"{file}: no such file")
+    rules = load_rules(file, must_exist=True)
+    for_lines = sum(rule.is_for_lines for rule in rules)
+    counts = f"{len(rules) - for_lines} for events, {for_lines} for text on screens"
+    click.echo(f"{file}: {len(rules)} rule{'' if len(rules) == 1 else 's'}, {counts}; no mistake")
+
+
+@click.command("rules")
+def rules_command() -> None:
+    """Print the rules that come with Steno, to begin one's own file with."""
+    from steno.server.alert_watch import read_own_rules
+
+    click.echo(read_own_rules().decode(), nl=False)

@@ -1,0 +1,283 @@
+"""Look at each new event, and each new line on a screen, once, with the alert rules: a thread.
+
+Events are read from the trails' own lines, so that what the index makes of them matters not; lines
+are what the indexer derives. How far each was looked at is kept with what was found
+(`store.alerts`): a restart goes on there, and an index that is built anew raises nothing twice.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+
+from steno.audit.event import Event
+from steno.audit.trail import Placed, TrailDecoder, TrailHead
+from steno.errors import NotFoundError, StenoError
+from steno.metrics import Metrics
+from steno.model import Damage, is_trail
+from steno.server.alert_rules import Rule
+from steno.store.alerts import Alert, Alerts, Finding
+from steno.store.protocol import Change, Store, Summary
+
+_log = logging.getLogger(__name__)
+
+_TURN_BYTES = 1 << 20
+_TURN_LINES = 2000
+_RETRY_S = 5.0
+_HEADS = 256
+"""Trails whose first lines are kept in memory."""
+_ACTIONS = 1000
+"""There are some hundred; a trail may say anything."""
+
+
+class Alerting:
+    """Follow a store with rules.
+
+    Use either `start` and `stop` (a thread), or `look_at_all` (the caller's thread). `on_alert` is
+    called, in that thread, with each alert that is new.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        alerts: Alerts,
+        rules: Sequence[Rule],
+        metrics: Metrics | None = None,
+        *,
+        on_alert: Callable[[Alert], None] = lambda _alert: None,
+    ) -> None:
+        self._store = store
+        self._alerts = alerts
+        self._event_rules = [rule for rule in rules if not rule.is_for_lines]
+        self._line_rules = [rule for rule in rules if rule.is_for_lines]
+        self._by_action: dict[str, list[Rule]] = {}
+        self._on_alert = on_alert
+        self._heads: OrderedDict[str, TrailHead] = OrderedDict()
+        self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._has_news = threading.Condition()
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        metrics = metrics or Metrics()
+        self._raised_total = metrics.counter(
+            "steno_alerts_total", "Alerts that were raised, by severity.", ["severity"]
+        )
+        self._failures_total = metrics.counter(
+            "steno_alert_failures_total",
+            "Times that the rules could not be applied.",
+        )
+        metrics.gauge(
+            "steno_alerts_open",
+            "Alerts that nobody has acknowledged.",
+            lambda: sum(alerts.count_open().values()),
+        )
+
+    def start(self) -> None:
+        """Follow the store in a thread of its own, beginning with what came while nobody did."""
+        self._unsubscribe = self._store.subscribe(self._on_change)
+        self._thread = threading.Thread(target=self._run, name="steno-alerts", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the thread, after the turn it is in."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        with self._has_news:
+            self._is_stopping = True
+            self._has_news.notify()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def look_at_all(self) -> None:
+        """Look at all that nobody has looked at; at a store's first time, at nothing."""
+        if not self._alerts.is_begun:
+            self._alerts.begin([(rec, self._size(rec)) for rec in self._subjects()])
+        for rec in self._subjects():
+            while self._look(rec):
+                if self._is_stopping:
+                    return
+
+    def _subjects(self) -> Iterator[str]:
+        yield from self._store.recs()
+        yield from self._store.trails()
+
+    def _size(self, rec: str) -> int:
+        return self._store.size_bytes(rec) if is_trail(rec) else self._store.lines_count(rec)
+
+    def _on_change(self, change: Change) -> None:
+        """Note what grew. Never waits: it is called by who appends."""
+        if change.kind == ("appended" if is_trail(change.rec) else "derived"):
+            with self._has_news:
+                self._waiting[change.rec] = None
+                self._has_news.notify()
+
+    def _run(self) -> None:
+        while not self._is_stopping and not self._guard(self.look_at_all, "what came meanwhile"):
+            self._wait()
+        while True:
+            with self._has_news:
+                self._has_news.wait_for(lambda: self._waiting or self._is_stopping)
+                if self._is_stopping:
+                    return
+                rec, _ = self._waiting.popitem(last=False)
+            if not self._guard(functools.partial(self._take_turn, rec), rec):
+                with self._has_news:
+                    self._waiting[rec] = None
+                self._wait()
+
+    def _take_turn(self, rec: str) -> None:
+        if self._look(rec):
+            with self._has_news:
+                self._waiting[rec] = None
+
+    def _wait(self) -> None:
+        with self._has_news:
+            self._has_news.wait_for(lambda: self._is_stopping, _RETRY_S)
+
+    def _guard(self, look: Callable[[], None], what: str) -> bool:
+        """Do it; return whether that went well."""
+        try:
+            look()
+        except Exception as error:  # noqa: BLE001  # a daemon's outermost loop
+            self._failures_total.add()
+            if isinstance(error, StenoError):
+                _log.error("%s cannot be looked at for alerts now: %s", what, error)
+            else:
+                _log.exception("%s cannot be looked at for alerts now", what)
+            return False
+        return True
+
+    def _look(self, rec: str) -> bool:
+        """Look at some of what is new; return whether there is more."""
+        try:
+            return self._look_at_trail(rec) if is_trail(rec) else self._look_at_lines(rec)
+        except NotFoundError:
+            return False  # gone, or not indexed yet: then its first lines are news
+
+    def _look_at_trail(self, trail: str) -> bool:
+        start = self._alerts.position(trail) or 0
+        end = self._store.size_bytes(trail)
+        if start >= end or not self._event_rules:
+            if start < end:
+                self._keep(trail, start, end, [])
+            return False
+        stop = min(end, start + _TURN_BYTES)
+        while True:
+            decoder = TrailDecoder(self._head(trail, start), offset_bytes=start)
+            placed: list[Placed | Damage] = []
+            for data in self._store.read(trail, start, stop):
+                placed += decoder.feed(data)
+            if decoder.offset_bytes > start or stop == end:
+                break
+            stop = min(end, stop + _TURN_BYTES)  # a line that is longer than a turn
+        sender = self._store.sender_of(trail)
+        findings = [
+            _event_finding(rule, trail, sender, one.item)
+            for one in placed
+            if isinstance(one, Placed) and isinstance(one.item, Event)
+            for rule in self._rules_for(one.item.action)
+            if rule.finds_event(one.item)
+        ]
+        if decoder.offset_bytes > start:
+            self._keep(trail, start, decoder.offset_bytes, findings)
+        return decoder.offset_bytes > start and decoder.offset_bytes < end
+
+    def _rules_for(self, action: str) -> list[Rule]:
+        """Return the rules that can find an event of that action; most can be left out."""
+        rules = self._by_action.get(action)
+        if rules is None:
+            rules = [rule for rule in self._event_rules if rule.may_find(action)]
+            if len(self._by_action) < _ACTIONS:
+                self._by_action[action] = rules
+        return rules
+
+    def _head(self, trail: str, start: int) -> TrailHead | None:
+        """Return a trail's first line, which says which host and boot its events are of."""
+        if not start:
+            return None
+        if trail not in self._heads:
+            decoder = TrailDecoder()
+            for data in self._store.read(trail, 0, min(start, 1 << 16)):
+                decoder.feed(data)
+                if decoder.head is not None:
+                    break
+            if decoder.head is None:
+                return None
+            self._heads[trail] = decoder.head
+            if len(self._heads) > _HEADS:
+                self._heads.popitem(last=False)
+        return self._heads[trail]
+
+    def _look_at_lines(self, rec: str) -> bool:
+        start = self._alerts.position(rec) or 0
+        end = self._store.lines_count(rec)
+        if start >= end:
+            return False
+        stop = min(end, start + _TURN_LINES)
+        findings = []
+        if self._line_rules:
+            summary = self._store.find(rec)
+            for line in self._store.lines(rec, start, stop - start):
+                findings += [
+                    _line_finding(rule, summary, line.at_us, line.text)
+                    for rule in self._line_rules
+                    if rule.finds_line(line.text, summary)
+                ]
+        self._keep(rec, start, stop, findings)
+        return stop < end
+
+    def _keep(self, rec: str, start: int, stop: int, findings: list[Finding]) -> None:
+        for alert in self._alerts.put(rec, start, stop, findings):
+            self._raised_total.add(severity=alert.severity)
+            _log.warning(
+                "alert",
+                extra={
+                    "alert": alert.id,
+                    "rule": alert.rule,
+                    "severity": alert.severity,
+                    "host": alert.host,
+                    "user": alert.user,
+                },
+            )
+            self._on_alert(alert)
+
+
+def _event_finding(rule: Rule, trail: str, sender: str | None, event: Event) -> Finding:
+    return Finding(
+        rule=rule.text.name,
+        severity=rule.text.severity,
+        description=rule.text.description,
+        at_unix_us=event.at_unix_us,
+        text=event.text,
+        host=event.host,
+        sender=sender,
+        user=event.who.user,
+        login_user=event.who.login_user,
+        boot_id=event.boot_id,
+        audit_session=event.audit_session,
+        trail=trail,
+        serial=event.serial,
+    )
+
+
+def _line_finding(rule: Rule, summary: Summary, at_us: int, text: str) -> Finding:
+    return Finding(
+        rule=rule.text.name,
+        severity=rule.text.severity,
+        description=rule.text.description,
+        at_unix_us=summary.started_unix_us + at_us,
+        text=text,
+        host=summary.host,
+        sender=summary.sender,
+        user=summary.user,
+        login_user=summary.login_user,
+        boot_id=summary.boot_id,
+        audit_session=summary.audit_session,
+        rec=summary.rec,
+        at_us=at_us,
+    )

@@ -1,0 +1,360 @@
+"""Alerts: what rules found, who has looked at it, and what of it was sent where.
+
+Kept in accounts.sqlite, beside the orders: acknowledgements are nowhere else, and an alert must not
+be raised again because an index was built anew. How far each recording and trail was looked
+at is written in the same transaction as what was found there, so that each thing is found once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal
+
+import apsw
+import msgspec
+
+from steno.errors import NotFoundError, UsageError
+from steno.store.accounts import Signed, read_unix_us
+from steno.store.accounts_file import AccountsFile
+from steno.store.page import Page
+
+Severity = Literal["low", "medium", "high", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
+
+COMMENT_CHARACTERS = 1000
+
+_TEXT_CHARACTERS = 2000
+_PAUSE_US = 60 * 1_000_000
+"""What a rule finds again in a session before so long is the same alert, counted."""
+_LONGEST_US = 3600 * 1_000_000
+"""But after so long it is a new one all the same."""
+
+ALERTS_TABLES = """
+CREATE TABLE IF NOT EXISTS alerts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    rule TEXT NOT NULL,
+    severity INTEGER NOT NULL,
+    description TEXT NOT NULL,
+    at_unix_us INTEGER NOT NULL,
+    last_unix_us INTEGER NOT NULL,
+    raised_unix_us INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    text TEXT NOT NULL,
+    host TEXT NOT NULL,
+    sender TEXT,
+    user TEXT,
+    login_user TEXT,
+    boot_id TEXT,
+    audit_session INTEGER,
+    rec TEXT,
+    at_us INTEGER,
+    trail TEXT,
+    serial INTEGER,
+    same TEXT NOT NULL,
+    acknowledged_by TEXT,
+    acknowledged_unix_us INTEGER,
+    comment TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS alerts_same ON alerts (same, id);
+CREATE INDEX IF NOT EXISTS alerts_by_rec ON alerts (rec, id) WHERE rec IS NOT NULL;
+CREATE INDEX IF NOT EXISTS alerts_by_session ON alerts (audit_session, boot_id)
+    WHERE audit_session IS NOT NULL;
+CREATE INDEX IF NOT EXISTS alerts_open ON alerts (severity, id) WHERE acknowledged_unix_us IS NULL;
+CREATE TABLE IF NOT EXISTS alert_positions (
+    subject TEXT PRIMARY KEY,
+    position INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS alert_targets (
+    name TEXT PRIMARY KEY,
+    sent_id INTEGER NOT NULL,
+    sending_id INTEGER
+) STRICT, WITHOUT ROWID;
+"""
+
+_BEGUN = ""
+"""The subject whose position says that there is a beginning."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """What a rule found: an event or a line on a screen.
+
+    Attributes:
+        rule: The rule's name.
+        severity: How bad that is.
+        description: What the rule says about it.
+        at_unix_us: When it happened.
+        text: The event's sentence, or the line.
+        host: Where.
+        sender: Who delivered it.
+        user: Whose account; None: not known.
+        login_user: Who had logged in.
+        boot_id: Of the host, without dashes.
+        audit_session: The kernel's session.
+        rec: The recording on whose screen it stood; None for an event.
+        at_us: The line's instant in it.
+        trail: The trail that has the event; None for a line.
+        serial: The event's number in it.
+    """
+
+    rule: str
+    severity: Severity
+    description: str
+    at_unix_us: int
+    text: str
+    host: str
+    sender: str | None = None
+    user: str | None = None
+    login_user: str | None = None
+    boot_id: str | None = None
+    audit_session: int | None = None
+    rec: str | None = None
+    at_us: int | None = None
+    trail: str | None = None
+    serial: int | None = None
+
+
+class Alert(Finding, frozen=True, kw_only=True):
+    """A finding that was kept.
+
+    Attributes:
+        id: Running number, never used twice.
+        raised_unix_us: When the rule was applied.
+        count: How often the rule found something in that session since then, a pause of a minute
+            or an hour in all ends that.
+        last_unix_us: When the last of these happened.
+        acknowledged_by: Who has seen to it; None: nobody yet.
+        acknowledged_unix_us: When.
+        comment: What they said.
+    """
+
+    id: int
+    raised_unix_us: int
+    count: int
+    last_unix_us: int
+    acknowledged_by: str | None = None
+    acknowledged_unix_us: int | None = None
+    comment: str | None = None
+
+
+class AlertQuery(msgspec.Struct, frozen=True):
+    """Which alerts are wanted; all that is given must hold.
+
+    Attributes:
+        least: Of this severity or a worse one.
+        is_open: Nobody has acknowledged it (True), or somebody has (False).
+        rule: Of this rule.
+        host: Of this host.
+        from_unix_us: At this instant or later.
+        until_unix_us: Before this instant.
+    """
+
+    least: Severity = "low"
+    is_open: bool | None = None
+    rule: str | None = None
+    host: str | None = None
+    from_unix_us: int | None = None
+    until_unix_us: int | None = None
+
+
+_COLUMNS = (
+    "rule, severity, description, at_unix_us, text, host, sender, user, login_user, boot_id,"
+    " audit_session, rec, at_us, trail, serial"
+)
+_ALL_COLUMNS = (
+    f"{_COLUMNS}, id, raised_unix_us, count, last_unix_us, acknowledged_by, acknowledged_unix_us,"
+    " comment"
+)
+
+
+class Alerts:
+    """The alerts in an accounts.sqlite. Any thread may use it; changes are on disk at return."""
+
+    def __init__(
+        self, file: AccountsFile, *, now_unix_us: Callable[[], int] = read_unix_us
+    ) -> None:
+        self._file = file
+        self._now_unix_us = now_unix_us
+        with file.writing() as db:
+            db.execute(ALERTS_TABLES)
+
+    # Finding.
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether it is known from where on things are looked at."""
+        return self.position(_BEGUN) is not None
+
+    def begin(self, positions: Iterable[tuple[str, int]]) -> None:
+        """Look at nothing up to these positions of recordings and trails: that was before."""
+        with self._file.writing() as db:
+            db.executemany("INSERT OR IGNORE INTO alert_positions VALUES(?, ?)", positions)
+            db.execute("INSERT OR IGNORE INTO alert_positions VALUES(?, 0)", (_BEGUN,))
+
+    def position(self, subject: str) -> int | None:
+        """Return up to where a recording (in lines) or trail (in bytes) was looked at."""
+        with self._file.reading() as db:
+            row: Any = db.execute(
+                "SELECT position FROM alert_positions WHERE subject = ?", (subject,)
+            ).fetchone()
+        return None if row is None else int(row[0])
+
+    def put(
+        self, subject: str, from_position: int, to_position: int, findings: Sequence[Finding]
+    ) -> list[Alert]:
+        """Keep what was found between two positions; return the alerts that are new.
+
+        Nothing is kept, and nothing returned, where somebody else has looked there meanwhile.
+        """
+        new: list[int] = []
+        with self._file.writing() as db:
+            row: Any = db.execute(
+                "SELECT position FROM alert_positions WHERE subject = ?", (subject,)
+            ).fetchone()
+            if (row[0] if row is not None else 0) != from_position:
+                return []
+            db.execute(
+                "INSERT OR REPLACE INTO alert_positions VALUES(?, ?)", (subject, to_position)
+            )
+            for finding in findings:
+                id_ = self._put_one(db, finding)
+                if id_ is not None:
+                    new.append(id_)
+        return [self.find(id_) for id_ in new]
+
+    def _put_one(self, db: apsw.Connection, finding: Finding) -> int | None:
+        """Keep a finding; return the new alert's number, None where an earlier one counts it."""
+        at_us = finding.at_unix_us
+        same = "\0".join(
+            [finding.rule, finding.rec or finding.trail or "", str(finding.audit_session)]
+        )
+        row: Any = db.execute(
+            "SELECT id, at_unix_us, last_unix_us, acknowledged_unix_us FROM alerts WHERE same = ?"
+            " ORDER BY id DESC LIMIT 1",
+            (same,),
+        ).fetchone()
+        if row is not None and row[3] is None:
+            id_, first_us, last_us, _ = row
+            if at_us - last_us < _PAUSE_US and at_us - first_us < _LONGEST_US:
+                db.execute(
+                    "UPDATE alerts SET count = count + 1, last_unix_us = max(last_unix_us, ?)"
+                    " WHERE id = ?",
+                    (at_us, id_),
+                )
+                return None
+        values = list(msgspec.structs.astuple(finding))
+        values[1] = SEVERITIES.index(finding.severity)
+        values[4] = finding.text[:_TEXT_CHARACTERS]
+        marks = ", ".join("?" * (len(values) + 4))
+        db.execute(
+            f"INSERT INTO alerts ({_COLUMNS}, raised_unix_us, count, last_unix_us, same)"  # noqa: S608  # our own texts
+            f" VALUES ({marks})",
+            (*values, self._now_unix_us(), 1, at_us, same),
+        )
+        return db.last_insert_rowid()
+
+    # Reading.
+
+    def find(self, id_: int) -> Alert:
+        """Return one alert.
+
+        Raises:
+            NotFoundError: There is none of this number.
+        """
+        found = self.read("id = ?", (id_,))
+        if not found:
+            raise NotFoundError(f"no alert {id_}")
+        return found[0]
+
+    def page(
+        self, query: AlertQuery, *, before_id: int | None = None, limit: int = 50
+    ) -> Page[Alert]:
+        """Return alerts, the newest first; `before_id` (the cursor's number) goes on."""
+        conditions, values = ["severity >= ?"], [SEVERITIES.index(query.least)]
+        asked: list[tuple[str, Any]] = [
+            ("rule = ?", query.rule),
+            ("host = ?", query.host),
+            ("last_unix_us >= ?", query.from_unix_us),
+            ("at_unix_us < ?", query.until_unix_us),
+            ("id < ?", before_id),
+        ]
+        for condition, value in asked:
+            if value is not None:
+                conditions.append(condition)
+                values.append(value)
+        if query.is_open is not None:
+            negation = "" if query.is_open else " NOT"
+            conditions.append(f"acknowledged_unix_us IS{negation} NULL")
+        where = " AND ".join(conditions)
+        found = self.read(f"{where} ORDER BY id DESC LIMIT ?", (*values, limit + 1))
+        return Page(found[:limit], str(found[limit - 1].id) if len(found) > limit else None)
+
+    def of_recording(
+        self,
+        rec: str,
+        session: tuple[str | None, str, int] | None,
+        from_unix_us: int,
+        until_unix_us: int,
+        limit: int = 1000,
+    ) -> list[Alert]:
+        """Return the alerts of a recording, oldest first.
+
+        Args:
+            rec: Its id: what was on its screen.
+            session: Sender, boot id and number of its audit session: what happened in it.
+            from_unix_us: From when on that counts.
+            until_unix_us: Up to when.
+            limit: How many at the most.
+        """
+        sender, boot_id, number = session or (None, "", None)
+        return self.read(
+            "rec = ? OR (audit_session = ? AND boot_id = ? AND sender IS ? AND rec IS NULL"
+            " AND last_unix_us >= ? AND at_unix_us < ?) ORDER BY at_unix_us, id LIMIT ?",
+            (rec, number, boot_id, sender, from_unix_us, until_unix_us, limit),
+        )
+
+    def count_open(self) -> dict[Severity, int]:
+        """Return how many alerts of each severity nobody has acknowledged."""
+        with self._file.reading() as db:
+            rows: Any = db.execute(
+                "SELECT severity, count(*) FROM alerts WHERE acknowledged_unix_us IS NULL"
+                " GROUP BY severity"
+            ).fetchall()
+        counts = dict(rows)
+        return {name: counts.get(rank, 0) for rank, name in enumerate(SEVERITIES)}
+
+    # Seeing to it.
+
+    def acknowledge(self, who: Signed, ids: Sequence[int], comment: str) -> list[Alert]:
+        """Note that somebody has seen to alerts; what somebody else has is left as it is.
+
+        Raises:
+            NotFoundError: One of them does not exist; none is changed.
+            UsageError: The comment is too long.
+        """
+        if len(comment) > COMMENT_CHARACTERS:
+            raise UsageError(f"a comment has at most {COMMENT_CHARACTERS} characters")
+        for id_ in ids:
+            self.find(id_)
+        with self._file.writing() as db:
+            db.executemany(
+                "UPDATE alerts SET acknowledged_by = ?, acknowledged_unix_us = ?, comment = ?"
+                " WHERE id = ? AND acknowledged_unix_us IS NULL",
+                [(who.name, self._now_unix_us(), comment, id_) for id_ in ids],
+            )
+        return [self.find(id_) for id_ in ids]
+
+    def read(self, condition: str, values: tuple[Any, ...]) -> list[Alert]:
+        """Return the alerts for which a condition of SQL holds; for the store's own use."""
+        with self._file.reading() as db:
+            rows: Any = db.execute(
+                f"SELECT {_ALL_COLUMNS} FROM alerts WHERE {condition}",  # noqa: S608  # our own texts
+                values,
+            ).fetchall()
+        return [_alert(row) for row in rows]
+
+
+def _alert(row: tuple[Any, ...]) -> Alert:
+    names = [*Finding.__struct_fields__, *_ALL_COLUMNS.removeprefix(f"{_COLUMNS}, ").split(", ")]
+    facts = dict(zip(names, row, strict=True))
+    facts["severity"] = SEVERITIES[facts["severity"]]
+    return Alert(**facts)
