@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from steno.audit.arguments import join_arguments
 from steno.audit.escaping import encode_string
+from steno.audit.event import Event
+from steno.audit.reading import EventReader
 from steno.audit.records import Field, LineReader
 
 DATA = Path(__file__).parent.parent / "data/audit"
@@ -61,6 +63,27 @@ def test_what_is_missing_is_told(left_out: str) -> None:
     ]
     assert join_arguments(fields) == ([b"x", b"abcdef", b"y"], True)
     assert join_arguments([field for field in fields if field[0] != left_out])[1] is False
+
+
+def test_an_event_says_when_arguments_are_missing() -> None:
+    """A lost EXECVE record of the zoo's long arguments: the event is cut, and its sentence too."""
+    lines = [
+        line
+        for line in (DATA / "f2/audit-enriched-zoo.log").read_bytes().splitlines(keepends=True)
+        if b":837)" in line
+    ]
+
+    def read(lines: list[bytes]) -> Event:
+        reader = EventReader()
+        (event,) = reader.feed(b"".join(lines)) + reader.finish()
+        return event
+
+    whole = read(lines)
+    cut = read([line for line in lines if b" a4[2]=" not in line])
+    assert not whole.process.is_cut
+    assert cut.process.is_cut
+    assert cut.process.arguments is not None
+    assert len(cut.process.arguments) == 8
 
 
 @given(st.lists(st.lists(st.binary(min_size=1, max_size=9), min_size=1, max_size=4), max_size=5))

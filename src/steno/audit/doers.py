@@ -28,8 +28,10 @@ class Doers:
     def find(self, found: Gathered, record: Record, fields: MainFields) -> Process:
         """Return the process that `record` speaks of, with what the others tell of it."""
         arguments = hexadecimal = None
+        is_whole = True
         if found.runs:
-            arguments, hexadecimal = _arguments(found.runs)
+            words, is_whole = arguments_of(found.runs)
+            arguments, hexadecimal = _texts_of(words)
         texts = self._texts
         terminal = self._terminals[fields.tty]
         if terminal is None and found.call is None:
@@ -44,6 +46,7 @@ class Doers:
             arguments,
             hexadecimal,
             self._titles[found.title.get("proctitle")] if found.title is not None else None,
+            not is_whole,
         )
 
     def _decode_title(self, raw: Raw) -> str | None:
@@ -54,11 +57,12 @@ def _decode_text(raw: Raw) -> str | None:
     return text_of(raw) or None
 
 
-def _arguments(runs: list[Record]) -> tuple[list[str], list[str] | None]:
-    words, _ = arguments_of(runs)
+def _texts_of(words: list[bytes]) -> tuple[list[str], list[str] | None]:
+    """Return arguments as text, and in hexadecimal where that says not all."""
     try:
-        # No argument holds a NUL: all of them are decoded in one go.
-        return b"\0".join(words).decode().split("\0") if words else [], None
+        # No argument of a program holds a NUL: all of them are decoded in one go.
+        texts = b"\0".join(words).decode().split("\0") if words else []
+        return texts if len(texts) == len(words) else [word.decode() for word in words], None
     except UnicodeDecodeError:
         texts = [word.decode(errors="replace") for word in words]
         return texts, [word.hex() for word in words]

@@ -61,6 +61,7 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True):
         arguments: What it was started with: all of EXECVE's.
         arguments_hex: The same in hexadecimal, where one of them is not UTF-8.
         title: PROCTITLE, its NULs as blanks; the kernel keeps 128 bytes of it.
+        is_cut: Whether records with more of `arguments` are missing.
     """
 
     pid: int | None = None
@@ -72,6 +73,7 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True):
     arguments: list[str] | None = None
     arguments_hex: list[str] | None = None
     title: str | None = None
+    is_cut: bool = False
 
 
 class Thing(msgspec.Struct, frozen=True, omit_defaults=True):

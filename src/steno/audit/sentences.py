@@ -134,7 +134,7 @@ def _ran(telling: Telling) -> str:
     arguments = telling.process.arguments
     objects = telling.objects
     if arguments:
-        what = join_arguments(arguments)
+        what = join_arguments(arguments) + (" …" if telling.process.is_cut else "")
         program = objects[0].name if len(objects) == 1 else ""
         if program and program.rpartition("/")[2] != arguments[0].rpartition("/")[2].lstrip("-"):
             what += f" ({quote(program)})"
