@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,21 @@ def test_no_number_stands_twice(module: str) -> None:
             assert numbers == sorted(set(numbers))
             assert len(names) == len(set(names))
             assert all(names)
+
+
+def test_tables_hold_what_their_makers_list_says() -> None:
+    """Each table of tools/audit_tables.toml is there, with no name that it does not ask for."""
+    specs = tomllib.loads((FOLDER.parents[3] / "tools/audit_tables.toml").read_text())
+    assert set(CALLS) == {f"syscalls_{arch}" for arch in specs["syscalls"]}
+    for module, sections in ((flags, ("flags",)), (choices, ("choices", "literal"))):
+        listed = {name: spec for section in sections for name, spec in specs[section].items()}
+        assert {name for name in vars(module) if name.isupper()} == set(listed)
+        for name, spec in listed.items():
+            table = getattr(module, name)
+            if "names" not in spec:
+                assert table == {int(number): word for number, word in spec.items()}
+            elif not spec.get("strip") and not spec.get("small"):
+                assert all(re.fullmatch(spec["names"], word) for word in table.values())
 
 
 def test_the_usual_is_there() -> None:
