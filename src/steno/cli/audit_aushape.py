@@ -23,6 +23,8 @@ _FACTORS = {"": 1, "k": 1 << 10, "m": 1 << 20}
 def aushape_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add aushape's options, handed over as one `aushape`: a function of the language.
 
+    `--lang` goes into the command's `format_name`: `aushape` becomes one of FORMATS.
+
     Called with `json` or `xml`, it returns the format, or raises UsageError for a wrong value;
     called with None, it raises UsageError where such an option was given at all.
     """
@@ -30,6 +32,7 @@ def aushape_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def gather(**given: Any) -> object:  # noqa: ANN401  # the command's own options
         values = {name: given.pop(name) for name in _NAMES}
+        given["format_name"] = name_format(given["format_name"], given.pop("lang"))
         return command(aushape=functools.partial(make_format, values), **given)
 
     for option in _OPTIONS:
@@ -56,7 +59,23 @@ _OPTIONS = (
         metavar="NUMBER",
         help="aushape: events in each document; N, -N bytes, none or all [default: all].",
     ),
+    click.option(
+        "--lang", type=click.Choice(["json", "xml"]), help="aushape: the language [default: json]."
+    ),
 )
+
+
+def name_format(format_name: str, lang: str | None) -> str:
+    """Return the format that `--format` and `--lang` mean together.
+
+    Raises:
+        UsageError: `--lang` was given for another format.
+    """
+    if format_name == "aushape":
+        return f"aushape-{lang or 'json'}"
+    if lang is not None:
+        raise UsageError("--lang is for --format aushape")
+    return format_name
 
 
 def make_format(values: dict[str, Any], language: str | None) -> AushapeFormat:

@@ -18,7 +18,7 @@ from steno.cli.audit_telling import Teller
 from steno.cli.output_files import OutputFiles
 from steno.errors import UsageError
 
-_FORMATS = ("steno", "ecs", "aushape-json", "aushape-xml")
+_FORMATS = ("steno", "ecs", "aushape", "aushape-json", "aushape-xml")
 
 
 @click.command("convert")
