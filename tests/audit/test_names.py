@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from steno.audit.decoding import Decoder
+from steno.audit.events import EventBuilder
 from steno.audit.kinds import Kind
 from steno.audit.names import Names
+from steno.audit.reading import EventReader
 
 
 class Directory:
@@ -55,6 +57,33 @@ def test_numbers_stand_where_nobody_may_be_asked() -> None:
     names = Names()
     assert (names.user(0), names.group(0)) == (None, None)
     assert Decoder(names).value(Kind.UID, b"0") is None
+
+
+def test_changed_accounts_are_seen_once_names_are_forgotten() -> None:
+    """What runs for months asks again, for all parts of an event: an id may be another's then."""
+    accounts = {1501: "avery"}
+    builder = EventBuilder(names=Names(accounts.get, accounts.get))
+
+    def read() -> tuple[str | None, str, bytes]:
+        line = (
+            b"type=SYSCALL msg=audit(1795161724.590:84): arch=c000003e syscall=257 success=yes"
+            b" exit=3 pid=2 auid=1501 uid=1501 gid=1501 euid=1501 ses=3\n"
+        )
+        path = b'type=PATH msg=audit(1795161724.590:84): name="/x" ouid=1501 nametype=CREATE\n'
+        reader = EventReader(builder)
+        (event,) = reader.feed(line + path) + reader.finish()
+        assert event.objects[0].owner == event.who.group == event.who.user
+        return event.who.user, event.text, bytes(event.records)
+
+    first = read()
+    assert first[0] == "avery"
+    accounts[1501] = "blake"
+    assert read() == first
+    builder.forget_names()
+    user, text, records = read()
+    assert user == "blake"
+    assert text.startswith("blake ")
+    assert b"avery" not in records
 
 
 def test_memory_has_an_end() -> None:

@@ -55,7 +55,8 @@ class EventBuilder:
         self._decoder = Decoder(self._names)
         self._people = People(self._names)
         self._doers = Doers(self._decoder)
-        self._tools = Tools(Files(self._names), Memory(peer_thing))
+        self._files = Files(self._names)
+        self._tools = Tools(self._files, Memory(peer_thing))
         self._call_names = Memory(self._call_name)
         self._keys = Memory(_read_keys)
         self._encoder = RecordEncoder(self._decoder) if with_records else None
@@ -111,6 +112,14 @@ class EventBuilder:
             if self._encoder is not None
             else _NO_RECORDS,
         )
+
+    def forget_names(self) -> None:
+        """Look names up anew from now on: the host's accounts may have changed."""
+        self._names.forget()
+        self._people.forget()
+        self._files.forget()
+        if self._encoder is not None:
+            self._encoder.forget()
 
     def _deed(
         self,

@@ -33,6 +33,11 @@ class Names:
         self._users: dict[int, str | None] = {}
         self._groups: dict[int, str | None] = {}
 
+    def forget(self) -> None:
+        """Look everybody up anew from now on: accounts may have changed."""
+        self._users.clear()
+        self._groups.clear()
+
     def user(self, uid: int) -> str | None:
         """Return the name of `uid`; None where it is not resolved or has none."""
         return _find(uid, self._users, self._find_user, self._limit)

@@ -33,6 +33,10 @@ class People:
             )
         ]  # fmt: skip
 
+    def forget(self) -> None:
+        """Describe everybody anew from now on."""
+        self._known.clear()
+
     def _describe(self, ids: _Ids) -> _Person:
         login_uid, login_user = self._user(ids[0], ids[4])
         uid, user = self._user(ids[1], ids[5])

@@ -112,6 +112,10 @@ class Files:
         self._modes = Memory(_read_mode)
         self._owners = Memory(self._find_owner)
 
+    def forget(self) -> None:
+        """Ask for owners anew from now on."""
+        self._owners.clear()
+
     def thing(
         self,
         path: PathFields,

@@ -36,6 +36,8 @@ from steno.policy.rules import Policy
 
 _STATE_NS = 2_000_000_000
 _POLICY_NS = 2_000_000_000
+_NAMES_NS = 300_000_000_000
+"""How long an account's name, or that it has none, is believed."""
 
 log = logging.getLogger("steno.audit")
 
@@ -114,12 +116,14 @@ class Follower:
             return TrailWriter(spool, msgspec.structs.replace(origin, level=level))
 
         audited = AuditedSessions(settings.run_directory / "audited")
+        self._builder = EventBuilder(names=Names(find_user_name, find_group_name))
+        self._names_ns = time.monotonic_ns() + _NAMES_NS
         self._intake = Intake(descriptor, settings.queue_bytes)
         self.pipeline = Pipeline(
             open_source,
             open_writer,
             Wanted(self._in_force, audited, lambda: time.monotonic_ns() // 1000),
-            EventBuilder(names=Names(find_user_name, find_group_name)),
+            self._builder,
         )
 
     def run(self) -> None:
@@ -166,6 +170,9 @@ class Follower:
         if now_ns >= self._policy_ns:
             self._policy_ns = now_ns + _POLICY_NS
             self._refresh_policy()
+        if now_ns >= self._names_ns:
+            self._names_ns = now_ns + _NAMES_NS
+            self._builder.forget_names()
         if now_ns >= self._state_ns:
             self._state_ns = now_ns + _STATE_NS
             self._ask_kernel()
