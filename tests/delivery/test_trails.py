@@ -246,3 +246,21 @@ def test_the_encoder_is_the_writers(tmp_path: Path) -> None:
     encoder = TrailEncoder()
     lines = [encoder.encode(item) for item in (head, make_event(1), TrailEnd(7, "stopped"))]
     assert spool.path(entry.rec, ".done").read_bytes() == b"".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("ends", "expected"),
+    [([1, 2, 3], 3), ([1, 3, 2], 3), ([1, 2, 4], 2), ([5], 5), ([1, 30, 31, 33, 32, 35], 18)],
+)
+def test_what_was_on_its_way_at_a_crash_counts_as_missing(
+    tmp_path: Path, ends: list[int], expected: int
+) -> None:
+    """Events stand in the order of their ends: one that is missing before the last is not told."""
+    spool = Spool(tmp_path / "spool")
+    writer = TrailWriter(spool, make_origin())
+    writer.append([make_event(serial) for serial in ends])
+    writer.close()
+    again = TrailWriter(spool, make_origin())
+    assert again.resumed is not None
+    assert again.resumed.last_serial == expected
+    again.close()

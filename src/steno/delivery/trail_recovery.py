@@ -8,6 +8,7 @@ from contextlib import suppress
 
 import msgspec
 
+from steno.audit.event import Event
 from steno.audit.trail import Lost, TrailEncoder, TrailEnd, TrailHead, decode_line
 from steno.delivery.resuming import lines_backwards
 from steno.delivery.spool import Spool
@@ -18,6 +19,8 @@ from steno.model import digest_of_line
 
 BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 LAST = ".trail"
+_LOOKED_AT = 16
+"""So many events at a trail's end tell which were on their way when its writer died."""
 _FIRST_LINE_BYTES = 65536
 
 
@@ -28,7 +31,8 @@ class TrailTail(msgspec.Struct, frozen=True):
         head: The digest of its last whole line.
         end_bytes: Where that line ends.
         cut_bytes: How much follows it: a torn line, or lines that the disk lost.
-        last_serial: The serial number of the last event in the file, as far as it was looked for.
+        last_serial: The serial number behind which events may be missing in the file, None: it
+            has none.
         is_ended: Whether the last line says that nothing follows.
     """
 
@@ -68,6 +72,7 @@ def read_trail_tail(descriptor: int) -> TrailTail:
     """
     size_bytes = os.fstat(descriptor).st_size
     tail: TrailTail | None = None
+    serials: set[int] = set()
     for offset_bytes, line in lines_backwards(descriptor, size_bytes):
         try:
             _, item = decode_line(line)
@@ -75,17 +80,34 @@ def read_trail_tail(descriptor: int) -> TrailTail:
             if tail is not None:
                 break  # What is damaged further back is for readers to tell.
             continue
-        serial = getattr(item, "serial", None) or getattr(item, "to_serial", None)
         if tail is None:
             end_bytes = offset_bytes + len(line)
             cut_bytes = size_bytes - end_bytes
             is_ended = isinstance(item, TrailEnd)
-            tail = TrailTail(digest_of_line(line), end_bytes, cut_bytes, serial, is_ended)
-        if serial is not None or isinstance(item, TrailHead):
-            return msgspec.structs.replace(tail, last_serial=serial)
+            tail = TrailTail(digest_of_line(line), end_bytes, cut_bytes, None, is_ended)
+        if isinstance(item, Event):
+            serials.add(item.serial)
+        elif isinstance(item, Lost) and item.to_serial is not None:
+            first = max(item.from_serial or 0, item.to_serial - _LOOKED_AT)
+            serials |= {*range(first, item.to_serial + 1)}
+        if len(serials) >= _LOOKED_AT:
+            break
     if tail is None:
         raise NotFoundError("not one whole line of an audit trail")
-    return tail
+    return msgspec.structs.replace(tail, last_serial=_settled(serials))
+
+
+def _settled(serials: set[int]) -> int | None:
+    """Return the serial behind which events may be missing, of those that stand at the end.
+
+    Events stand in the order of their ends: one with a lower number than the last may have been
+    on its way. More than a few of them never are.
+    """
+    if not serials:
+        return None
+    last = max(serials)
+    missing = set(range(max(min(serials), last - _LOOKED_AT), last)) - serials
+    return min(missing, default=last + 1) - 1
 
 
 class LastTrail(msgspec.Struct, frozen=True):
