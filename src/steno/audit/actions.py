@@ -16,17 +16,18 @@ from steno.audit.event import ThingKind
 
 Shape = Literal[
     "open", "at_open", "open2", "queue", "make", "remove", "move", "link", "symbolic", "change",
-    "path", "handle", "run", "start", "end", "signal", "trace", "identity", "peer", "plain",
+    "path", "mount",
+    "handle", "run", "start", "end", "signal", "trace", "identity", "peer", "plain",
 ]  # fmt: skip
 """How a system call's records are read:
 
 `open`, `at_open`, `open2`, `queue`: flags in a1, in a2, in an OPENAT2 record, in a1 of mq_open;
 `make`, `remove`: the file that the call created or deleted; `move`: from and to; `link`,
 `symbolic`: a new name and what it stands for; `change`: a file, not its parent; `path`: the same,
-or nothing; `handle`: a descriptor, whose file a PATH record names when there is one; `run`:
-EXECVE; `start`: a child; `end`: the exit status; `signal`, `trace`: another process, in OBJ_PID
-or a0 or a1; `identity`: whose rights the process has afterwards; `peer`: SOCKADDR; `plain`: nothing
-but the call.
+or nothing; `mount`: a directory and what is mounted there; `handle`: a descriptor, whose file a
+PATH record names when there is one; `run`: EXECVE; `start`: a child; `end`: the exit status;
+`signal`, `trace`: another process, in OBJ_PID or a0 or a1; `identity`: whose rights the process
+has afterwards; `peer`: SOCKADDR; `plain`: nothing but the call.
 """
 
 
@@ -136,6 +137,7 @@ WORDS: dict[str, Word] = {
     "was filtered": Word("be filtered", "a seccomp filter logged, refused or killed"),
     "changed policy": Word("change policy", "a security module's policy or state"),
     "changed configuration": Word("change configuration", "of a program or the system"),
+    "changed software": Word("change software", "a package was installed, updated or removed"),
     "raised alarm": Word("raise alarm", "an anomaly that the kernel or a program noticed"),
     "responded": Word("respond", "what was done about an anomaly"),
     "measured": Word("measure", "integrity measurement"),
@@ -200,7 +202,7 @@ CALLS: dict[str, Call] = {
     **_calls("changed directory to", "change", chdir=-1),
     **_calls("changed directory to", "handle", fchdir=-1),
     **_calls("changed root to", "change", chroot=-1, pivot_root=-1),
-    **_calls("mounted", "path", mount=-1, move_mount=0, open_tree=0, fsmount=-1, mount_setattr=0),
+    **_calls("mounted", "mount", mount=-1, move_mount=0, open_tree=0, fsmount=-1, mount_setattr=0),
     **_calls("unmounted", "path", umount=-1, umount2=-1),
     **_calls("started swapping on", "change", swapon=-1),
     **_calls("stopped swapping on", "change", swapoff=-1),
@@ -239,8 +241,8 @@ SOCKETCALLS: tuple[str, ...] = (
 """What i386's and s390x's `socketcall` does, by its a0. Source: include/uapi/linux/net.h."""
 
 
-Subject = Literal["", "account", "host", "program"]
-"""Who begins the sentence: the person; the account that the record names; the host; the program."""
+Subject = Literal["", "host", "program", "daemon"]
+"""Who begins the sentence: the person, if there is one; the host; the program; auditd."""
 
 
 class Report(NamedTuple):
@@ -265,15 +267,15 @@ _ACCOUNT = ("acct", "id")
 
 TYPES: dict[str, Report] = {
     "LOGIN": Report("opened audit session", "session", ("ses",)),
-    "USER_AUTH": Report("authenticated", "account", _ACCOUNT, "account"),
-    "USER_ACCT": Report("checked account of", "account", _ACCOUNT, "program"),
-    "USER_LOGIN": Report("logged in", "account", _ACCOUNT, "account"),
-    "USER_LOGOUT": Report("logged out", "account", _ACCOUNT, "account"),
-    "USER_START": Report("started session", "account", _ACCOUNT, "program"),
-    "USER_END": Report("ended session", "account", _ACCOUNT, "program"),
-    "CRED_ACQ": Report("acquired credentials", "account", _ACCOUNT, "program"),
-    "CRED_REFR": Report("refreshed credentials", "account", _ACCOUNT, "program"),
-    "CRED_DISP": Report("gave up credentials", "account", _ACCOUNT, "program"),
+    "USER_AUTH": Report("authenticated", "account", _ACCOUNT),
+    "USER_ACCT": Report("checked account of", "account", _ACCOUNT),
+    "USER_LOGIN": Report("logged in", "account", _ACCOUNT),
+    "USER_LOGOUT": Report("logged out", "account", _ACCOUNT),
+    "USER_START": Report("started session", "account", _ACCOUNT),
+    "USER_END": Report("ended session", "account", _ACCOUNT),
+    "CRED_ACQ": Report("acquired credentials", "account", _ACCOUNT),
+    "CRED_REFR": Report("refreshed credentials", "account", _ACCOUNT),
+    "CRED_DISP": Report("gave up credentials", "account", _ACCOUNT),
     "USER_CMD": Report("ran with sudo", "program", ("cmd",)),
     "USER_CHAUTHTOK": Report("changed password of", "account", _ACCOUNT),
     "USER_MGMT": Report("changed user", "account", _ACCOUNT),
@@ -290,23 +292,23 @@ TYPES: dict[str, Report] = {
     "GRP_CHAUTHTOK": Report("changed group", "account", ("grp", "acct", "id")),
     "CHUSER_ID": Report("became", "account", _ACCOUNT),
     "CHGRP_ID": Report("became", "account", ("grp", "acct", "id")),
-    "USER_ROLE_CHANGE": Report("changed role to", "object", ("newrole", "selected-context")),
-    "USER_ERR": Report("authenticated", "account", _ACCOUNT, "account"),
-    "SERVICE_START": Report("started service", "service", ("unit",), "host"),
-    "SERVICE_STOP": Report("stopped service", "service", ("unit",), "host"),
+    "USER_ROLE_CHANGE": Report("changed role to", "object", ("new-context", "selected-context")),
+    "USER_ERR": Report("authenticated", "account", _ACCOUNT),
+    "SERVICE_START": Report("started service", "service", ("unit",), "program"),
+    "SERVICE_STOP": Report("stopped service", "service", ("unit",), "program"),
     "SYSTEM_BOOT": Report("booted", subject="host"),
     "SYSTEM_SHUTDOWN": Report("shut down", subject="host"),
     "SYSTEM_RUNLEVEL": Report("changed runlevel", "object", ("new-level",), "host"),
-    "DAEMON_START": Report("started auditing", subject="host"),
-    "DAEMON_END": Report("stopped auditing", subject="host"),
-    "DAEMON_ABORT": Report("stopped auditing", subject="host"),
-    "DAEMON_CONFIG": Report("reported on auditing", "object", ("op",), "host"),
-    "DAEMON_RECONFIG": Report("reported on auditing", "object", ("op",), "host"),
-    "DAEMON_ROTATE": Report("reported on auditing", "object", ("op",), "host"),
-    "DAEMON_RESUME": Report("reported on auditing", "object", ("op",), "host"),
-    "DAEMON_ACCEPT": Report("reported on auditing", "object", ("op", "addr"), "host"),
-    "DAEMON_CLOSE": Report("reported on auditing", "object", ("op", "addr"), "host"),
-    "DAEMON_ERR": Report("reported on auditing", "object", ("op",), "host"),
+    "DAEMON_START": Report("started auditing", subject="daemon"),
+    "DAEMON_END": Report("stopped auditing", subject="daemon"),
+    "DAEMON_ABORT": Report("stopped auditing", subject="daemon"),
+    "DAEMON_CONFIG": Report("reported on auditing", "object", ("op",), "daemon"),
+    "DAEMON_RECONFIG": Report("reported on auditing", "object", ("op",), "daemon"),
+    "DAEMON_ROTATE": Report("reported on auditing", "object", ("op",), "daemon"),
+    "DAEMON_RESUME": Report("reported on auditing", "object", ("op",), "daemon"),
+    "DAEMON_ACCEPT": Report("reported on auditing", "object", ("op", "addr"), "daemon"),
+    "DAEMON_CLOSE": Report("reported on auditing", "object", ("op", "addr"), "daemon"),
+    "DAEMON_ERR": Report("reported on auditing", "object", ("op",), "daemon"),
     "CONFIG_CHANGE": Report("changed audit settings", "rules", ("key", "path", "op")),
     "FEATURE_CHANGE": Report("changed audit settings", "rules", ("feature",)),
     "AVC": Report("was denied"),
@@ -339,6 +341,7 @@ TYPES: dict[str, Report] = {
     "USER_TTY": Report("typed"),
     "TIME_INJOFFSET": Report("set clock"),
     "TIME_ADJNTPVAL": Report("set clock"),
+    "SOFTWARE_UPDATE": Report("changed software", "object", ("sw",), "program"),
     "USYS_CONFIG": Report("changed configuration", "object", ("op",)),
     "USER": Report("reported", "object", ("text", "op")),
     "KERNEL": Report("reported", subject="host"),
@@ -354,7 +357,7 @@ FAMILIES: tuple[tuple[str, Report], ...] = (
     ("INTEGRITY_", Report("measured", "file", ("name", "file"), leads=False)),
     ("CRYPTO_", Report("used cryptography", "object", ("op", "kind"), "program")),
     ("VIRT_", Report("controlled machine", "object", ("vm",))),
-    ("DAEMON_", Report("reported on auditing", "object", ("op",), "host")),
+    ("DAEMON_", Report("reported on auditing", "object", ("op",), "daemon")),
     ("MAC_", Report("changed policy", leads=False)),
     ("USER_", Report("reported", "object", ("op",))),
     ("LABEL_", Report("changed policy", leads=False)),

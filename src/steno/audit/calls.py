@@ -15,6 +15,8 @@ from steno.audit.actions import CALLS, SOCKETCALLS, Call
 from steno.audit.event import Thing, ThingKind
 from steno.audit.gathering import Gathered, MainFields
 from steno.audit.memory import Memory
+from steno.audit.records import Record
+from steno.audit.tables.choices import URING
 from steno.audit.things import (
     Files,
     bytes_of,
@@ -108,6 +110,16 @@ def describe_call(
     return _SHAPES[what.shape](CallContext(name, what, fields, found, is_failed, tools))
 
 
+def describe_uring(record: Record, found: Gathered, tools: Tools) -> Deed:
+    """Return what a call through io_uring did: its record has no arguments to tell more."""
+    number = number_of(record.get("uring_op"))
+    name = URING.get(-1 if number is None else number, f"operation {number}")
+    directory = found.directory.get("cwd") if found.directory is not None else None
+    start = None if directory is None else bytes_of(directory)
+    objects = [tools.files.thing(path, start) for path in found.paths]
+    return Deed("called", objects, f"{name} through io_uring")
+
+
 def _files(context: CallContext, at: int, kind: ThingKind | None = None) -> list[Thing]:
     paths = context.found.paths
     if not paths:
@@ -134,7 +146,7 @@ def _open(context: CallContext, flags: int) -> Deed:
     objects = _files(context, context.what.at)
     last = paths[-1].nametype if paths else None
     access = flags & _ACCESS
-    if last == b"CREATE":
+    if last == b"CREATE" or (not paths and flags & _CREATE):
         action = "created"
         objects = objects[-1:]
     elif flags & _PATH_ONLY or (objects and objects[-1].kind == "directory"):
@@ -220,6 +232,14 @@ def _change(context: CallContext) -> Deed:
 
 def _path(context: CallContext) -> Deed:
     return Deed(context.what.action, _files(context, context.what.at), context.name)
+
+
+def _mount(context: CallContext) -> Deed:
+    """Where stands first, then what."""
+    where = _files(context, context.what.at)[:1]
+    make = context.tools.files.thing
+    what = [make(path, context.directory(-1), "from") for path in context.found.paths[1:2]]
+    return Deed(context.what.action, where + what)
 
 
 def _handle(context: CallContext) -> Deed:
@@ -324,6 +344,7 @@ _SHAPES: dict[str, Callable[[CallContext], Deed]] = {
     "symbolic": _link_symbolically,
     "change": _change,
     "path": _path,
+    "mount": _mount,
     "handle": _handle,
     "run": _run,
     "start": _start,

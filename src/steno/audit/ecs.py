@@ -45,6 +45,7 @@ KINDS: dict[str, Kinds] = {
     **_kinds("driver", "info", "used BPF"),
     **_kinds("process", "start", "started service", "controlled machine"),
     **_kinds("process", "end", "stopped service"),
+    **_kinds("package", "change", "changed software"),
     **_kinds("configuration", "change", "changed firewall", "set promiscuous mode"),
     **_kinds("configuration", "change", "changed audit rules", "changed audit settings"),
     **_kinds("configuration", "change", "changed policy", "changed configuration"),

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from steno.audit.actions import Report
-from steno.audit.calls import Deed, Tools, describe_call
+from steno.audit.actions import CALLS, Report
+from steno.audit.calls import Deed, Tools, describe_call, describe_uring
 from steno.audit.coalescing import RecordGroup
 from steno.audit.decoding import Decoder, shown
 from steno.audit.doers import Doers
@@ -135,12 +135,16 @@ class EventBuilder:
             return self._deed_of_lead(lead, rule, found, fields, name)
         if call is not None:
             return describe_call(name, fields, found, self._tools, is_failed=is_failed)
-        return Deed("reported", [])
+        return Deed("reported", [], "parts of an event")
 
     def _deed_of_lead(
         self, lead: Record, rule: Report, found: Gathered, fields: MainFields, name: str
     ) -> Deed:
+        if lead.type == "URINGOP":
+            return describe_uring(lead, found, self._tools)
         deed = describe_report(lead, rule)
+        if lead.type == "KERN_MODULE" and name in CALLS:
+            return deed._replace(action=CALLS[name].action)
         if deed.action == "was filtered":
             main = read_main(lead)
             filtered = self._call_names[main.arch, main.syscall, main.SYSCALL]
@@ -177,10 +181,11 @@ class EventBuilder:
 
 
 _OF_ACCOUNTS = frozenset({
-    "became", "opened audit session", "authenticated", "checked account of", "logged in",
-    "logged out", "started session", "ended session", "changed password of", "added user",
-    "deleted user", "changed user", "locked user", "unlocked user", "added group", "deleted group",
-    "changed group", "acquired credentials", "refreshed credentials", "gave up credentials",
+    "became", "opened audit session", "raised alarm", "authenticated", "checked account of",
+    "logged in", "logged out", "started session", "ended session", "changed password of",
+    "added user", "deleted user", "changed user", "locked user", "unlocked user", "added group",
+    "deleted group", "changed group", "acquired credentials", "refreshed credentials",
+    "gave up credentials",
 })  # fmt: skip
 
 
@@ -203,9 +208,12 @@ def _read_keys(raw: Raw) -> list[str]:
 
 def _subject(person: str, rule: Report | None, process: Process, host: str) -> str:
     """Return who begins the sentence; where nobody is known, what did it."""
-    if person and (rule is None or rule.subject != "host"):
-        return person
     name = process.name or (process.program or "").rpartition("/")[2]
-    if rule is not None and rule.subject == "host":
-        return name or host or "the host"
-    return name or "the kernel"
+    subject = "" if rule is None else rule.subject
+    if subject == "host":
+        return host or "the host"
+    if subject == "daemon":
+        return "auditd"
+    if subject == "program":
+        return name or person or "a program"
+    return person or name or "the kernel"

@@ -41,19 +41,27 @@ def _objects(record: Record, rule: Report) -> list[Thing]:
     if name.startswith("unknown("):
         # What auditd writes for an id without a name: the id is what is known.
         name = name[8:-1]
+    if name in _NOBODY or (not name and rule.kind == "account"):
+        name = _second_uid(record)
     objects = [Thing(rule.kind, name)] if name else []
     if rule.kind == "account":
         objects += _origin(record)
     return objects
 
 
+_NOBODY = frozenset({"?", "(null)", "(none)"})
+
+
+def _second_uid(record: Record) -> str:
+    """Return the account that pam_faillock speaks of: its `uid`, behind that of the program."""
+    uids = [value for name, value in record.pairs if name == "uid"]
+    return plain_text(uids[1]) if len(uids) > 1 else ""
+
+
 def _origin(record: Record) -> list[Thing]:
-    """Where a person came from: the address where there is one, else the host's name."""
+    """Where a person came from. `hostname` alone is what useradd calls its own host."""
     address = field_text(record, "addr")
-    name = address or field_text(record, "hostname")
-    if not name or (not address and record.get("id") is not None):
-        return []
-    return [address_thing(name, role="from")]
+    return [address_thing(address, role="from")] if address else []
 
 
 def program_of(record: Record) -> str:
@@ -96,6 +104,8 @@ def _settings(record: Record, rule: Report) -> Deed:
 
 
 def _change_of(record: Record, old: str, new: str) -> str:
+    if record.get(new) is None:
+        return ""
     return f"{field_text(record, old)} to {field_text(record, new)}"
 
 
@@ -166,7 +176,27 @@ def _promiscuous(record: Record, rule: Report) -> Deed:
 
 def _alarm(record: Record, rule: Report) -> Deed:
     what = record.type.removeprefix("ANOM_").replace("_", " ").lower()
-    return Deed(rule.action, _objects(record, rule), what)
+    uid = _second_uid(record)
+    objects = [Thing("account", uid)] if uid else _objects(record, rule)
+    return Deed(rule.action, objects + _origin(record), what)
+
+
+def _policy(record: Record, rule: Report) -> Deed:
+    """SELinux' switch and its booleans: what they are now, and what they were."""
+    enforcing = record.get("enforcing")
+    if enforcing is not None:
+        was = field_text(record, "old_enforcing")
+        return Deed(
+            rule.action, [Thing("rules", f"enforcing={plain_text(enforcing)}")], f"was {was}"
+        )
+    return Deed(rule.action, _objects(record, rule), _change_of(record, "old_val", "val"))
+
+
+def _report(record: Record, rule: Report) -> Deed:
+    """Whatever else: what kind of record it is, and what it says if that is one thing."""
+    words = record.words.decode(errors="replace")
+    objects = _objects(record, rule) or ([Thing("object", words)] if words else [])
+    return Deed(rule.action, objects, record.type)
 
 
 def _service(record: Record, rule: Report) -> Deed:
@@ -184,6 +214,8 @@ _SPECIAL: dict[str, Callable[[Record, Report], Deed]] = {
     "crashed": _crash,
     "set promiscuous mode": _promiscuous,
     "raised alarm": _alarm,
+    "changed policy": _policy,
+    "reported": _report,
     "started service": _service,
     "stopped service": _service,
 }

@@ -7,19 +7,12 @@ would have them.
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Callable
 from typing import NamedTuple
 
 from steno.audit.actions import WORDS
 from steno.audit.event import Process, Result, Thing
-
-LIMIT_CHARACTERS = 400
-"""What is longer, is cut in sentences; the event has it whole."""
-
-_SAFE = re.compile(r"[\w@%+=:,./~\[\]-]+\Z")
-_SAFE_ALL = re.compile(r"[\w@%+=:,./~\[\] -]+\Z")
+from steno.audit.quoting import cut, escape, join_arguments, name_of, quote
 
 
 class Telling(NamedTuple):
@@ -48,60 +41,6 @@ class Telling(NamedTuple):
     typed: str | None
 
 
-def quote(text: str) -> str:
-    """Return `text` as a shell would have to be given it, control characters as escapes."""
-    if _SAFE.match(text):
-        return text
-    if text.isprintable():
-        return shlex.quote(text)
-    escaped = "".join(_escape(char) for char in text)
-    return f"$'{escaped}'"
-
-
-def _escape(char: str) -> str:
-    if char in "\\'":
-        return "\\" + char
-    if char.isprintable():
-        return char
-    return {"\n": "\\n", "\t": "\\t", "\r": "\\r", "\x1b": "\\e"}.get(char) or (
-        f"\\x{ord(char):02x}"
-        if ord(char) < 256
-        else f"\\u{ord(char):04x}"
-        if ord(char) < 65536
-        else f"\\U{ord(char):08x}"
-    )
-
-
-def name_of(thing: Thing) -> str:
-    """Return what a sentence calls `thing`: files as a shell takes them, others as they are."""
-    name = thing.name
-    if thing.kind in _QUOTED and name[:6] != "inode ":
-        return quote(name if len(name) <= LIMIT_CHARACTERS else name[: LIMIT_CHARACTERS - 1] + "…")
-    if thing.kind == "account" and name.isdecimal():
-        return f"uid {name}"
-    return _cut(name)
-
-
-_QUOTED = frozenset({"file", "directory", "program", "account"})
-
-
-def join_arguments(arguments: list[str]) -> str:
-    """Return a command line of `arguments`, cut to `LIMIT_CHARACTERS`."""
-    few = arguments[:LIMIT_CHARACTERS]
-    line = " ".join(few)
-    is_safe = _SAFE_ALL.match(line[: LIMIT_CHARACTERS + 1]) is not None
-    if not is_safe or line.count(" ") != len(few) - 1 or "" in few:
-        words: list[str] = []
-        length = 0
-        for argument in few:
-            words.append(quote(argument[: LIMIT_CHARACTERS + 1]))
-            length += len(words[-1]) + 1
-            if length > LIMIT_CHARACTERS:
-                break
-        line = " ".join(words)
-    return line if len(line) <= LIMIT_CHARACTERS else line[: LIMIT_CHARACTERS - 1] + "…"
-
-
 def tell(telling: Telling) -> str:
     """Return the sentence."""
     special = _SPECIAL.get(telling.action)
@@ -115,6 +54,8 @@ def _what(telling: Telling) -> str:
     objects = telling.objects
     if not objects:
         return ""
+    if objects[0].role == "directory":
+        return f" something in directory {name_of(objects[0])}"
     what = f" {name_of(objects[0])}"
     if len(objects) > 1 and objects[1].role == "directory":
         what += f" in directory {name_of(objects[1])}"
@@ -147,14 +88,7 @@ def _ran_through(telling: Telling) -> str:
     program = (telling.process.program or "sudo").rpartition("/")[2]
     command = telling.objects[0].name if telling.objects else "a command"
     reason = " and was refused" if telling.result == "failure" else ""
-    return f"{telling.subject} told {program} to run {_cut(command)}{reason}"
-
-
-def _cut(text: str) -> str:
-    shown = "".join(
-        char if char.isprintable() else _escape(char) for char in text[: LIMIT_CHARACTERS + 1]
-    )
-    return shown if len(shown) <= LIMIT_CHARACTERS else shown[: LIMIT_CHARACTERS - 1] + "…"
+    return f"{telling.subject} told {program} to run {cut(command)}{reason}"
 
 
 def _started(telling: Telling) -> str:
@@ -194,11 +128,11 @@ def _connected(telling: Telling) -> str:
 
 
 def _signalled(telling: Telling) -> str:
-    who = ", ".join(thing.name for thing in telling.objects[:4]) or "a process"
+    who = ", ".join(_call_process(thing.name) for thing in telling.objects[:4]) or "a process"
     signal = signal_name(telling.detail)
     verb = "could not send" if telling.result == "failure" else "sent"
     reason = f": {telling.reason}" if telling.result == "failure" and telling.reason else ""
-    return f"{telling.subject} {verb} {signal} to process {who}{_by(telling)}{reason}"
+    return f"{telling.subject} {verb} {signal} to {who}{_by(telling)}{reason}"
 
 
 SIGNALS = (
@@ -217,6 +151,21 @@ def signal_name(number: str) -> str:
     return f"signal {number}"
 
 
+def _call_process(pid: str) -> str:
+    """Return who gets a signal. Source: kill(2)."""
+    if pid == "-1":
+        return "every process"
+    if pid == "0":
+        return "its process group"
+    return f"process group {pid[1:]}" if pid.startswith("-") else f"process {pid}"
+
+
+def _mounted(telling: Telling) -> str:
+    names = [name_of(thing) for thing in telling.objects[:2]]
+    what = " from ".join(names) or "a file system"
+    return _say(telling, f" {what}{_by(telling)}")
+
+
 def _traced(telling: Telling) -> str:
     who = telling.objects[0].name if telling.objects else "a process"
     return _say(telling, f" process {who}{_by(telling)} ({telling.detail})")
@@ -225,7 +174,9 @@ def _traced(telling: Telling) -> str:
 def _became(telling: Telling) -> str:
     group = "group " if telling.detail == "group" else ""
     who = name_of(telling.objects[0]) if telling.objects else "somebody else"
-    return _say(telling, f" {group}{who}{_by(telling)}")
+    # Who it is by now is what the event says.
+    person = telling.subject.partition(" as ")[0]
+    return _say(telling._replace(subject=person), f" {group}{who}{_by(telling)}")
 
 
 def _by_program(telling: Telling) -> str:
@@ -269,7 +220,7 @@ def _audit_session(telling: Telling) -> str:
 
 def _typed(telling: Telling) -> str:
     where = f" on {telling.process.terminal}" if telling.process.terminal else ""
-    keys = "".join(_escape(char) for char in (telling.typed or "")[:80])
+    keys = "".join(escape(char) for char in (telling.typed or "")[:80])
     more = "…" if len(telling.typed or "") > 80 else ""
     into = f" into {quote(telling.process.name)}" if telling.process.name else ""
     return f"{telling.subject} typed {keys}{more}{into}{where}"
@@ -283,6 +234,10 @@ def _called(telling: Telling) -> str:
 
 def _bare(telling: Telling) -> str:
     return _say(telling, _by(telling))
+
+
+def _alone(telling: Telling) -> str:
+    return _say(telling, "")
 
 
 def _crashed(telling: Telling) -> str:
@@ -319,9 +274,14 @@ def _listened(telling: Telling) -> str:
 
 
 def _reported(telling: Telling) -> str:
-    what = f": {_cut(telling.objects[0].name)}" if telling.objects else ""
-    detail = f" {telling.detail}" if telling.detail else ""
-    return _say(telling, f"{detail}{what}{_by(telling)}")
+    """What is told whether it is good or bad: there is nothing that somebody could not do."""
+    thing = next((thing for thing in telling.objects if thing.role != "from"), None)
+    what = "" if thing is None else f": {cut(thing.name)}"
+    detail = f" {telling.detail}" if telling.detail and what != f": {telling.detail}" else ""
+    if telling.action == "stopped auditing" and detail:
+        detail = f" ({telling.detail})"
+    failed = " (failed)" if telling.result == "failure" else ""
+    return f"{telling.subject} {telling.action}{detail}{what}{_by(telling)}{_from(telling)}{failed}"
 
 
 _SPECIAL: dict[str, Callable[[Telling], str]] = {
@@ -347,6 +307,8 @@ _SPECIAL: dict[str, Callable[[Telling], str]] = {
     "opened audit session": _audit_session,
     "typed": _typed,
     "called": _called,
+    "booted": _alone,
+    "shut down": _alone,
     "set clock": _bare,
     "set host name": _bare,
     "set capabilities": _bare,
@@ -363,6 +325,13 @@ _SPECIAL: dict[str, Callable[[Telling], str]] = {
     "set promiscuous mode": _promiscuous,
     "changed audit rules": _changed,
     "changed audit settings": _changed,
+    "changed policy": _changed,
+    "changed firewall": _changed,
+    "changed software": _changed,
+    "mounted": _mounted,
     "reported": _reported,
+    "reported on auditing": _reported,
+    "stopped auditing": _reported,
+    "measured": _reported,
     "raised alarm": _reported,
 }

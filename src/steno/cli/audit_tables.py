@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from steno.audit.logins import Failure, Session
-from steno.audit.sentences import join_arguments, signal_name
+from steno.audit.quoting import join_arguments
+from steno.audit.sentences import signal_name
 from steno.audit.summaries import Summary
 from steno.audit.tallies import RanProgram, Tally
 from steno.cli.tables import format_duration, format_instant, make_console, printable
