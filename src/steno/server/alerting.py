@@ -76,7 +76,12 @@ class Alerting:
         )
 
     def start(self) -> None:
-        """Follow the store in a thread of its own, beginning with what came while nobody did."""
+        """Follow the store in a thread of its own, beginning with what came while nobody did.
+
+        Raises:
+            StoreError: The store cannot be read, where it is looked at for the first time.
+        """
+        self._begin()
         self._unsubscribe = self._store.subscribe(self._on_change)
         self._thread = threading.Thread(target=self._run, name="steno-alerts", daemon=True)
         self._thread.start()
@@ -95,12 +100,15 @@ class Alerting:
 
     def look_at_all(self) -> None:
         """Look at all that nobody has looked at; at a store's first time, at nothing."""
-        if not self._alerts.is_begun:
-            self._alerts.begin([(rec, self._size(rec)) for rec in self._subjects()])
+        self._begin()
         for rec in self._subjects():
             while self._look(rec):
                 if self._is_stopping:
                     return
+
+    def _begin(self) -> None:
+        if not self._alerts.is_begun:
+            self._alerts.begin([(rec, self._size(rec)) for rec in self._subjects()])
 
     def _subjects(self) -> Iterator[str]:
         yield from self._store.recs()
