@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from places import Stores
+from suite_events import EventSuite
 from suite_fleet import FleetSuite
 from suite_index import IndexSuite
 from suite_list import ListSuite
@@ -13,7 +14,7 @@ from suite_truth import TruthSuite
 from steno.store.protocol import Store
 
 
-class StoreSuite(TruthSuite, IndexSuite, ListSuite, SearchSuite, FleetSuite):
+class StoreSuite(TruthSuite, IndexSuite, ListSuite, SearchSuite, FleetSuite, EventSuite):
     """The promises of the `Store` protocol."""
 
     @pytest.fixture
