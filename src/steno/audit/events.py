@@ -80,7 +80,7 @@ class EventBuilder:
         telling = Telling(
             deed.action,
             _subject(person, rule, process, host),
-            "failure" if deed.action == "crashed" else outcome.result,
+            "failure" if _is_failure(deed, lead) else outcome.result,
             outcome.reason,
             process,
             objects,
@@ -187,6 +187,13 @@ _OF_ACCOUNTS = frozenset({
     "deleted group", "changed group", "acquired credentials", "refreshed credentials",
     "gave up credentials",
 })  # fmt: skip
+
+
+def _is_failure(deed: Deed, lead: Record | None) -> bool:
+    """Tell what is a failure whatever the records say: a crash, and a denial that was enforced."""
+    if deed.action == "was denied" and lead is not None:
+        return lead.get("permissive") != b"1"
+    return deed.action == "crashed"
 
 
 def _signal(deed: Deed) -> int | None:

@@ -228,6 +228,8 @@ def _typed(telling: Telling) -> str:
 
 def _called(telling: Telling) -> str:
     name = telling.detail or "a system call that has no name here"
+    if name.isdecimal():
+        name = f"system call {name}"
     what = f" on {name_of(telling.objects[0])}" if telling.objects else ""
     return _say(telling, f" {name}{what}{_by(telling)}")
 

@@ -145,6 +145,10 @@ class Files:
         owner = self._owners[(path.ouid, path.OUID)]
         return Thing(kind or known_kind, text, role, hexadecimal, inode, shown, owner)
 
+    def owner(self, uid: bytes | None, known: bytes | None) -> str | None:
+        """Return the name of whom something belongs to, else the number."""
+        return self._owners[uid, known]
+
     def _find_owner(self, owner: tuple[bytes | None, bytes | None]) -> str | None:
         uid, known = owner
         name = plain_text(known)
