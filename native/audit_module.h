@@ -54,6 +54,15 @@ struct record {
 /* Read the record's items, if that was not done; -1 with an exception on failure. */
 int read_items(struct record *record);
 
+/* Return a string for `slice`, the same object where it came lately. */
+PyObject *intern(struct state *state, struct slice slice);
+
+/* Append `item`, NULL for a failure, to a list, and let go of it. */
+int append_stolen(PyObject *list, PyObject *item);
+
+PyObject *join_arguments(PyObject *module, PyObject *records);
+PyObject *measure_events(PyObject *module, PyObject *arguments);
+
 extern PyType_Spec encoder_spec;
 
 #endif

@@ -22,8 +22,7 @@ static PyObject *make_bytes(struct slice slice)
     return PyBytes_FromStringAndSize((const char *)slice.at, (Py_ssize_t)slice.length);
 }
 
-/* Return a string for `slice`, the same object where it came lately. */
-static PyObject *intern(struct state *state, struct slice slice)
+PyObject *intern(struct state *state, struct slice slice)
 {
     struct interned *place;
     PyObject *text;
@@ -416,7 +415,7 @@ struct splitting {
     Py_ssize_t offset_bytes, lines;
 };
 
-static int append_stolen(PyObject *list, PyObject *item)
+int append_stolen(PyObject *list, PyObject *item)
 {
     int result;
     if (item == NULL)
@@ -479,185 +478,15 @@ static PyObject *split(PyObject *module, PyObject *arguments)
     return result;
 }
 
-/* --- arguments --- */
-
-/* What EXECVE records say, as long as it comes in order; see steno.audit.arguments. */
-struct joining {
-    PyObject *arguments;
-    unsigned char *joined; /* the pieces of the last argument, decoded */
-    size_t joined_length, joined_room, written_length;
-    long pieces, announced, count; /* -1: nonsense; -2: not said */
-    bool is_whole, is_in_order;
-};
-
-/* Read digits, at most nine, without zeros before them; return where they end, NULL for none. */
-static const unsigned char *read_number(const unsigned char *at, const unsigned char *end,
-                                        long *number)
-{
-    const unsigned char *begin = at;
-    *number = 0;
-    while (at < end && *at >= '0' && *at <= '9' && at - begin < 9)
-        *number = *number * 10 + (*at++ - '0');
-    return at == begin || (*begin == '0' && at - begin > 1) ? NULL : at;
-}
-
-static long read_count(struct slice value)
-{
-    long number;
-    const unsigned char *end = value.at + value.length, *at = value.at;
-    while (at < end && *at == '0')
-        at++;
-    if (value.length == 0 || value.length > 9)
-        return -1;
-    if (at == end)
-        return 0;
-    return read_number(at, end, &number) == end ? number : -1;
-}
-
-static int add_piece(struct joining *to, struct slice raw)
-{
-    bool is_quoted = raw.length > 0 && raw.at[0] == '"';
-    size_t length = raw.length;
-    if (to->joined_length + length > to->joined_room) {
-        size_t room = 2 * (to->joined_length + length) + 64;
-        unsigned char *more = PyMem_Realloc(to->joined, room);
-        if (more == NULL) {
-            (void)PyErr_NoMemory();
-            return -1;
-        }
-        to->joined = more;
-        to->joined_room = room;
-    }
-    if (is_quoted) {
-        struct slice inner = find_quoted(raw);
-        if (inner.length != 0)
-            memcpy(to->joined + to->joined_length, inner.at, inner.length);
-        length = inner.length;
-    } else if (is_hexadecimal(raw)) {
-        decode_hexadecimal(raw, to->joined + to->joined_length);
-        length = raw.length / 2;
-    } else if (length != 0) {
-        memcpy(to->joined + to->joined_length, raw.at, length);
-    }
-    to->joined_length += length;
-    while (raw.length > 0 && raw.at[0] == '"')
-        raw = (struct slice){raw.at + 1, raw.length - 1};
-    while (raw.length > 0 && raw.at[raw.length - 1] == '"')
-        raw.length--;
-    to->written_length += raw.length;
-    to->pieces++;
-    return 0;
-}
-
-/* End the argument that is being put together, if any. */
-static int end_argument(struct joining *to)
-{
-    PyObject *bytes;
-    if (to->pieces == 0)
-        return 0;
-    if (to->announced >= -1)
-        to->is_whole = to->is_whole && to->announced == (long)to->written_length;
-    bytes = PyBytes_FromStringAndSize((const char *)to->joined, (Py_ssize_t)to->joined_length);
-    to->pieces = 0;
-    to->joined_length = to->written_length = 0;
-    to->announced = -2;
-    return append_stolen(to->arguments, bytes);
-}
-
-/* Take `a1`, `a1[0]` or `a1_len`; what comes out of order is left to Python. */
-static int join_numbered(struct joining *to, const struct item *item)
-{
-    const unsigned char *end = item->name.at + item->name.length, *at;
-    long number, piece = 0, current = (long)PyList_Size(to->arguments);
-    at = read_number(item->name.at + 1, end, &number);
-    if (at == NULL) {
-        to->is_in_order = false;
-        return 0;
-    }
-    if (at < end && *at == '[') {
-        at = read_number(at + 1, end, &piece);
-        if (at == NULL || at + 1 != end || *at != ']') {
-            to->is_in_order = false;
-            return 0;
-        }
-    } else if (end - at == 4 && memcmp(at, "_len", 4) == 0) {
-        if (end_argument(to) < 0)
-            return -1;
-        to->is_in_order = number == PyList_Size(to->arguments) && to->announced == -2;
-        to->announced = read_count(item->value);
-        return 0;
-    } else if (at != end) {
-        to->is_in_order = false;
-        return 0;
-    }
-    if (to->pieces != 0 && number == current && piece == to->pieces)
-        return add_piece(to, item->value);
-    if (end_argument(to) < 0)
-        return -1;
-    to->is_in_order = number == PyList_Size(to->arguments) && piece == 0;
-    return to->is_in_order ? add_piece(to, item->value) : 0;
-}
-
-static int join_record(struct joining *to, struct record *record)
-{
-    if (read_items(record) < 0)
-        return -1;
-    for (size_t i = 0; i < record->item_count && to->is_in_order; i++) {
-        const struct item *item = &record->items[i];
-        if (is_text(item->name, "argc"))
-            to->count = read_count(item->value);
-        else if (item->name.length > 1 && item->name.at[0] == 'a' &&
-                 join_numbered(to, item) < 0)
-            return -1;
-    }
-    return 0;
-}
-
-static int join_records(struct joining *to, PyObject *records, PyTypeObject *type)
-{
-    for (Py_ssize_t i = 0; i < PyList_Size(records) && to->is_in_order; i++) {
-        PyObject *record = PyList_GetItem(records, i);
-        if (Py_TYPE(record) != type) {
-            PyErr_SetString(PyExc_TypeError, "not a list of records");
-            return -1;
-        }
-        if (join_record(to, (struct record *)record) < 0)
-            return -1;
-    }
-    return to->is_in_order ? end_argument(to) : 0;
-}
-
-static PyObject *join_arguments(PyObject *module, PyObject *records)
-{
-    struct joining to = {.announced = -2, .count = -1, .is_whole = true, .is_in_order = true};
-    struct state *state = PyModule_GetState(module);
-    PyObject *result = NULL;
-    if (state == NULL)
-        return NULL;
-    if (!PyList_Check(records)) {
-        PyErr_SetString(PyExc_TypeError, "not a list of records");
-        return NULL;
-    }
-    to.arguments = PyList_New(0);
-    if (to.arguments != NULL && join_records(&to, records, state->record_type) == 0) {
-        if (!to.is_in_order || to.announced != -2)
-            result = Py_NewRef(Py_None);
-        else
-            result = Py_BuildValue("OO", to.arguments,
-                                   to.is_whole && to.count == PyList_Size(to.arguments) ? Py_True
-                                                                                        : Py_False);
-    }
-    Py_XDECREF(to.arguments);
-    PyMem_Free(to.joined);
-    return result;
-}
-
 /* --- the module --- */
 
 static PyMethodDef methods[] = {
     {"split", split, METH_VARARGS,
      PyDoc_STR("split(data, offset_bytes, /)\n--\n\nReturn the records of all whole lines in `data`, "
                "what is none as (line, offset, bytes), how many bytes and how many lines were used.")},
+    {"measure_events", measure_events, METH_VARARGS,
+     PyDoc_STR("measure_events(data, at, node, serial, deadline_us, is_next, effects, /)\n--\n\n"
+               "See steno.audit.coalescing.Coalescer.pass_whole_events.")},
     {"join_arguments", join_arguments, METH_O,
      PyDoc_STR("join_arguments(records, /)\n--\n\nReturn what steno.audit.arguments does, or None "
                "for what is out of order.")},

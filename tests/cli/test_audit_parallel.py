@@ -17,7 +17,7 @@ from steno.audit.records import LineReader
 from steno.cli import audit_parallel
 from steno.cli.audit_converting import Conversion, Wanted
 from steno.cli.audit_parallel import ParallelConversion, count_workers
-from steno.cli.audit_workers import Workers
+from steno.cli.audit_workers import Workers, pack_events
 from steno.errors import StenoError
 
 DATA = Path(__file__).parents[1] / "data" / "audit"
@@ -34,7 +34,10 @@ def pieces_of(data: bytes, size: int) -> Iterator[bytes]:
 def convert(conversion: Conversion | ParallelConversion, data: bytes, size: int) -> bytes:
     """Return the whole output."""
     try:
-        return b"".join(map(conversion.feed, pieces_of(data, size))) + conversion.finish()
+        output = b""
+        for piece in pieces_of(data, size):
+            output += b"".join(map(bytes, conversion.feed_pieces(piece)))
+        return output + b"".join(map(bytes, conversion.finish_pieces()))
     finally:
         conversion.close()
 
@@ -76,6 +79,47 @@ def test_interleaved_events_over_batches(monkeypatch: pytest.MonkeyPatch) -> Non
     assert convert(ParallelConversion(wanted, 2), data, 1 << 20) == expected
 
 
+LINES = [*(F2 + F1[:60_000]).splitlines(keepends=True), b"----\n", b"\n", b"no record\n"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, len(LINES)),
+            st.integers(1, 60),
+            st.sampled_from(["as is", "as is", "swap", "drop", "twice", "node", "cut"]),
+        ),
+        max_size=8,
+    ),
+    st.booleans(),
+    st.sampled_from([700, 20_000, 1 << 20]),
+)
+@settings(max_examples=25)
+def test_whatever_the_log_is_like(
+    stretches: list[tuple[int, int, str]], finds_losses: bool, size: int
+) -> None:
+    """Lines out of order, missing, repeated, damaged, of several hosts: the output is the same."""
+    data = b"".join(b"".join(alter(LINES[at : at + count], how)) for at, count, how in stretches)
+    wanted = Wanted(finds_losses=finds_losses, with_names=False)
+    alone, together = Conversion(wanted), ParallelConversion(wanted, 1)
+    assert convert(together, data, size) == convert(alone, data, size)
+    one, other = alone.take_account(), together.take_account()
+    assert (one.events, one.lost, one.damages) == (other.events, other.lost, other.damages)
+
+
+def alter(lines: list[bytes], how: str) -> list[bytes]:
+    """Do something to lines that happens to logs."""
+    if how == "swap":
+        return [line for pair in zip(lines[1::2], lines[::2], strict=False) for line in pair]
+    if how == "drop":
+        return lines[::3]
+    if how == "twice":
+        return [line for line in lines for _ in range(2)]
+    if how == "node":
+        return [b"node=web1 " + line for line in lines]
+    return [b"".join(lines)[:-20]] if how == "cut" else lines
+
+
 @given(st.lists(st.integers(0, 400_000), max_size=30))
 @settings(max_examples=5)
 def test_results_of_any_size_keep_their_order(sizes: list[int]) -> None:
@@ -90,7 +134,10 @@ def test_results_of_any_size_keep_their_order(sizes: list[int]) -> None:
         return b"".join(record.line for group in groups for record in group.records) * 8
 
     with Workers(2, lambda: copy) as workers:
-        results = [data for batch in groups for data in workers.convert(batch)] + workers.finish()
+        results = [
+            bytes(data) for batch in groups for data in workers.convert([pack_events(batch)])
+        ]
+        results += map(bytes, workers.finish())
     assert results == [copy(batch) for batch in groups]
 
 
@@ -103,9 +150,9 @@ def test_a_worker_that_dies_is_an_error() -> None:
         return b""
 
     with Workers(2, lambda: die) as workers:
-        workers.convert(groups)
+        assert list(workers.convert([pack_events(groups)])) == []
         with pytest.raises(StenoError, match="has ended"):
-            workers.finish()
+            list(workers.finish())
 
 
 def test_workers_are_for_large_files_only(tmp_path: Path) -> None:

@@ -78,3 +78,29 @@ def split(
 
 def join_arguments(records: list[Record], /) -> tuple[list[bytes], bool] | None:
     """Do what `steno.audit.arguments.join_arguments` does; None: they come out of order."""
+
+def measure_events(
+    data: bytes,
+    at: int,
+    node: bytes,
+    serial: int,
+    deadline_us: int,
+    is_next: bool,
+    effects: dict[str, int],
+    /,
+) -> tuple[int, int, int, int, int]:
+    """Find how far events stand whole, one after the other; see `Coalescer.pass_whole_events`.
+
+    Args:
+        data: Whole lines.
+        at: Where to begin.
+        node: Whose events they must be.
+        serial: The event before; theirs must be greater.
+        deadline_us: None must be later.
+        is_next: Serials must follow each other without a gap.
+        effects: What types of records do; one that is not named ends the search.
+
+    Returns:
+        Where the first event that is not so begins, how many lines and events are before it, the
+        last one's serial and the latest one's time.
+    """

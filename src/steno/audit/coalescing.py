@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from steno.audit._records import measure_events
 from steno.audit.losses import LossFinder, RecordGroup
 from steno.audit.record_types import comes_from_daemon, ends_event
 from steno.audit.records import Record
@@ -21,16 +22,21 @@ _MAX_TYPES = 1024
 
 Key = tuple[str, int, int]
 
-# What a type of record does to its event.
-_GOES_ON, _ENDS, _ENDS_UNSEEN, _STANDS_ALONE = range(4)
+# What a type of record does to its event; the last is auditd's own, with serials of its own. The
+# same numbers as `enum effect` in native/audit_runs.c.
+_GOES_ON, _ENDS, _ENDS_UNSEEN, _STANDS_ALONE, _STANDS_APART = range(5)
+
+_NEVER_US = (1 << 63) - 1
 
 
 class _Node:
     """What is open of one host."""
 
-    __slots__ = ("losses", "newest_us", "open")
+    __slots__ = ("losses", "name", "newest_us", "open", "serial")
 
-    def __init__(self, losses: LossFinder | None) -> None:
+    def __init__(self, name: str, losses: LossFinder | None) -> None:
+        self.name = name
+        self.serial = 0  # of the event that began last
         self.open: dict[Key, tuple[int, list[Record]]] = {}
         self.newest_us = 0
         self.losses = losses
@@ -54,6 +60,7 @@ class Coalescer:
         self._max_open = max_open
         self._nodes: dict[str, _Node] = {}
         self._open = 0
+        self._last: _Node | None = None
         self._types: dict[str, int] = {"EOE": _ENDS_UNSEEN}
 
     def feed(self, records: Iterable[Record]) -> list[RecordGroup]:
@@ -68,6 +75,7 @@ class Coalescer:
                 if key[1] > node.newest_us:
                     self._advance(node, key[1], done)
                 opened = node.open.get(key)
+                self._last = node
             effect = types.get(record.type)
             if effect is None:
                 effect = self._learn(record.type)
@@ -81,6 +89,42 @@ class Coalescer:
                 self._close(node, record.key, done, is_whole=True)
                 opened = None
         return done
+
+    def pass_whole_events(self, data: bytes, at: int) -> tuple[int, int, int]:
+        """Pass over events that anybody can put together: each whole, the next one after it.
+
+        They count as if their records had been fed, but are not returned.
+
+        Args:
+            data: Whole lines.
+            at: Where in it to begin.
+
+        Returns:
+            Where the first event begins that must be fed, and how many lines and events are
+            before it.
+        """
+        node = self._last
+        if node is None:
+            return at, 0, 0
+        serial, deadline_us = node.serial, _NEVER_US
+        if node.open:
+            opened_us, _ = next(iter(node.open.values()))
+            deadline_us = opened_us + TIME_LIMIT_US
+            serial = max(serial, *(key[2] for key in node.open))
+        losses = node.losses
+        if losses is not None:
+            serial = losses.newest_serial
+            deadline_us = min(deadline_us, losses.deadline_us or _NEVER_US)
+        name = node.name.encode(errors="surrogateescape")
+        to, lines, events, serial, newest_us = measure_events(
+            data, at, name, serial, deadline_us, losses is not None, self._types
+        )
+        if events:
+            node.serial = serial
+            node.newest_us = max(node.newest_us, newest_us)
+            if losses is not None:
+                losses.pass_over(serial, newest_us)
+        return to, lines, events
 
     def expire(self) -> list[RecordGroup]:
         """Return all open events; a live caller calls it when nothing came for a while."""
@@ -102,10 +146,10 @@ class Coalescer:
         opened: tuple[int, list[Record]] = (node.newest_us, [])
         node.open[key] = opened
         self._open += 1
-        if node.losses is not None and not (
-            effect == _STANDS_ALONE and comes_from_daemon(record.type)
-        ):
-            node.losses.see(key[2], key[1])
+        if effect != _STANDS_APART:
+            node.serial = key[2]
+            if node.losses is not None:
+                node.losses.see(key[2], key[1])
         return opened
 
     def _close(self, node: _Node, key: Key, done: list[RecordGroup], *, is_whole: bool) -> None:
@@ -143,7 +187,7 @@ class Coalescer:
     def _add_node(self, name: str, done: list[RecordGroup]) -> _Node:
         if len(self._nodes) >= _MAX_NODES:
             self._close_all(self._nodes.pop(next(iter(self._nodes))), done)
-        node = _Node(LossFinder(TIME_LIMIT_US) if self._finds_losses else None)
+        node = _Node(name, LossFinder(TIME_LIMIT_US) if self._finds_losses else None)
         self._nodes[name] = node
         return node
 
@@ -153,5 +197,6 @@ class Coalescer:
         effect = _GOES_ON
         if ends_event(name):
             effect = _ENDS if name == "PROCTITLE" else _STANDS_ALONE
+            effect = _STANDS_APART if comes_from_daemon(name) else effect
         self._types[name] = effect
         return effect

@@ -80,6 +80,24 @@ class LossFinder:
             self._see_late(serial, at_us)
         self._newest_us = max(self._newest_us, at_us)
 
+    @property
+    def newest_serial(self) -> int:
+        """The greatest serial of this boot so far; 0 where there is none."""
+        return 0 if self._expected is None else self._expected - 1
+
+    @property
+    def deadline_us(self) -> int | None:
+        """When the oldest question will be answered; None: there is none."""
+        if not self._gaps:
+            return None
+        return next(iter(self._gaps.values())).noticed_us + self._limit_us
+
+    def pass_over(self, serial: int, at_us: int) -> None:
+        """Note that all events up to this one came, whole, each with the next number."""
+        self._expected = serial + 1
+        self._late = 0
+        self._newest_us = max(self._newest_us, at_us)
+
     def hand_over(self, group: RecordGroup) -> list[RecordGroup]:
         """Return what can go on now that `group` is complete: itself, too, unless it must wait."""
         serial = group.serial

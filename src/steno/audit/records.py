@@ -68,6 +68,16 @@ class LineReader:
         self._check_length()
         return records
 
+    @property
+    def is_between_lines(self) -> bool:
+        """Whether all that was fed were whole lines."""
+        return not self._rest and not self._is_too_long
+
+    def pass_over(self, size_bytes: int, lines: int) -> None:
+        """Note that whole lines were read by somebody else."""
+        self._offset_bytes += size_bytes
+        self._lines += lines
+
     def finish(self) -> list[Record]:
         """Return the last record when no newline ends it."""
         line, self._rest = self._rest, b""

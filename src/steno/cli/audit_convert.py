@@ -87,11 +87,11 @@ def _convert(
     conversion: Conversion | ParallelConversion,
     pieces: Iterator[tuple[str, bytes]],
     teller: Teller,
-) -> Iterator[bytes]:
+) -> Iterator[bytes | memoryview]:
     for _, piece in teller.hold(pieces):
-        yield conversion.feed(piece) if piece else conversion.expire()
+        yield from conversion.feed_pieces(piece) if piece else conversion.expire_pieces()
         _tell(teller, conversion)
-    yield conversion.finish()
+    yield from conversion.finish_pieces()
     _tell(teller, conversion)
 
 

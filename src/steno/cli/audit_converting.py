@@ -86,6 +86,18 @@ class Conversion:
         """Return what is left, and the output's end."""
         return self._write(self._reader.finish_groups()) + self._writer.finish()
 
+    def feed_pieces(self, data: bytes) -> tuple[bytes, ...]:
+        """Do what `feed` does, as `ParallelConversion` does it."""
+        return (self.feed(data),)
+
+    def expire_pieces(self) -> tuple[bytes, ...]:
+        """Do what `expire` does."""
+        return (self.expire(),)
+
+    def finish_pieces(self) -> tuple[bytes, ...]:
+        """Do what `finish` does."""
+        return (self.finish(),)
+
     def close(self) -> None:
         """Let go of nothing: all is in this process."""
 

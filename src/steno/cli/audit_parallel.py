@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.audit.records import LineReader
 from steno.cli.audit_converting import Account, Conversion, Wanted
-from steno.cli.audit_workers import BATCH_BYTES, Convert, Workers
+from steno.cli.audit_workers import (
+    BATCH_BYTES,
+    Batch,
+    Convert,
+    Lines,
+    Workers,
+    pack_events,
+)
 
 _WORTH_BYTES = 8 * 1024 * 1024
 """Below that, what is won is not felt."""
@@ -40,41 +47,49 @@ def count_workers(wanted: Wanted, paths: Sequence[Path | None]) -> int:
     return processors if size >= _WORTH_BYTES else 0
 
 
+_LINES_AT_A_TIME = 32
+"""So many lines are looked at closely before the next search for whole events."""
+
+_LONG_LINE_BYTES = 64 * 1024
+"""No real line is so long."""
+
+
 class ParallelConversion:
     """Do what `Conversion` does, in several processes. Close it."""
 
     def __init__(self, wanted: Wanted, workers: int) -> None:
         self._lines = LineReader()
         self._coalescer = Coalescer(finds_losses=wanted.finds_losses)
-        self._groups: list[RecordGroup] = []
+        self._rest = b""
+        self._batch: Batch = []
         self._size_bytes = 0
         self._account = Account()
         self._workers = Workers(workers, lambda: _converter(wanted))
 
-    def feed(self, data: bytes) -> bytes:
-        """Return what is ready.
+    def feed_pieces(self, data: bytes) -> Iterator[memoryview]:
+        """Return what is ready; each piece holds until the next is asked for.
 
         Raises:
             StenoError: A worker has ended.
         """
-        ready: list[bytes] = []
         for at in range(0, len(data), BATCH_BYTES):
-            piece = data[at : at + BATCH_BYTES]
-            self._groups += self._coalescer.feed(self._lines.feed(piece))
-            self._size_bytes += len(piece)
+            self._add(data[at : at + BATCH_BYTES])
             if self._size_bytes >= BATCH_BYTES:
-                ready += self._hand_out()
-        return ready[0] if len(ready) == 1 else b"".join(ready)
+                yield from self._hand_out()
 
-    def expire(self) -> bytes:
-        """Return what is ready when nothing came for a while."""
-        self._groups += self._coalescer.expire()
-        return b"".join(self._hand_out() + self._workers.finish())
+    def expire_pieces(self) -> Iterator[memoryview]:
+        """Return what waits for more records, and all before it."""
+        self._add_groups(self._coalescer.expire())
+        yield from self._hand_out()
+        yield from self._workers.finish()
 
-    def finish(self) -> bytes:
+    def finish_pieces(self) -> Iterator[memoryview]:
         """Return what is left."""
-        self._groups += self._coalescer.feed(self._lines.finish()) + self._coalescer.finish()
-        return b"".join(self._hand_out() + self._workers.finish())
+        rest, self._rest = self._rest, b""
+        records = self._lines.feed(rest) + self._lines.finish()
+        self._add_groups(self._coalescer.feed(records) + self._coalescer.finish())
+        yield from self._hand_out()
+        yield from self._workers.finish()
 
     def take_account(self) -> Account:
         """Return what came of it since the last call."""
@@ -86,12 +101,44 @@ class ParallelConversion:
         """End the workers."""
         self._workers.__exit__()
 
-    def _hand_out(self) -> list[bytes]:
-        groups, self._groups = self._groups, []
+    def _add(self, data: bytes) -> None:
+        self._size_bytes += len(data)
+        data = self._rest + data
+        end = data.rfind(b"\n") + 1
+        self._rest = data[end:]
+        if len(self._rest) > _LONG_LINE_BYTES or not self._lines.is_between_lines:
+            # The reader knows what to do with lines that do not end.
+            end, self._rest = len(data), b""
+        self._add_lines(data if end == len(data) else data[:end])
+
+    def _add_lines(self, data: bytes) -> None:
+        """Leave to the workers what they can do as well: whole events in a row."""
+        at = 0
+        while at < len(data):
+            if self._lines.is_between_lines:
+                to, lines, events = self._coalescer.pass_whole_events(data, at)
+                if events:
+                    self._lines.pass_over(to - at, lines)
+                    self._batch.append(Lines(data[at:to]))
+                    self._account.events += events
+                    at = to
+            to = at
+            for _ in range(_LINES_AT_A_TIME):
+                to = data.find(b"\n", to) + 1 or len(data)
+            self._add_groups(self._coalescer.feed(self._lines.feed(data[at:to])))
+            at = to
+
+    def _add_groups(self, groups: list[RecordGroup]) -> None:
+        if groups:
+            self._batch.append(pack_events(groups))
+            self._account.events += len(groups)
+            self._account.lost += sum(group.lost_before for group in groups)
+
+    def _hand_out(self) -> Iterator[memoryview]:
+        batch, self._batch = self._batch, []
         self._size_bytes = 0
-        self._account.events += len(groups)
-        self._account.lost += sum(group.lost_before for group in groups)
-        return self._workers.convert(groups) if groups else []
+        if batch:
+            yield from self._workers.convert(batch)
 
 
 def _converter(wanted: Wanted) -> Convert:

@@ -15,14 +15,13 @@ import signal
 import struct
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 import msgspec
 
 from steno.audit._records import split
-from steno.audit.coalescing import RecordGroup
-from steno.audit.records import Record
+from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.errors import StenoError
 
 Convert = Callable[[list[RecordGroup]], bytes]
@@ -40,47 +39,60 @@ _PER_WORKER = 2
 _LENGTH = struct.Struct("<Q")
 
 
-class _Batch(msgspec.Struct, array_like=True):
-    """Events on their way to a worker.
+class Lines(msgspec.Struct, array_like=True, tag=True):
+    """Whole events, one after the other, that a worker puts together by itself.
 
     Attributes:
-        lines: The lines of all their records.
+        data: Their lines.
+    """
+
+    data: bytes
+
+
+class Events(msgspec.Struct, array_like=True, tag=True):
+    """Events that were put together.
+
+    Attributes:
+        data: The lines of all their records.
         counts: How many lines each event has.
         lost: What was lost before which of them.
         unended: Which of them were ended by a limit.
     """
 
-    lines: bytes
+    data: bytes
     counts: list[int]
     lost: dict[int, int]
     unended: list[int]
 
 
-def _pack(groups: list[RecordGroup]) -> bytes:
+Batch = list[Lines | Events]
+"""What a worker gets at a time, in order."""
+
+
+def pack_events(groups: list[RecordGroup]) -> Events:
+    """Return events as a worker gets them."""
     lines = [record.line for group in groups for record in group.records]
     lines.append(b"")
-    batch = _Batch(
+    return Events(
         b"\n".join(lines),
         [len(group.records) for group in groups],
         {number: group.lost_before for number, group in enumerate(groups) if group.lost_before},
         [number for number, group in enumerate(groups) if not group.is_whole],
     )
-    return msgspec.msgpack.encode(batch)
 
 
-def _unpack(packed: bytes) -> list[RecordGroup]:
-    batch = msgspec.msgpack.decode(packed, type=_Batch)
-    records: list[Record] = split(batch.lines, 0)[0]
+def _unpack(part: Lines | Events) -> list[RecordGroup]:
+    records = split(part.data, 0)[0]
+    if isinstance(part, Lines):
+        return Coalescer().feed(records)
     groups: list[RecordGroup] = []
     at = 0
-    for number, count in enumerate(batch.counts):
+    for number, count in enumerate(part.counts):
         node, at_us, serial = records[at].key
-        group = RecordGroup(
-            node, at_us, serial, records[at : at + count], batch.lost.get(number, 0)
-        )
-        groups.append(group)
+        lost = part.lost.get(number, 0)
+        groups.append(RecordGroup(node, at_us, serial, records[at : at + count], lost))
         at += count
-    for number in batch.unended:
+    for number in part.unended:
         groups[number] = msgspec.structs.replace(groups[number], is_whole=False)
     return groups
 
@@ -106,7 +118,7 @@ class _Worker:
         for descriptor in (from_parent, to_parent):
             os.close(descriptor)
         self._to: BinaryIO = os.fdopen(to_worker, "wb", buffering=0)
-        self._from: BinaryIO = os.fdopen(from_worker, "rb", buffering=0)
+        self._from = _Pieces(os.fdopen(from_worker, "rb", buffering=0))
 
     def send(self, packed: bytes) -> None:
         """Hand it a batch; blocks while the pipe is full.
@@ -119,13 +131,13 @@ class _Worker:
         except BrokenPipeError as error:
             raise StenoError("a worker process has ended before its work was done") from error
 
-    def receive(self) -> bytes:
-        """Return what it made of its oldest batch; waits for it.
+    def receive(self) -> memoryview:
+        """Return what it made of its oldest batch, until the next call; waits for it.
 
         Raises:
             StenoError: It has ended.
         """
-        data = _read(self._from)
+        data = self._from.read()
         if data is None:
             raise StenoError("a worker process has ended before its work was done")
         return data
@@ -161,34 +173,35 @@ class Workers:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(worker.pid, 0)
 
-    def convert(self, groups: list[RecordGroup]) -> list[bytes]:
+    def convert(self, batch: Batch) -> Iterator[memoryview]:
         """Hand events to the next worker; return what is ready, of earlier ones.
+
+        What is yielded holds until the next is asked for.
 
         Raises:
             StenoError: A worker has ended.
         """
         worker = self._workers[self._next]
         self._next = (self._next + 1) % len(self._workers)
-        packed = _pack(groups)
-        ready: list[bytes] = []
+        packed = msgspec.msgpack.encode(batch)
         while self._busy.count(worker) >= _PER_WORKER:
-            ready.append(self._take())
+            yield self._take()
         if len(packed) + _LENGTH.size > worker.room_bytes:
             # It would block, and the worker too, if it had a result to get rid of.
-            ready += self.finish()
+            yield from self.finish()
         worker.send(packed)
         self._busy.append(worker)
-        return ready
 
-    def finish(self) -> list[bytes]:
-        """Return what is not ready yet, when it is.
+    def finish(self) -> Iterator[memoryview]:
+        """Return what is not ready yet, when it is; it holds until the next is asked for.
 
         Raises:
             StenoError: A worker has ended.
         """
-        return [self._take() for _ in range(len(self._busy))]
+        while self._busy:
+            yield self._take()
 
-    def _take(self) -> bytes:
+    def _take(self) -> memoryview:
         return self._busy.popleft().receive()
 
 
@@ -199,11 +212,16 @@ def _work(make: Callable[[], Convert], source: int, target: int) -> None:
         # The terminal's interrupt is for the process that the user started; this one ends with it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         gc.freeze()
+        # Events hold no cycles, and a batch of them is thousands of objects.
+        gc.set_threshold(50_000)
         convert = make()
-        with os.fdopen(source, "rb", buffering=0) as batches:
-            results = os.fdopen(target, "wb", buffering=0)
-            while (packed := _read(batches)) is not None:
-                _write(results, convert(_unpack(packed)))
+        batches = _Pieces(os.fdopen(source, "rb", buffering=0))
+        results = os.fdopen(target, "wb", buffering=0)
+        decoder = msgspec.msgpack.Decoder(Batch)
+        while (packed := batches.read()) is not None:
+            parts = [_unpack(part) for part in decoder.decode(packed)]
+            del packed
+            _write(results, convert([group for part in parts for group in part]))
         status = 0
     except BrokenPipeError:
         pass
@@ -214,23 +232,35 @@ def _work(make: Callable[[], Convert], source: int, target: int) -> None:
 
 
 def _write(file: BinaryIO, data: bytes) -> None:
-    rest = memoryview(_LENGTH.pack(len(data)) + data)
-    while rest:
-        rest = rest[file.write(rest) :]
+    for part in (_LENGTH.pack(len(data)), data):
+        rest = memoryview(part)
+        while rest:
+            rest = rest[file.write(rest) :]
 
 
-def _read(file: BinaryIO) -> bytes | None:
-    """Return the next piece; None at the end, also where that comes within a piece."""
-    head = _read_exactly(file, _LENGTH.size)
-    return None if head is None else _read_exactly(file, _LENGTH.unpack(head)[0])
+class _Pieces:
+    """What `_write` wrote; memory that was used is used again."""
 
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._memory = memoryview(bytearray(_PIPE_BYTES))
 
-def _read_exactly(file: BinaryIO, size: int) -> bytes | None:
-    data = bytearray(size)
-    view, at = memoryview(data), 0
-    while at < size:
-        count = file.readinto(view[at:])  # type: ignore[attr-defined]
-        if not count:
-            return None
-        at += count
-    return bytes(data)
+    def read(self) -> memoryview | None:
+        """Return the next piece, until the next call; None at the end, even within a piece."""
+        head = self._read_exactly(_LENGTH.size)
+        return None if head is None else self._read_exactly(_LENGTH.unpack(head)[0])
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._file.close()
+
+    def _read_exactly(self, size: int) -> memoryview | None:
+        if size > len(self._memory):
+            self._memory = memoryview(bytearray(size))
+        at = 0
+        while at < size:
+            count = self._file.readinto(self._memory[at:size])  # type: ignore[attr-defined]
+            if not count:
+                return None
+            at += count
+        return self._memory[:size]

@@ -37,7 +37,7 @@ class OutputFiles:
         for temporary, _ in self._temporary.values():
             temporary.unlink(missing_ok=True)
 
-    def write(self, suffix: str, data: bytes) -> None:
+    def write(self, suffix: str, data: bytes | memoryview) -> None:
         """Append `data` to the file whose name is the path and `suffix`.
 
         Raises:
