@@ -27,7 +27,7 @@ from steno.audit.pipelines import mark_pipelines
 from steno.audit.ran import Counts, Origin, Ran
 from steno.audit.shells import SHELLS
 from steno.audit.sorts import is_connection, is_run, kind_of
-from steno.audit.typed_lines import TypedLine, lines_of_events
+from steno.audit.typed_lines import TypedLine, lines_of_events, merge_lines
 
 TEXT_CHARACTERS = 2000
 """So much of a command is shown in a list; its event has all of it."""
@@ -83,15 +83,16 @@ def join(
 
     Args:
         events: One audit session's of one boot, in any order.
-        typed: What was typed, in order; none: what TTY records among the events hold.
+        typed: What stood on the screen, in order; TTY records among the events add to it.
         root: What the recording is of; None: everything in the session.
         others: What other recordings of the same audit session are of.
     """
     ordered = sort_events(events)
     lineages = trace(ordered)
     scope = _Scope(ordered, lineages, root, others)
-    if not typed:
-        typed = lines_of_events(ordered, SHELLS)
+    keys = lines_of_events(ordered, lineages.image_of, SHELLS)
+    keys = [line for line in keys if line.pid in scope.pids]
+    typed = merge_lines(typed, keys) if typed else keys
     tree = TreeBuilder(ordered, lineages, scope.lives, typed).build()
     for nodes in tree.lines.values():
         for node in nodes:
@@ -138,6 +139,11 @@ class _Scope:
             found = [self._find(other) for other in others]
             self._foreign = set().union(*found) - self.lives
             # A recording that was begun inside this one has its events in both.
+
+    @property
+    def pids(self) -> set[int | None]:
+        """The processes' ids."""
+        return {life.pid for life in self.lives}
 
     def _find(self, root: Root) -> set[Life]:
         first = self._first(root)

@@ -156,20 +156,26 @@ class _Alignment:
         self._since = [line.line.at_unix_us for line in lines]
         for number in range(1, len(lines)):
             self._since[number] = max(self._since[number], self._since[number - 1])
-        self._is_exact = all(line.line.is_exact for line in lines)
+        # For each line from where on to look: lines without an instant may be far behind.
+        self._until = [
+            since if line.line.until_unix_us is None else line.line.until_unix_us
+            for line, since in zip(lines, self._since, strict=True)
+        ]
+        for number in range(1, len(lines)):
+            self._until[number] = max(self._until[number], self._until[number - 1])
         # For lines from 1; 0 stands for none. exact[n]: the best in which line n began the last
         # thing; best[n]: the best with lines up to n, and which one began the last thing there.
         self._exact: list[float] = [0.0]
         self._best: list[tuple[float, int]] = [(0.0, 0)]
+        self._quiet_us = 0
 
     def align(self, begun: Sequence[Begun]) -> list[int | None]:
         steps: list[tuple[int, list[int | None]]] = []
-        at_us = quiet_us = 0
+        at_us = 0
         for one in begun:
             at_us = max(at_us, one.at_unix_us)  # What stands later in order did not begin before.
-            is_apart = bool(steps) and at_us > quiet_us + _PAUSE_US
-            steps.append(self._take(one, at_us, _APART if is_apart else 0.0))
-            quiet_us = max(quiet_us, one.ended_unix_us or at_us)
+            steps.append(self._take(one, at_us))
+            self._quiet_us = max(self._quiet_us, one.ended_unix_us or at_us)
         number = self._best[-1][1]
         found: list[int | None] = []
         for low, before in reversed(steps):
@@ -178,7 +184,7 @@ class _Alignment:
             number = number if came_from is None else came_from
         return found[::-1]
 
-    def _take(self, one: Begun, at_us: int, penalty: float) -> tuple[int, list[int | None]]:
+    def _take(self, one: Begun, at_us: int) -> tuple[int, list[int | None]]:
         """Go one step on.
 
         Returns:
@@ -186,6 +192,7 @@ class _Alignment:
             what was before if this line began it, None if it is better that it did not.
         """
         low, high, latest = self._candidates(at_us)
+        penalty = _APART if self._quiet_us and at_us > self._quiet_us + _PAUSE_US else 0.0
         exact, best = self._exact, self._best
         while len(exact) <= high:
             exact.append(float("-inf"))
@@ -193,14 +200,14 @@ class _Alignment:
         before: list[int | None] = []
         reached = best[low - 1]
         for number in range(low, high + 1):
-            score = self._score(number - 1, one, at_us, latest)
+            score = self._score(number, one, at_us, latest)
             other, same = best[number - 1] if number > low else reached, exact[number] - penalty
             came_from = other[1] if other[0] >= same else number
             total = max(other[0], same) + score
             if total > exact[number]:
                 before.append(came_from)
             else:
-                total, came_from = exact[number], number
+                total = exact[number]
                 before.append(None)
             exact[number] = total
         for number in range(low, high + 1):
@@ -212,25 +219,28 @@ class _Alignment:
         """Return the first and the last line, from 1, that may have begun it, and the latest."""
         high = bisect_right(self._since, at_us + _LATE_US)
         latest = bisect_right(self._since, at_us + self._tick_us)
-        if self._is_exact:
-            return max(1, min(latest, high) - _LOOK_BACK), high, latest
-        low = bisect_left(
-            self._lines, at_us, key=lambda line: (line.line.until_unix_us or 0) + TICK_US
-        )
-        return low + 1, high, latest
+        while latest > 1 and not self._lines[latest - 1].line.is_exact:
+            latest -= 1
+        possible = bisect_left(self._until, at_us - TICK_US) + 1
+        return max(1, min(latest - _LOOK_BACK, possible, high)), high, latest
 
     def _score(self, number: int, one: Begun, at_us: int, latest: int) -> float:
-        line = self._lines[number]
+        line = self._lines[number - 1]
         score = 0.0
         if line.says(one):
             words = [word for word in one.arguments[:8] if word]
             said = sum(word in line.words for word in words)
             score = _NAMED + (_ALL_ARGUMENTS * said / len(words) if words else _ALL_ARGUMENTS)
-        if not line.line.is_exact:
+        until_us = line.line.until_unix_us
+        if until_us is not None:
+            if until_us + TICK_US < at_us:
+                return -1.0
             is_missing = one.is_missing and not line.runs_builtins_only
             return score or (_LATEST if is_missing else -1.0)
-        if number + 1 > latest:
+        if number > latest:
             # Seen by the recorder after it began: only if there is no doubt about it.
-            return score - _LATEST if score >= _NAMED + _ALL_ARGUMENTS else -1.0
-        distance = latest - number - 1
-        return score + (_LATEST if distance == 0 else -0.1 * distance if score else -1.0)
+            return score + _LATEST / 2 if score >= _NAMED + _ALL_ARGUMENTS else -1.0
+        if score:
+            return score + _LATEST if number == latest else score - 0.1 * (latest - number)
+        is_at_once = at_us <= max(self._quiet_us, line.line.at_unix_us) + _PAUSE_US
+        return _LATEST if number == latest and is_at_once else -1.0

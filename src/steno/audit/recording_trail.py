@@ -6,6 +6,7 @@ session", says for users what this does.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -29,6 +30,10 @@ AFTER_US = 3600 * 1_000_000
 """Events so long before a recording's start and after its end may have to do with it: what let the
 person in, and what went on in the background."""
 
+_ECHO_US = 2_000
+_UNSEEN_US = 5_000_000
+"""What is typed is recorded before its echo, and a line may be seen as one only much later."""
+
 _BESIDE_US = 10 * 1_000_000
 """What belongs to the session and to no command is shown where it is no further off than this."""
 
@@ -43,6 +48,7 @@ class RecordingFacts:
         has_ended: Whether it goes on no more.
         notes: Its notes of the kind `calendar`.
         commands: The commands that stood on the screen.
+        entered_us: When Enter was typed, in order, where what was typed is recorded.
     """
 
     start: Start
@@ -50,6 +56,7 @@ class RecordingFacts:
     has_ended: bool
     notes: Sequence[Note] = ()
     commands: Sequence[Command] = ()
+    entered_us: Sequence[int] = ()
 
     def calendar(self) -> Calendar:
         """Return what turns stamps into its instants."""
@@ -123,11 +130,22 @@ def _typed_lines(
     """Return the screen's commands by the trail's clock, and the recording's instant of each."""
     lines: list[TypedLine] = []
     at_of_line: dict[int, int] = {}
+    before_us = -1
     for command in facts.commands:
-        unix_us = calendar.unix_us(command.at_us)
-        at_of_line.setdefault(unix_us, command.at_us)
+        at_us = before_us = _entered(command.at_us, before_us, facts.entered_us)
+        unix_us = calendar.unix_us(at_us)
+        at_of_line.setdefault(unix_us, at_us)
         lines.append(TypedLine(command.text, unix_us))
     return lines, at_of_line
+
+
+def _entered(at_us: int, after_us: int, entered_us: Sequence[int]) -> int:
+    """Return when Enter was typed for a line that was seen on the screen at `at_us`."""
+    number = bisect_right(entered_us, at_us + _ECHO_US)
+    if number == 0:
+        return at_us
+    typed_us = entered_us[number - 1]
+    return typed_us if max(after_us + 1, at_us - _UNSEEN_US) <= typed_us else at_us
 
 
 class _Places:

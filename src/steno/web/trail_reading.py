@@ -11,13 +11,16 @@ from steno.audit.recording_trail import RecordingFacts
 from steno.errors import StenoError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
-from steno.model import Message, Note, Start
+from steno.model import Input, Message, Note, Start
 from steno.store.events import EventQuery, SessionKey
 from steno.store.protocol import Store, Summary
 from steno.store.query import parse
 
 EVENTS_LIMIT = 300_000
 """So many events of one session are joined at most, the first ones."""
+
+_INPUT_LIMIT_BYTES = 64 * 1024 * 1024
+"""Of larger recordings the keystrokes are not read to know better when lines were entered."""
 
 _PAGE = 5000
 _OTHERS = 20
@@ -36,13 +39,18 @@ def read_facts(store: Store, summary: Summary) -> RecordingFacts | None:
     start = read_start(store, summary.rec)
     if start is None:
         return None
-    notes = _read_notes(store, summary.rec) if summary.notes.get(KIND) else []
+    has_input = "input" in start.records and summary.size_bytes <= _INPUT_LIMIT_BYTES
+    notes: list[Note] = []
+    entered_us: list[int] = []
+    if summary.notes.get(KIND) or has_input:
+        notes, entered_us = _read_pieces(store, summary.rec)
     return RecordingFacts(
         start=start,
         duration_us=summary.duration_us,
         has_ended=not summary.is_live,
         notes=notes,
         commands=store.commands(summary.rec),
+        entered_us=entered_us,
     )
 
 
@@ -61,14 +69,18 @@ def _messages(data: Iterator[bytes]) -> Iterator[Message]:
                 yield found.message
 
 
-def _read_notes(store: Store, rec: str) -> list[Note]:
+def _read_pieces(store: Store, rec: str) -> tuple[list[Note], list[int]]:
+    """Return how the calendar moved, and when Enter was typed: all of the recording is read."""
     sequencer = Sequencer()
-    return [
-        piece
-        for message in _messages(store.read(rec))
-        for piece in sequencer.feed(message)
-        if isinstance(piece, Note) and piece.kind == KIND
-    ]
+    notes: list[Note] = []
+    entered_us: list[int] = []
+    for message in _messages(store.read(rec)):
+        for piece in sequencer.feed(message):
+            if isinstance(piece, Note) and piece.kind == KIND:
+                notes.append(piece)
+            elif isinstance(piece, Input) and (b"\r" in piece.data or b"\n" in piece.data):
+                entered_us.append(piece.at_us)
+    return notes, entered_us
 
 
 def find_others(store: Store, summary: Summary) -> list[Root]:
