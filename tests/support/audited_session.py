@@ -1,4 +1,4 @@
-"""A real session with its audit log (tests/data/audit/f1): events, recording, trail, ground truth."""
+"""A real session with its audit log (tests/data/audit/f1): events, recording, trail, truth."""
 
 from __future__ import annotations
 
@@ -51,11 +51,10 @@ def make_recording(rec: str, *, keeps_input: bool = False, **facts: object) -> l
         facts: Facts of its start in place of the true ones.
     """
     decoder = Decoder()
-    pieces: list[Piece] = []
-    track = decoder.feed((F1 / "term-s1-avery.cast").read_bytes())
-    for item in [*track, *decoder.finish()]:
-        if isinstance(item, Piece) and (keeps_input or not isinstance(item, Input)):
-            pieces.append(item)
+    track = decoder.feed((F1 / "term-s1-avery.cast").read_bytes()) + decoder.finish()
+    pieces: list[Piece] = [item for item in track if isinstance(item, Piece)]
+    if not keeps_input:
+        pieces = [piece for piece in pieces if not isinstance(piece, Input)]
     start_us = round(float(str(read_truth()[0]["t"])) * 1_000_000)
     true_facts: dict[str, object] = {
         "user": "avery",
@@ -74,7 +73,7 @@ def make_recording(rec: str, *, keeps_input: bool = False, **facts: object) -> l
         "records": ["output", "window"],
     }
     start = Start(**{**true_facts, **facts})  # type: ignore[arg-type]  # whatever a test wants
-    cutter = Cutter(Identity(HOST, rec, "avery", "xterm", 4, start))
+    cutter = Cutter(Identity(HOST, rec, "avery", "xterm", start.audit_session or 0, start))
     lines = [cutter.begin(0)]
     cut_us = 0
     for piece in pieces:

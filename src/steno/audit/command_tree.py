@@ -133,7 +133,7 @@ class TreeBuilder:
         shown = [image for image in life.images[1:] if not self._is_own(image)]
         if not shown and life.images[0].tried and len(life.images) == 1:
             shown = [life.images[0]]  # It tried to run something and could not.
-        elif life.parent not in self._wanted:
+        elif self._is_top(life):
             first = life.images[0]
             if self._is_root_shell(first, below):
                 shown.insert(0, first)
@@ -143,13 +143,21 @@ class TreeBuilder:
             self._nodes[image] = Node(self._kind_of(image), image.at_unix_us, image)
         return 1 if shown else below
 
+    def _is_top(self, life: Life) -> bool:
+        """Return whether nothing is known of what began a process."""
+        parent = life.parent
+        if parent is None or parent not in self._wanted:
+            return True
+        return not parent.is_seen and parent.parent is None and len(parent.children) == 1
+
     def _is_own(self, image: Image) -> bool:
         return base_name(image.program) in OWN
 
     def _is_root_shell(self, image: Image, below: int) -> bool:
         """Return whether something that was there before the events is shown: a shell."""
         if image.program is not None:
-            return is_shell(image.program) and bool(image.events or below)
+            others = [one for one in image.events if not is_exit(self._events[one])]
+            return is_shell(image.program) and bool(others or below)
         ran = [child for child in image.life.children if len(child.images) > 1]
         logs_in = any((arguments_of(child.images[1]) or [""])[0][:1] == "-" for child in ran)
         on_terminal = any(child.terminals for child in ran)
@@ -165,10 +173,8 @@ class TreeBuilder:
     def _kind_of(self, image: Image) -> RanKind:
         if image.tried and image.begun_by is None and len(image.life.images) == 1:
             return "program"
-        if image.begun_by is None and image.life.parent in self._wanted and not image.program:
-            return "subshell"
         if image.begun_by is None and image is image.life.images[0]:
-            return "shell" if image.life.parent not in self._wanted else "subshell"
+            return "shell" if self._is_top(image.life) else "subshell"
         if is_shell(image.program) and image.event is not None:
             arguments = image.event.process.arguments
             if image.event.process.terminal is not None and is_interactive(arguments):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from steno.audit.command_ends import End, find_ends
 from steno.audit.command_tree import Node, TreeBuilder
@@ -94,9 +95,10 @@ def join(
     keys = [line for line in keys if line.pid in scope.pids]
     typed = merge_lines(typed, keys) if typed else keys
     tree = TreeBuilder(ordered, lineages, scope.lives, typed).build()
-    for nodes in tree.lines.values():
-        for node in nodes:
-            _merge(node)
+    for shell, nodes in tree.lines.items():
+        merged = {node: _merge(node) for node in nodes}
+        _keep_order([*merged.values()])
+        shell.children = [merged.get(node, node) for node in shell.children]
     _sort(tree.roots)
     mark_pipelines(tree.roots)
     items = _Numbering(ordered, tree.roots, tree.lines).items()
@@ -154,7 +156,12 @@ class _Scope:
             seen = [self._events[number].process.terminal for number in last.events]
             terminal = next((plain_terminal(one) for one in seen if one is not None), None)
         if terminal is not None:
-            tops += [life for life in self._all if self._is_on(life, terminal, root)]
+            above = _ancestors(first)
+            tops += [
+                life
+                for life in self._all
+                if life not in above and self._is_on(life, terminal, root)
+            ]
         lives: set[Life] = set()
         while tops:
             life = tops.pop()
@@ -186,21 +193,35 @@ class _Scope:
         return [image is None or image.life not in self._foreign for image in self._image_of]
 
 
-def _merge(line: Node) -> None:
-    """Make one node of a line and the only program that it ran."""
+def _ancestors(life: Life | None) -> set[Life]:
+    found: set[Life] = set()
+    one = None if life is None else life.parent
+    while one is not None:
+        found.add(one)
+        one = one.parent
+    return found
+
+
+def _merge(line: Node) -> Node:
+    """Make one node of a line and the only program that it ran; return what is to stand for it."""
     if len(line.children) != 1 or line.line is None or line.parent is None:
-        return
+        return line
     node = line.children[0]
     if node.kind == "subshell" or not (line.says or not line.line.runs_builtins_only):
-        return
+        return line
     node.line, node.order, node.says, node.forks = line.line, line.order, line.says, line.forks
     node.shell, node.parent = line.shell, line.parent
     node.events = sorted(line.events + node.events)
     if line.line.line.is_exact and 0 < line.at_unix_us - node.at_unix_us <= TICK_US:
         node.at_unix_us = line.at_unix_us
-    siblings = line.parent.children
-    siblings[siblings.index(line)] = node
-    line.children = []
+    return node
+
+
+def _keep_order(lines: Sequence[Node]) -> None:
+    """Let no line begin before the one that was typed before it, where ticks are all there is."""
+    for before, node in pairwise(lines):
+        if 0 < before.at_unix_us - node.at_unix_us <= TICK_US:
+            node.at_unix_us = before.at_unix_us
 
 
 def _sort(roots: list[Node]) -> None:

@@ -27,6 +27,9 @@ _STAMPS_TO_KNOW = 8
 _LATE_US = 100_000
 """A recorder on a busy machine may see a line that late after the shell had it."""
 
+_LATE_RUNNING_US = 3_000_000
+"""A line may be known that late that began a program which took the screen at once."""
+
 _PAUSE_US = 50_000
 _APART = 0.75
 """What begins so long after all before it has ended is probably another line's."""
@@ -217,7 +220,7 @@ class _Alignment:
 
     def _candidates(self, at_us: int) -> tuple[int, int, int]:
         """Return the first and the last line, from 1, that may have begun it, and the latest."""
-        high = bisect_right(self._since, at_us + _LATE_US)
+        high = bisect_right(self._since, at_us + _LATE_RUNNING_US)
         latest = bisect_right(self._since, at_us + self._tick_us)
         while latest > 1 and not self._lines[latest - 1].line.is_exact:
             latest -= 1
@@ -239,7 +242,11 @@ class _Alignment:
             return score or (_LATEST if is_missing else -1.0)
         if number > latest:
             # Seen by the recorder after it began: only if there is no doubt about it.
-            return score + _LATEST / 2 if score >= _NAMED + _ALL_ARGUMENTS else -1.0
+            seen_us = line.line.at_unix_us
+            is_running = one.ended_unix_us is None or one.ended_unix_us >= seen_us
+            is_possible = is_running or seen_us <= at_us + _LATE_US
+            has_no_doubt = score >= _NAMED + _ALL_ARGUMENTS
+            return score + _LATEST / 2 if is_possible and has_no_doubt else -1.0
         if score:
             return score + _LATEST if number == latest else score - 0.1 * (latest - number)
         is_at_once = at_us <= max(self._quiet_us, line.line.at_unix_us) + _PAUSE_US

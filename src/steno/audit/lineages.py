@@ -7,6 +7,7 @@ docs/audit.md says by which signs two lives of one id are told apart.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -56,6 +57,14 @@ class Image:
 
 
 @dataclass(eq=False)
+class Fork:
+    """That a process began another."""
+
+    at_unix_us: int
+    parent_pid: int
+
+
+@dataclass(eq=False)
 class Life:
     """One process.
 
@@ -73,6 +82,10 @@ class Life:
         signal: What killed it.
         terminals: The terminals it was seen on.
         children: The processes it began, as they were met.
+        killed_unix_us: When it was sent a signal that none survives.
+        is_seen: Whether an event is of it; else it is known from its children.
+        fork: What began it, where that was audited.
+        order: The number of the last event of it.
     """
 
     pid: int
@@ -91,6 +104,7 @@ class Life:
     children: list[Life] = field(default_factory=list)
     killed_unix_us: int | None = None
     is_seen: bool = False
+    fork: Fork | None = None
 
     @property
     def image(self) -> Image:
@@ -131,7 +145,7 @@ def sort_events(events: Sequence[Event]) -> list[Event]:
 
 def trace(events: Sequence[Event]) -> Lineages:
     """Return the processes of `events`: one audit session's, as `sort_events` orders them."""
-    tracer = _Tracer(len(events))
+    tracer = _Tracer(events)
     for number, event in enumerate(events):
         tracer.take(number, event)
     return Lineages(tracer.lives, tracer.image_of)
@@ -165,11 +179,11 @@ def _plain_program(program: str | None) -> str | None:
 
 
 class _Tracer:
-    def __init__(self, count: int) -> None:
+    def __init__(self, events: Sequence[Event]) -> None:
         self.lives: list[Life] = []
-        self.image_of: list[Image | None] = [None] * count
+        self.image_of: list[Image | None] = [None] * len(events)
         self._now: dict[int, Life] = {}
-        self._forks: dict[int, tuple[int, Life]] = {}
+        self._forks = _find_forks(events)
         self._last_new_pid = 0
         self._wrapped_at = -1  # the number of the event since which ids have begun anew
         self._number = 0
@@ -183,7 +197,8 @@ class _Tracer:
         life.last_unix_us = max(life.last_unix_us, event.at_unix_us)
         life.order = number
         terminal = plain_terminal(event.process.terminal)
-        if terminal is not None:
+        # What programs say of themselves may be another's terminal: sshd's USER_LOGIN.
+        if terminal is not None and event.syscall is not None:
             life.terminals.add(terminal)
         if is_run(event):
             self._take_run(number, event, life)
@@ -192,8 +207,6 @@ class _Tracer:
         self.image_of[number] = life.image
         life.image.events.append(number)
         self._take_end(event, life)
-        if is_fork(event) and event.exit is not None:
-            self._take_fork(event, life)
 
     def _take_run(self, number: int, event: Event, life: Life) -> None:
         if event.result == "failure":
@@ -257,6 +270,8 @@ class _Tracer:
         """Return whether the process id must have been used again since `life`."""
         if life.ended_unix_us is not None:
             return event.at_unix_us > life.ended_unix_us
+        if (fork := self._fork_of(life.pid, event.at_unix_us)) is not None:
+            return fork is not life.fork and fork.at_unix_us > life.at_unix_us
         has_wrapped = self._wrapped_at > life.order
         if has_wrapped and is_run(event) and life.is_seen:
             return True
@@ -271,6 +286,15 @@ class _Tracer:
         return not is_same
 
     def _begin(self, pid: int, at_unix_us: int) -> Life:
+        life = self._add(pid, at_unix_us)
+        fork = self._fork_of(pid, at_unix_us)
+        if fork is not None:
+            life.fork = fork
+            parent = self._now.get(fork.parent_pid)
+            self._link(life, parent or self._add(fork.parent_pid, fork.at_unix_us))
+        return life
+
+    def _add(self, pid: int, at_unix_us: int) -> Life:
         life = Life(pid, len(self.lives), at_unix_us, at_unix_us, self._number)
         life.images.append(Image(life, at_unix_us))
         self.lives.append(life)
@@ -278,9 +302,15 @@ class _Tracer:
         if pid < self._last_new_pid - _WRAP:
             self._wrapped_at = self._number
         self._last_new_pid = pid
-        if (fork := self._forks.pop(pid, None)) is not None:
-            self._link(life, fork[1])
         return life
+
+    def _fork_of(self, pid: int, at_unix_us: int) -> Fork | None:
+        """Return the last fork before an instant that made a process of this id."""
+        forks = self._forks.get(pid)
+        if forks is None:
+            return None
+        number = bisect_right(forks, at_unix_us, key=lambda fork: fork.at_unix_us)
+        return forks[number - 1] if number else None
 
     def _set_parent(self, life: Life, parent_pid: int, at_unix_us: int) -> None:
         life.parent_pid = parent_pid
@@ -302,16 +332,20 @@ class _Tracer:
         life.parent_image = parent.image
         parent.children.append(life)
 
-    def _take_fork(self, event: Event, parent: Life) -> None:
-        pid = event.exit
-        if pid is None or pid <= 0:
-            return
-        child = self._now.get(pid)
-        if child is not None and not child.is_over and child.at_unix_us >= event.at_unix_us:
-            self._link(child, parent)  # it was seen before its fork had returned
-            return
-        self._now.pop(pid, None)
-        self._forks[pid] = (event.at_unix_us, parent)
+
+def _find_forks(events: Sequence[Event]) -> dict[int, list[Fork]]:
+    """Return all forks by the child's id, in the order of their instants.
+
+    Their records come when they have returned, which may be after their children's first.
+    """
+    forks: dict[int, list[Fork]] = {}
+    for event in events:
+        parent_pid = event.process.pid
+        if is_fork(event) and event.exit is not None and parent_pid is not None:
+            forks.setdefault(event.exit, []).append(Fork(event.at_unix_us, parent_pid))
+    for found in forks.values():
+        found.sort(key=lambda fork: fork.at_unix_us)
+    return forks
 
 
 def _has_ancestor(life: Life, pid: int) -> bool:

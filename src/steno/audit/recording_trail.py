@@ -246,7 +246,7 @@ def _placed_events(
         if command is not None and 0 < commands[command - 1].at_us - at_us <= TICK_US:
             at_us = commands[command - 1].at_us
         kept.append(RecordedEvent(max(0, at_us), command, kind_of(event), event))
-    kept.sort(key=lambda one: one.at_us)
+    kept.sort(key=lambda one: (one.at_us, one.event.serial))
     return kept
 
 

@@ -21,7 +21,7 @@ from steno.web.endpoint import Call, json_response
 from steno.web.finding import Zone, parse_query
 from steno.web.lanes import lay_out
 from steno.web.problems import Problem
-from steno.web.trail_joining import JoinedRecording
+from steno.web.trail_joining import JoinedRecording, ShownEvent
 from steno.web.trail_reading import session_of
 
 KINDS = frozenset({"files", "network", "processes", "privileges", "denials", "typed", "other"})
@@ -96,7 +96,7 @@ async def list_events(call: Call) -> Response:
         matcher = EventMatcher(expression, datetime.now().astimezone())
     joined = await _find(call)
 
-    def read() -> Page[RecordedEvent]:
+    def read() -> Page[ShownEvent]:
         return find_page(joined, query, kinds, after, matcher)
 
     return json_response(await anyio.to_thread.run_sync(read))
@@ -108,7 +108,7 @@ def find_page(
     kinds: frozenset[str] | None,
     after: tuple[int, int] | None,
     matcher: EventMatcher | None,
-) -> Page[RecordedEvent]:
+) -> Page[ShownEvent]:
     """Return a page of a recording's events.
 
     Args:
@@ -131,21 +131,20 @@ def find_page(
         to_us=to_us,
         is_ascending=is_ascending,
     )
-    items: list[RecordedEvent] = []
+    items: list[ShownEvent] = []
     looked = 0
-    last: RecordedEvent | None = None
+    last: int | None = None
     for number in numbers:
-        one = joined.recorded_event(number)
         # Events of one instant are in the order of their serials.
-        if after is not None and one.at_us == after[0]:
-            steps = one.event.serial - after[1]
+        if after is not None and joined.at_us[number] == after[0]:
+            steps = joined.serial[number] - after[1]
             if (steps if is_ascending else -steps) <= 0:
                 continue
         if len(items) == query.limit or looked == _STEP:
-            return Page(items, None if last is None else _make_cursor(last))
-        looked, last = looked + 1, one
-        if matcher is None or matcher.matches(one.event):
-            items.append(one)
+            return Page(items, None if last is None else _make_cursor(joined, last))
+        looked, last = looked + 1, number
+        if matcher is None or matcher.matches(joined.event(number)):
+            items.append(joined.shown_event(number))
     return Page(items)
 
 
@@ -201,8 +200,8 @@ def _read_kinds(text: str) -> frozenset[str] | None:
     return words or None
 
 
-def _make_cursor(last: RecordedEvent) -> str:
-    data = msgspec.json.encode((last.at_us, last.event.serial))
+def _make_cursor(joined: JoinedRecording, last: int) -> str:
+    data = msgspec.json.encode((joined.at_us[last], joined.serial[last]))
     return base64.urlsafe_b64encode(data).decode().rstrip("=")
 
 

@@ -42,6 +42,15 @@ Stamp = tuple[int, int, int, bool]
 """What a recording's trail was made of: if it is the same, so is the trail."""
 
 
+class ShownEvent(msgspec.Struct, frozen=True):
+    """An event of a recording as the API shows it: `event` is JSON already."""
+
+    at_us: int
+    command: int | None
+    kind: TrailKind
+    event: msgspec.Raw
+
+
 @dataclass(frozen=True)
 class JoinedRecording:
     """A recording's commands and events, small enough to be kept.
@@ -53,7 +62,7 @@ class JoinedRecording:
         command: Each event's command's number; 0: none.
         kind: Each event's kind, as its place among all kinds.
         events: The events as JSON, without records.
-        number_of_serial: The events' numbers by their serials.
+        serial: Each event's serial.
     """
 
     commands: RecordedCommands
@@ -62,7 +71,7 @@ class JoinedRecording:
     command: array[int]
     kind: bytes
     events: list[bytes]
-    number_of_serial: dict[int, int]
+    serial: array[int]
 
     def __len__(self) -> int:
         return len(self.events)
@@ -108,8 +117,10 @@ class JoinedRecording:
 
     def numbers_of(self, serial: int) -> list[int]:
         """Return the number of the event with this serial, in a list, or none."""
-        found = self.number_of_serial.get(serial)
-        return [] if found is None else [found]
+        try:
+            return [self.serial.index(serial)]
+        except ValueError:
+            return []
 
     def kind_of(self, number: int) -> TrailKind:
         """Return what sort an event is."""
@@ -118,6 +129,15 @@ class JoinedRecording:
     def event(self, number: int) -> Event:
         """Return an event, without its records."""
         return msgspec.json.decode(self.events[number], type=Event)
+
+    def shown_event(self, number: int) -> ShownEvent:
+        """Return an event with its place in the recording, as it is answered."""
+        return ShownEvent(
+            self.at_us[number],
+            self.command[number] or None,
+            _KINDS[self.kind[number]],
+            msgspec.Raw(self.events[number]),
+        )
 
     def recorded_event(self, number: int) -> RecordedEvent:
         """Return an event with its place in the recording."""
@@ -133,6 +153,9 @@ class JoinedRecording:
         return map(self.recorded_event, range(len(self)))
 
 
+_NO_RECORDS = b',"records":[]}'
+
+
 def pack(trail: RecordingTrail) -> JoinedRecording:
     """Return a trail as it is kept."""
     encoder = msgspec.json.Encoder()
@@ -142,8 +165,11 @@ def pack(trail: RecordingTrail) -> JoinedRecording:
         at_us=array("q", [one.at_us for one in trail.events]),
         command=array("L", [one.command or 0 for one in trail.events]),
         kind=bytes(_NUMBER_OF_KIND[one.kind] for one in trail.events),
-        events=[encoder.encode(without_records(one.event)) for one in trail.events],
-        number_of_serial={one.event.serial: n for n, one in enumerate(trail.events)},
+        events=[
+            encoder.encode(without_records(one.event)).removesuffix(_NO_RECORDS) + b"}"
+            for one in trail.events
+        ],
+        serial=array("Q", [one.event.serial for one in trail.events]),
     )
 
 
