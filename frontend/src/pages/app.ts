@@ -14,6 +14,7 @@ import "./parts/warnings.ts";
 import "./views/host-page.ts";
 import "./views/hosts-page.ts";
 import "./views/login-page.ts";
+import "./views/logins-page.ts";
 import "./views/recording-page.ts";
 import "./views/recordings-page.ts";
 import "./views/search-page.ts";
@@ -22,6 +23,7 @@ import "./views/users-page.ts";
 const TITLES: Record<Route["page"], string> = {
   recordings: "Recordings",
   search: "Search",
+  logins: "Logins",
   recording: "Recording",
   login: "Sign in",
   hosts: "Hosts",
@@ -243,6 +245,7 @@ export class App extends LitElement {
       ["/search", "Search", ["search"]],
     ];
     const { role } = this.session.user;
+    if (role !== "user") links.push(["/logins", "Logins", ["logins"]]);
     if (role !== "user") links.push(["/hosts", "Hosts", ["hosts", "host"]]);
     if (role === "admin") links.push(["/users", "Users", ["users"]]);
     return html`<nav aria-label="Main">
@@ -306,6 +309,8 @@ export class App extends LitElement {
         return html`<steno-recordings-page .context=${context} .route=${route}></steno-recordings-page>`;
       case "search":
         return html`<steno-search-page .context=${context} .route=${route}></steno-search-page>`;
+      case "logins":
+        return html`<steno-logins-page .context=${context} .route=${route}></steno-logins-page>`;
       case "recording":
         return html`<steno-recording-page .context=${context} .route=${route}></steno-recording-page>`;
       case "hosts":

@@ -1,8 +1,11 @@
 /** Which page an address shows, and moving between pages without loading them anew. */
 
+import type { LoginFilter } from "./api/types.ts";
+
 export type Route =
   | { page: "recordings"; query: string; sort: string; cursor: string | null }
-  | { page: "search"; query: string }
+  | { page: "search"; query: string; isOfEvents: boolean }
+  | { page: "logins"; filter: LoginFilter; showsFailures: boolean }
   | { page: "recording"; rec: string; atSeconds: number | null; find: string }
   | { page: "login"; next: string }
   | { page: "hosts" }
@@ -46,7 +49,17 @@ export function routeOf(url: URL): Route {
         cursor: searchParams.get("cursor"),
       };
     case "/search":
-      return { page: "search", query: searchParams.get("q") ?? "" };
+      return {
+        page: "search",
+        query: searchParams.get("q") ?? "",
+        isOfEvents: searchParams.get("in") === "events",
+      };
+    case "/logins":
+      return {
+        page: "logins",
+        filter: loginFilter(searchParams),
+        showsFailures: searchParams.get("show") === "failed",
+      };
     case "/login":
       return { page: "login", next: localPath(searchParams.get("next"), url.origin) };
     case "/hosts":
@@ -63,6 +76,20 @@ export function routeOf(url: URL): Route {
     rec: decoded(rec),
     atSeconds: secondsFrom(searchParams.get("t")),
     find: searchParams.get("q") ?? "",
+  };
+}
+
+function loginFilter(parameters: URLSearchParams): LoginFilter {
+  const given = (name: string): string => parameters.get(name) ?? "";
+  const recorded = given("recorded");
+  return {
+    user: given("user"),
+    host: given("host"),
+    source: given("source"),
+    service: given("service"),
+    recorded: recorded === "yes" || recorded === "no" ? recorded : "",
+    from: given("from"),
+    until: given("until"),
   };
 }
 
@@ -88,9 +115,14 @@ export function listPath(query: string, sort: string, cursor: string | null = nu
   return withParameters("/", { q: query, sort: sort === DEFAULT_SORT ? null : sort, cursor });
 }
 
-/** The address of a search. */
-export function searchPath(query: string): string {
-  return withParameters("/search", { q: query });
+/** The address of a search: in recordings, or among all audit events. */
+export function searchPath(query: string, isOfEvents = false): string {
+  return withParameters("/search", { q: query, in: isOfEvents ? "events" : null });
+}
+
+/** The address of the logins that a filter lets through, or of the attempts that failed. */
+export function loginsPath(filter: Partial<LoginFilter>, showsFailures = false): string {
+  return withParameters("/logins", { ...filter, show: showsFailures ? "failed" : null });
 }
 
 /** The address of a recording, at an instant when there is one, with what to look for in it. */

@@ -72,3 +72,36 @@ test("an event that holds no recording is left alone", () => {
   assert.equal(recordingFrom('{"rec":"ab","user":"x"}')?.rec, "ab");
   for (const data of ["", "null", "[]", "{", '{"rec":5}']) assert.equal(recordingFrom(data), null);
 });
+
+test("days of a filter for logins are this browser's, the last one included", async () => {
+  const sent: URL[] = [];
+  const api = new Api(
+    () => assert.fail("still signed in"),
+    async (input) => {
+      sent.push(new URL(String(input), "https://steno.example"));
+      return json(200, { items: [{}], cursor: null });
+    },
+  );
+  const filter = {
+    user: "avery",
+    host: "",
+    source: "",
+    service: "",
+    recorded: "no" as const,
+    from: "2026-11-20",
+    until: "2026-11-20",
+  };
+  await api.logins(filter, null, 5);
+  await api.loginFailures({ ...filter, from: "soon", until: "" }, "c", 5);
+  const [logins, failures] = sent.map(({ searchParams }) => Object.fromEntries(searchParams));
+  const midnight = new Date(2026, 10, 20).getTime() * 1000;
+  const next = new Date(2026, 10, 21).getTime() * 1000;
+  assert.deepEqual(logins, {
+    user: "avery",
+    recorded: "no",
+    from_unix_us: String(midnight),
+    until_unix_us: String(next),
+    limit: "5",
+  });
+  assert.deepEqual(failures, { user: "avery", cursor: "c", limit: "5" });
+});

@@ -4,6 +4,7 @@ import {
   listPath,
   localPath,
   loginPath,
+  loginsPath,
   recordingPath,
   routeOf,
   searchPath,
@@ -40,7 +41,29 @@ test("addresses that are made lead back to what they were made from", () => {
     sort: "duration",
     cursor: "c+/=",
   });
-  assert.deepEqual(route(searchPath('"50%" #1')), { page: "search", query: '"50%" #1' });
+  for (const isOfEvents of [false, true]) {
+    assert.deepEqual(route(searchPath('"50%" #1', isOfEvents)), {
+      page: "search",
+      query: '"50%" #1',
+      isOfEvents,
+    });
+  }
+  const filter = {
+    user: "a&b",
+    host: "web*",
+    source: "::1",
+    service: "",
+    recorded: "no" as const,
+    from: "2026-11-20",
+    until: "",
+  };
+  for (const showsFailures of [false, true]) {
+    assert.deepEqual(route(loginsPath(filter, showsFailures)), {
+      page: "logins",
+      filter,
+      showsFailures,
+    });
+  }
   const made = route(recordingPath("../../evil", 1_500_000, "x"));
   assert.deepEqual(made, { page: "recording", rec: "../../evil", atSeconds: 1.5, find: "x" });
   assert.deepEqual(route(loginPath("/search?q=a b")), { page: "login", next: "/search?q=a%20b" });

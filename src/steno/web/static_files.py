@@ -17,6 +17,7 @@ from steno.web.problems import Problem
 PAGE_PATHS = (
     "/",
     "/search",
+    "/logins",
     "/login",
     "/hosts",
     "/hosts/{host}",

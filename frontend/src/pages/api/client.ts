@@ -5,12 +5,16 @@ import type {
   Commands,
   EnrolmentCode,
   EventDetail,
+  FoundEvent,
   Hit,
   Host,
   HostDetail,
   HostWarning,
   Lanes,
   LinesPage,
+  Login,
+  LoginFailures,
+  LoginFilter,
   MadeToken,
   Notes,
   Order,
@@ -76,6 +80,25 @@ async function bodyOf(response: Response): Promise<unknown> {
   const type = response.headers.get("Content-Type") ?? "";
   if (!/[/+]json\b/.test(type)) return null;
   return response.json().catch(() => null);
+}
+
+/** The first instant of a day of this browser's calendar, `later` days on, in microseconds. */
+function dayStart(day: string, later = 0): number | null {
+  const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(day);
+  if (!match) return null;
+  const [year, month, date] = match.slice(1).map(Number) as [number, number, number];
+  return new Date(year, month - 1, date + later).getTime() * 1000;
+}
+
+function loginParameters({ user, host, source, service, from, until }: LoginFilter): Parameters {
+  return {
+    user,
+    host,
+    source,
+    service,
+    from_unix_us: dayStart(from),
+    until_unix_us: dayStart(until, 1),
+  };
 }
 
 /** The calls that the pages make. One per page load; it knows the session's CSRF token. */
@@ -180,10 +203,38 @@ export class Api {
     return this.#page(["search"], withZone(parameters), signal);
   }
 
+  /** Audit events of all hosts. */
+  foundEvents(
+    parameters: { q: string; cursor?: string | null; limit: number },
+    signal?: AbortSignal,
+  ): Promise<Page<FoundEvent>> {
+    return this.#page(["events"], withZone(parameters), signal);
+  }
+
+  logins(
+    filter: LoginFilter,
+    cursor: string | null,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<Page<Login>> {
+    const parameters = { ...loginParameters(filter), recorded: filter.recorded, cursor, limit };
+    return this.#page(["logins"], parameters, signal);
+  }
+
+  loginFailures(
+    filter: LoginFilter,
+    cursor: string | null,
+    limit: number,
+    signal?: AbortSignal,
+  ): Promise<Page<LoginFailures>> {
+    const parameters = { ...loginParameters(filter), cursor, limit };
+    return this.#page(["logins", "failures"], parameters, signal);
+  }
+
   /** A page may be empty when much had to be read for it; only a missing cursor is the end. */
   async #page<T>(
     segments: string[],
-    parameters: { cursor?: string | null; [name: string]: string | number | null | undefined },
+    parameters: Parameters & { cursor?: string | null },
     signal?: AbortSignal,
   ): Promise<Page<T>> {
     let page: Page<T> = { items: [], cursor: parameters.cursor ?? null };

@@ -218,15 +218,70 @@ export interface Notes {
   damages: Damage[];
 }
 
-/** A line that a search found; `number` is null when the recording itself is the hit. */
+/** A line or an audit event that a search found, or the recording itself. */
 export interface Hit {
   recording: Recording;
+  kind: "line" | "event" | "recording";
+  /** For an event; its sentence is `text`. */
+  event?: { trail: string; event: AuditEvent } | null;
   number: number | null;
   at_us: number | null;
   text: string | null;
   highlights: [number, number][];
   before: Line[];
   after: Line[];
+}
+
+/** An audit event of any host; `rec` is the recording that was made when it happened. */
+export interface FoundEvent {
+  trail: string;
+  sender: string | null;
+  event: AuditEvent;
+  rec: string | null;
+  at_us: number | null;
+}
+
+/** Somebody logged in; `recordings` are those that were made in the session. */
+export interface Login {
+  session: { sender: string | null; boot_id: string; audit_session: number };
+  host: string;
+  user: string;
+  service: string;
+  source: string;
+  terminal: string;
+  opened_unix_us: number;
+  closed_unix_us: number | null;
+  trail: string;
+  serial: number;
+  recordings: string[];
+  failures: number;
+  failed_first_unix_us: number | null;
+  failed_last_unix_us: number | null;
+}
+
+/** Attempts to log in that failed: of one host, account, program and source. */
+export interface LoginFailures {
+  host: string;
+  sender: string | null;
+  user: string;
+  service: string;
+  source: string;
+  login_user: string;
+  count: number;
+  first_unix_us: number;
+  last_unix_us: number;
+}
+
+/** Which logins; `*` stands for anything, "" for all. */
+export interface LoginFilter {
+  user: string;
+  host: string;
+  source: string;
+  service: string;
+  recorded: "" | "yes" | "no";
+  /** Days of this browser's calendar, 2026-11-20; the second one is included. */
+  from: string;
+  until: string;
 }
 
 /** An enrolled host, and how it is; null is what it never told. */

@@ -1,9 +1,9 @@
-/** One line that a search found, with the lines around it; it opens the player at its instant. */
-import { css, html, type TemplateResult } from "lit";
-import type { Hit, Line } from "../api/types.ts";
+/** A line or audit event that a search found; it opens the player at its instant. */
+import { css, html, nothing, type TemplateResult } from "lit";
+import type { AuditEvent, Hit, Line } from "../api/types.ts";
 import { clock } from "../format.ts";
 import { recordingPath } from "../router.ts";
-import { stretches } from "../text.ts";
+import { shown, stretches } from "../text.ts";
 
 export const hitStyles = css`
   .hit {
@@ -23,6 +23,20 @@ export const hitStyles = css`
     font-variant-numeric: tabular-nums;
     text-decoration: underline;
     text-underline-offset: 0.15em;
+  }
+  .done {
+    min-width: 0;
+    overflow-wrap: anywhere;
+  }
+  .done::before {
+    content: "▸ ";
+    color: var(--muted);
+  }
+  .done.failure {
+    color: var(--bad);
+  }
+  div.hit:hover {
+    background: none;
   }
   .screen {
     font-family: var(--mono);
@@ -53,8 +67,33 @@ function around(line: Line): TemplateResult {
   return html`<div class="around">${stretches(line.text, [], 200).map(({ text }) => text)}</div>`;
 }
 
+function eventText(event: AuditEvent): TemplateResult {
+  const error = event.error ? html` <span class="muted">${event.error}</span>` : nothing;
+  return html`<span class="done ${event.result ?? ""}">
+    <bdi>${shown(event.text ?? event.action)}</bdi>${error}
+  </span>`;
+}
+
+/** What an audit event did, as a link to its moment; without one where nothing was recorded. */
+export function eventLink(
+  event: AuditEvent,
+  rec: string | null,
+  atUs: number | null,
+  at: unknown,
+): TemplateResult {
+  if (rec === null) {
+    return html`<div class="hit event"><span class="number">${at}</span> ${eventText(event)}</div>`;
+  }
+  return html`<a class="hit event" href=${recordingPath(rec, atUs)} data-at-us=${atUs}>
+    <span class="at">${at}</span> ${eventText(event)}
+  </a>`;
+}
+
 /** A hit as a link into its recording. */
 export function hitLink(hit: Hit, find: string): TemplateResult {
+  if (hit.event) {
+    return eventLink(hit.event.event, hit.recording.rec, hit.at_us, clock(hit.at_us ?? 0));
+  }
   const href = recordingPath(hit.recording.rec, hit.at_us, find);
   const pieces = stretches(hit.text ?? "", hit.highlights);
   return html`<a class="hit" href=${href} data-at-us=${hit.at_us}>

@@ -17,6 +17,11 @@ const EXAMPLES: [string, string][] = [
   ["after:2026-01-31 before:yesterday", "when it started, by the server's clock"],
   ["at:2026-01-31T14:30", "what was going on then"],
   ["longer:10m is:live", "how long; live, ended, cut, broken, damaged, gaps"],
+  [
+    'action:wrote file:/etc/passwd "permission denied"',
+    "what was done meanwhile, and on the screen",
+  ],
+  ["ran:curl -addr:10.0.0.0/8 result:failure", "programs, addresses, how it went: of one event"],
   ["(rm OR shred) -user:root", "together with AND, OR, NOT (or -) and parentheses"],
 ];
 

@@ -1,9 +1,11 @@
-/** Search over the screens of all recordings: lines with their context, newest first. */
+/** Search over all recordings, screens and audit events; or over the audit events of all hosts. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import type { Problem } from "../api/problem.ts";
 import type { Hit, Page, Recording } from "../api/types.ts";
 import { counted } from "../format.ts";
 import { hitLink, hitStyles } from "../parts/hit.ts";
+import "../parts/found-events.ts";
 import "../parts/query-box.ts";
 import { PageElement } from "../parts/page.ts";
 import { badge, emptyState, foreign, instant, problemBox, span } from "../parts/templates.ts";
@@ -44,6 +46,17 @@ export class SearchPage extends PageElement {
       h2 {
         overflow-wrap: anywhere;
       }
+      nav a {
+        color: var(--muted);
+        text-decoration: none;
+        padding: 0.3rem 0.1rem;
+        border-bottom: 3px solid transparent;
+      }
+      nav a[aria-current] {
+        color: var(--text);
+        font-weight: 600;
+        border-bottom-color: var(--accent);
+      }
       @media (max-width: 760px) {
         header {
           padding: 0.65rem 0.75rem;
@@ -57,9 +70,11 @@ export class SearchPage extends PageElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("route")) return;
-    if (changed.get("route")?.query === this.route.query && this.found) return;
+    const before = changed.get("route");
+    const isSame = before?.isOfEvents === this.route.isOfEvents;
+    if (isSame && before.query === this.route.query && this.found) return;
     this.found = null;
-    if (this.route.query === "") this.problem = null;
+    if (this.route.query === "" || this.route.isOfEvents) this.problem = null;
     else void this.#more();
   }
 
@@ -75,20 +90,44 @@ export class SearchPage extends PageElement {
   }
 
   override render() {
+    const { query, isOfEvents } = this.route;
     const aboutQuery = this.problem?.isAboutQuery ? this.problem : null;
     return html`<div class="stack">
       <h1 tabindex="-1">Search</h1>
       <steno-query-box
-        label="Search everything that was on a screen"
-        placeholder='passwd user:avery, "permission denied", /err(or|no)/'
-        .value=${this.route.query}
+        label=${isOfEvents ? "Search the audit events of all hosts" : "Search screens and audit events"}
+        placeholder=${
+          isOfEvents
+            ? "action:wrote file:/etc/* login:avery"
+            : 'passwd user:avery, "permission denied", file:/etc/shadow'
+        }
+        .value=${query}
         .problem=${aboutQuery}
-        @steno-query=${(event: CustomEvent<string>) => navigate(searchPath(event.detail))}
+        @steno-query=${(event: CustomEvent<string>) => navigate(searchPath(event.detail, isOfEvents))}
       ></steno-query-box>
       ${aboutQuery ? nothing : problemBox(this.problem)}
-      <p class="muted" aria-live="polite">${this.#said()}</p>
-      ${this.#results()}
+      <nav class="row" aria-label="Where">
+        <a href=${searchPath(query)} aria-current=${isOfEvents ? nothing : "page"}>In recordings</a>
+        <a href=${searchPath(query, true)} aria-current=${isOfEvents ? "page" : nothing}
+          >All audit events</a
+        >
+      </nav>
+      ${isOfEvents ? this.#events(query) : [this.#count(), this.#results()]}
     </div>`;
+  }
+
+  #events(query: string) {
+    return html`<steno-found-events
+      .context=${this.context}
+      query=${query}
+      @steno-problem=${(event: CustomEvent<Problem | null>) => {
+        this.problem = event.detail;
+      }}
+    ></steno-found-events>`;
+  }
+
+  #count() {
+    return html`<p class="muted" aria-live="polite">${this.#said()}</p>`;
   }
 
   #said(): string {

@@ -1,0 +1,110 @@
+/** Audit events of all hosts that a query finds, newest first, by host and day. */
+import { css, html, nothing, type PropertyValues } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import type { Problem } from "../api/problem.ts";
+import type { FoundEvent, Page } from "../api/types.ts";
+import { counted, localDay, localTime } from "../format.ts";
+import { eventLink, hitStyles } from "./hit.ts";
+import { PageElement } from "./page.ts";
+import { emptyState, foreign } from "./templates.ts";
+
+const PAGE_SIZE = 50;
+
+interface Group {
+  host: string;
+  day: string;
+  items: FoundEvent[];
+}
+
+/** Events of one host and day that follow each other, under one heading. */
+function groupsOf(items: readonly FoundEvent[]): Group[] {
+  const groups: Group[] = [];
+  for (const item of items) {
+    const host = item.event.host || item.sender || "";
+    const day = localDay(item.event.at_unix_us);
+    const last = groups.at(-1);
+    if (last?.host === host && last.day === day) last.items.push(item);
+    else groups.push({ host, day, items: [item] });
+  }
+  return groups;
+}
+
+@customElement("steno-found-events")
+export class FoundEvents extends PageElement {
+  static override styles = [
+    PageElement.styles,
+    hitStyles,
+    css`
+      section.card {
+        padding: 0;
+        overflow: hidden;
+      }
+      header {
+        padding: 0.65rem 1rem;
+      }
+    `,
+  ];
+
+  @property() query = "";
+  @state() private found: Page<FoundEvent> | null = null;
+
+  protected override willUpdate(changed: PropertyValues): void {
+    if (!changed.has("query")) return;
+    this.found = null;
+    void this.#more();
+  }
+
+  #more(): Promise<void> {
+    return this.load(async (signal) => {
+      const before = this.found;
+      const cursor = before?.cursor ?? null;
+      const next = await this.context.api.foundEvents(
+        { q: this.query, cursor, limit: PAGE_SIZE },
+        signal,
+      );
+      this.found = { ...next, items: [...(before?.items ?? []), ...next.items] };
+    });
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (!changed.has("problem" as keyof this)) return;
+    this.dispatchEvent(new CustomEvent<Problem | null>("steno-problem", { detail: this.problem }));
+  }
+
+  override render() {
+    const { found } = this;
+    if (!found) return html`<p class="muted">${this.isBusy ? "Searching…" : ""}</p>`;
+    if (found.items.length === 0) {
+      return html`<div class="card">
+        ${emptyState(
+          "Nothing found",
+          "No audit event says that; or the hosts deliver no audit trail.",
+        )}
+      </div>`;
+    }
+    const events = counted(found.items.length, "event");
+    return html`<div class="stack">
+      <p class="muted" aria-live="polite">
+        ${found.cursor ? `The newest ${events}; there are more.` : `${events}, newest first.`}
+      </p>
+      ${groupsOf(found.items).map(
+        ({ host, day, items }) => html`<section class="card">
+          <header class="row">
+            <h2>${foreign(host || "unknown host")}</h2>
+            <span class="muted">${day}</span>
+          </header>
+          ${items.map(({ event, rec, at_us }) =>
+            eventLink(event, rec, at_us, localTime(event.at_unix_us)),
+          )}
+        </section>`,
+      )}
+      ${
+        found.cursor
+          ? html`<div>
+              <button ?disabled=${this.isBusy} @click=${() => this.#more()}>Older events</button>
+            </div>`
+          : nothing
+      }
+    </div>`;
+  }
+}
