@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import msgspec
+
 from steno.audit.actions import CALLS, SOCKETCALLS, Call
 from steno.audit.event import Thing, ThingKind
 from steno.audit.gathering import Gathered, MainFields
@@ -43,7 +45,7 @@ PLAIN_CALL = Call("called", "path")
 """What a system call is that `CALLS` does not know."""
 
 
-class Deed(NamedTuple):
+class Deed(msgspec.Struct, frozen=True, gc=False):
     """What was done to what.
 
     Attributes:
@@ -64,7 +66,7 @@ class Tools(NamedTuple):
     peers: Memory[bytes, Thing | None]
 
 
-class CallContext(NamedTuple):
+class CallContext(msgspec.Struct, frozen=True, gc=False):
     """What the shapes look at."""
 
     name: str

@@ -7,6 +7,7 @@ repeats (who it was, what a title means) is worked out once and remembered, up t
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from steno.audit.actions import CALLS, Report
 from steno.audit.calls import Deed, Tools, describe_call, describe_uring
@@ -89,26 +90,27 @@ class EventBuilder:
             _keystrokes(lead) if deed.action == "typed" and lead is not None else None,
         )
         session = number_of(fields.ses)
+        # Positional, in the order of `Event`: keywords would take eight times as long.
         return Event(
-            serial=group.serial,
-            at_unix_us=group.at_unix_us,
-            action=deed.action,
-            result=telling.result,
-            host=host,
-            boot_id=self._boot_id,
-            audit_session=None if session == NO_AUDIT_SESSION else session,
-            error=outcome.error,
-            exit=outcome.exit,
-            signal=_signal(deed),
-            syscall=name or None,
-            keys=[] if call is None else self._keys[fields.key],
-            who=who,
-            process=process,
-            objects=objects,
-            text=tell(telling),
-            typed=telling.typed,
-            lost_before=group.lost_before,
-            records=msgspec.Raw(self._encoder.encode(group.records))
+            group.serial,
+            group.at_unix_us,
+            deed.action,
+            telling.result,
+            host,
+            self._boot_id,
+            None if session == NO_AUDIT_SESSION else session,
+            outcome.error,
+            outcome.exit,
+            _signal(deed),
+            name or None,
+            [] if call is None else self._keys[fields.key],
+            who,
+            process,
+            objects,
+            tell(telling),
+            telling.typed,
+            group.lost_before,
+            msgspec.Raw(self._encoder.encode(group.records))
             if self._encoder is not None
             else _NO_RECORDS,
         )
@@ -144,14 +146,14 @@ class EventBuilder:
             return describe_uring(lead, found, self._tools)
         deed = describe_report(lead, rule)
         if lead.type == "KERN_MODULE" and name in CALLS:
-            return deed._replace(action=CALLS[name].action)
+            return replace(deed, action=CALLS[name].action)
         if deed.action == "was filtered":
             main = read_main(lead)
             filtered = self._call_names[main.arch, main.syscall, main.SYSCALL]
-            return deed._replace(objects=[Thing("object", filtered)] if filtered else [])
+            return replace(deed, objects=[Thing("object", filtered)] if filtered else [])
         if found.call is not None and deed.action in ("was denied", "was granted") and found.paths:
             tried = describe_call(name, fields, found, self._tools, is_failed=True)
-            return deed._replace(objects=tried.objects or deed.objects)
+            return replace(deed, objects=tried.objects or deed.objects)
         return deed
 
     def _call_name(self, call: tuple[Raw, Raw, Raw]) -> str:

@@ -87,7 +87,7 @@ def gather(group: RecordGroup) -> Gathered:
     for record in group.records:
         kind = record.type
         if kind == "PATH":
-            path = PathFields._make(record.values(PathFields._fields))
+            path = _make(PathFields, record.values(PathFields._fields))
             (found.parents if path.nametype == b"PARENT" else found.paths).append(path)
         elif kind in _SINGLE:
             setattr(found, _SINGLE[kind], record)
@@ -104,7 +104,10 @@ def gather(group: RecordGroup) -> Gathered:
 
 def read_main(record: Record) -> MainFields:
     """Read the main fields of `record`."""
-    return MainFields._make(record.values(MainFields._fields))
+    return _make(MainFields, record.values(MainFields._fields))
 
+
+_make = tuple.__new__
+"""What `_make` of named tuples does besides, is known to be so: the number of fields."""
 
 _SINGLE = {"SYSCALL": "call", "PROCTITLE": "title", "CWD": "directory", "SOCKADDR": "peer"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from steno.audit.actions import CALLS
 from steno.audit.event import Result
@@ -15,7 +15,7 @@ _IN_PROGRESS = frozenset({115, 512, 513, 514, 516})
 """EINPROGRESS, and what the kernel says of calls that it begins anew: nobody knows yet."""
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How it went.
 
     Attributes:

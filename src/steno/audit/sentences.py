@@ -8,14 +8,16 @@ would have them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+
+import msgspec
+from msgspec.structs import replace
 
 from steno.audit.actions import WORDS
 from steno.audit.event import Process, Result, Thing
 from steno.audit.quoting import cut, escape, join_arguments, name_of, quote
 
 
-class Telling(NamedTuple):
+class Telling(msgspec.Struct, frozen=True, gc=False):
     """What a sentence is made of.
 
     Attributes:
@@ -176,7 +178,7 @@ def _became(telling: Telling) -> str:
     who = name_of(telling.objects[0]) if telling.objects else "somebody else"
     # Who it is by now is what the event says.
     person = telling.subject.partition(" as ")[0]
-    return _say(telling._replace(subject=person), f" {group}{who}{_by(telling)}")
+    return _say(replace(telling, subject=person), f" {group}{who}{_by(telling)}")
 
 
 def _by_program(telling: Telling) -> str:
@@ -186,7 +188,7 @@ def _by_program(telling: Telling) -> str:
     by = "to" if telling.action == "authenticated" else "through"
     through = f" {by} {quote(program)}" if program else ""
     terminal = f" on {telling.process.terminal}" if telling.process.terminal else ""
-    return _say(telling._replace(subject=account), through + _from(telling) + terminal)
+    return _say(replace(telling, subject=account), through + _from(telling) + terminal)
 
 
 def _from(telling: Telling) -> str:
@@ -205,7 +207,7 @@ def _of_account(telling: Telling) -> str:
     program = (telling.process.program or "").rpartition("/")[2] or "a program"
     account = _account(telling)
     between = "" if telling.action.endswith(" of") else " for"
-    return _say(telling._replace(subject=program), f"{between} {account}{_from(telling)}")
+    return _say(replace(telling, subject=program), f"{between} {account}{_from(telling)}")
 
 
 def _audit_session(telling: Telling) -> str:
@@ -213,7 +215,7 @@ def _audit_session(telling: Telling) -> str:
     account = _account(telling)
     program = telling.process.name or "the kernel"
     return _say(
-        telling._replace(subject=quote(program)),
+        replace(telling, subject=quote(program)),
         f"{' ' + session if session else ''} for {account}",
     )
 
