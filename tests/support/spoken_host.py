@@ -11,6 +11,7 @@ from steno.errors import StenoError
 from steno.heartbeat import (
     AgentFacts,
     Answer,
+    AuditFacts,
     Heartbeat,
     HostOrder,
     OpenSession,
@@ -35,6 +36,7 @@ class SpokenHost:
         spool: SpoolFacts | None = None,
         number: int | None = None,
         failures: tuple[str, ...] = (),
+        audit: AuditFacts | None = None,
         clock_offset_s: float = 0.0,
         is_leaving: bool = False,
     ) -> Answer:
@@ -51,6 +53,7 @@ class SpokenHost:
                 agent=AgentFacts(
                     "0.1.0", sessions=sessions, number=number, policy="ab" * 32, failures=failures
                 ),
+                audit=audit,
                 round_trip_us=2000,
                 results=results,
                 is_leaving=is_leaving,

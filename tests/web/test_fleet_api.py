@@ -9,7 +9,7 @@ import pytest
 from running_server import Running, make_lines, running_server
 from spoken_host import SpokenHost
 
-from steno.heartbeat import OpenSession, SpoolFacts
+from steno.heartbeat import AuditFacts, OpenSession, SpoolFacts
 from steno.store.accounts_file import AccountsFile
 from steno.store.hosts import HostRegistry
 
@@ -47,7 +47,10 @@ def test_a_host_shows_what_it_said_last(running: Running, host: SpokenHost) -> N
     """State, sessions, clock, spool and failures; an unknown host is 404, a user's question 403."""
     spool = SpoolFacts(used_bytes=7, limit_bytes=1 << 30, free_bytes=1 << 34, open=("live-1",))
     session = OpenSession("live-1", "alice", service="sshd", number=3)
-    host.beat(session, spool=spool, number=9, failures=("policy: no",), clock_offset_s=-30)
+    audit = AuditFacts("auditd", 7, "trail-1", events=20, kept=10, lost={"gap": 2}, enabled=1)
+    host.beat(
+        session, spool=spool, number=9, failures=("policy: no",), audit=audit, clock_offset_s=-30
+    )
     auditor = running.sign_in("audrey")
     found = auditor.get("/api/v1/hosts/web1").json()
     assert (found["state"], found["sessions"], found["open"]) == ("good", 1, 1)
@@ -55,6 +58,8 @@ def test_a_host_shows_what_it_said_last(running: Running, host: SpokenHost) -> N
     assert -31_000_000 < found["clock_offset_us"] < -29_000_000
     assert found["warnings"] == ["clock", "failures"]
     assert found["failures"] == ["policy: no"]
+    assert found["audit"]["lost"] == {"gap": 2}
+    assert (found["audit"]["trail"], found["audit"]["kept"]) == ("trail-1", 10)
     assert found["open_sessions"][0]["rec"] == "live-1"
     listed = auditor.get("/api/v1/hosts").json()["items"]
     assert {**listed[0], "silence_us": 0} == {name: found[name] for name in listed[0]} | {

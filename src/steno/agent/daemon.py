@@ -12,6 +12,7 @@ from typing import Any
 
 from steno import __version__
 from steno.agent.admission import Admission
+from steno.agent.auditing.numbers import count_audit
 from steno.agent.capture import CaptureSession
 from steno.agent.command import CommandSession
 from steno.agent.configuration import AgentConfig
@@ -26,6 +27,7 @@ from steno.agent.session import LiveSession, Sessions
 from steno.agent.spoolwatch import SpoolWatch
 from steno.agent.succession import Succession
 from steno.agent.terminal import TerminalSession
+from steno.delivery.audit_state import AUDIT_STATE
 from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
 from steno.errors import NotFoundError, StenoError, UsageError
@@ -112,6 +114,7 @@ class Agent:
             "For how long a server has taken nothing of what waits longest.",
             lambda: watch.facts.lag_s,
         )
+        count_audit(metrics, Path(self.config.control).with_name(AUDIT_STATE.name))
         self._begun = metrics.counter(
             "steno_agent_sessions_total", "Sessions that began to be recorded.", ["kind"]
         )

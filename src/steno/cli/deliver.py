@@ -26,6 +26,7 @@ from rich.progress import (
 from steno.cli.mailing import follow_mail, load_mail, make_mailer
 from steno.cli.messages import escape_controls
 from steno.cli.spool_options import choose_places, spool_options
+from steno.delivery.audit_state import AUDIT_STATE
 from steno.delivery.control import CONTROL_SOCKET, AgentControl
 from steno.delivery.courier import Courier, CourierEvents
 from steno.delivery.credentials import is_enrolled
@@ -100,7 +101,12 @@ def command(
             logged = _Logged()
             agent = AgentControl(agent_socket or CONTROL_SOCKET)
             courier = Courier(
-                spool, transports, agent, renewal=renewal, events=_Told(is_quiet=quiet)
+                spool,
+                transports,
+                agent,
+                renewal=renewal,
+                events=_Told(is_quiet=quiet),
+                audit_state=(agent_socket or CONTROL_SOCKET).with_name(AUDIT_STATE.name),
             )
             logged.courier = courier
             logged.mailer = None if mail is None else make_mailer(spool, mail)

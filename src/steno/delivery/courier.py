@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from steno import __version__
+from steno.delivery.audit_state import AUDIT_STATE, read_audit_state
 from steno.delivery.condition import SpoolCondition
 from steno.delivery.control import AgentControl
 from steno.delivery.protocol import Backoff
@@ -50,6 +51,7 @@ class Courier:
         agent: This host's agent.
         renewal: This host's certificate; None: it is left alone.
         events: Whom to tell.
+        audit_state: Where the audit trail's writer says how it fares.
         clock: Reads a clock that only goes forward, in microseconds.
     """
 
@@ -61,8 +63,10 @@ class Courier:
         *,
         renewal: Renewal | None = None,
         events: CourierEvents | None = None,
+        audit_state: Path = AUDIT_STATE,
         clock: Callable[[], int] = monotonic_us,
     ) -> None:
+        self._audit_state = audit_state
         self._condition = SpoolCondition(spool)
         self._transports = list(transports)
         self._agent = agent
@@ -156,6 +160,7 @@ class Courier:
             uptime_s=int(time.clock_gettime(time.CLOCK_BOOTTIME)),
             spool=spool,
             agent=agent,
+            audit=read_audit_state(self._audit_state),
             round_trip_us=beat.round_trip_us,
             results=beat.results,
             failures=tuple(failures),

@@ -9,7 +9,7 @@ import anyio.to_thread
 import msgspec
 from starlette.responses import Response
 
-from steno.heartbeat import OpenSession, SpoolFacts
+from steno.heartbeat import AuditFacts, OpenSession, SpoolFacts
 from steno.store.fleet import Health, Heard, State, judge, missing_ranges, newest, number_of
 from steno.store.hosts import Host, HostCode
 from steno.web.endpoint import Call, json_response
@@ -80,6 +80,7 @@ class HostDetail(HostFacts, frozen=True, kw_only=True):
         policy: The digest of the policy in force there.
         failures: What goes wrong there, in its own words.
         spool: What its spool holds.
+        audit: How its audit trail fares; null: nobody there writes one.
     """
 
     open_sessions: list[OpenSession]
@@ -91,6 +92,7 @@ class HostDetail(HostFacts, frozen=True, kw_only=True):
     policy: str | None = None
     failures: tuple[str, ...] = ()
     spool: SpoolFacts | None = None
+    audit: AuditFacts | None = None
 
 
 class HostWarning(msgspec.Struct, frozen=True):
@@ -229,6 +231,7 @@ class _Look:
                 "policy": agent.policy if agent is not None else None,
                 "failures": beat.failures + (agent.failures if agent is not None else ()),
                 "spool": beat.spool,
+                "audit": beat.audit,
             }
         return HostDetail(**facts)
 

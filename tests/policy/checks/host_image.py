@@ -25,6 +25,8 @@ class HostImage:
         self.program("usr/bin/steno-shell")
         self.program("usr/bin/chsh", 0o4755)
         self.program("bin/bash")
+        self.program("usr/sbin/auditd")
+        self.write("etc/audit/plugins.d/steno.conf", "# Steno\n\nactive = yes\ntype = always\n")
         self.write(
             "etc/passwd",
             "root:x:0:0::/root:/bin/bash\nann:x:1000:1000::/home/ann:/usr/bin/steno-shell\n"

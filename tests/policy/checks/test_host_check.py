@@ -170,6 +170,29 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
         {("authorized-keys", "escape")},
     ),
     (
+        "no auditd",
+        lambda image: (image.root / "usr/sbin/auditd").unlink(),
+        {("audit", "hint")},
+    ),
+    (
+        "no auditd, and nothing to be kept",
+        lambda image: (
+            (image.root / "usr/sbin/auditd").unlink(),
+            image.write("etc/steno/policy.toml", '[defaults]\naudit = "none"\n'),
+        )[1],
+        set(),
+    ),
+    (
+        "auditd's plugin not active",
+        lambda image: image.change("etc/audit/plugins.d/steno.conf", "= yes", "= no"),
+        {("audit", "gap")},
+    ),
+    (
+        "auditd's plugin missing",
+        lambda image: (image.root / "etc/audit/plugins.d/steno.conf").unlink(),
+        {("audit", "gap")},
+    ),
+    (
         "shell.conf",
         lambda image: image.write(
             "etc/steno/shell.conf", "# x\non_failure = allow\ncontact = a = b\nrescue = all\n"
@@ -308,6 +331,7 @@ def test_debian_as_it_comes(tmp_path: Path) -> None:
         ("login-shell", "gap"),
         ("pam-env", "gap"),
         ("pam-note-login", "hint"),
+        ("audit", "hint"),
     }
     env = next(finding for finding in examine(DEBIAN) if finding.check == "pam-env")
     text = (DEBIAN / "etc/pam.d/sshd").read_text().splitlines()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from steno.policy.checks.accounts import check_accounts
+from steno.policy.checks.audit import (
+    check_audit_files,
+    check_live_audit,
+    read_level,
+    read_live,
+)
 from steno.policy.checks.finding import Effect, Finding, HostFiles
 from steno.policy.checks.pam import check_pam, notes_logins
 from steno.policy.checks.running import (
@@ -33,6 +40,8 @@ def examine(root: Path = Path("/")) -> list[Finding]:
     files = HostFiles(root)
     places = HostPlaces(root)
     is_noted = notes_logins("sshd", files.read, NOTE_PROGRAM)
+    level = read_level(places)
+    audit = [*check_audit_files(files, level)]
     recording = read_recording(files.read, files.list)
     effective = None if places.is_image else read_effective()
     blocks = _with_effective(parse_config(files.read, files.list) or [], effective)
@@ -42,9 +51,12 @@ def examine(root: Path = Path("/")) -> list[Finding]:
         *check_sssd(recording, files),
         *check_pam(files.read, sssd_records=recording.is_on, note_program=NOTE_PROGRAM),
         *(check_sshd(blocks, notes_logins=is_noted) if blocks else ()),
+        *audit,
     ]
     if not places.is_image:
         findings += [*check_agent(places), *check_clock(is_clock_synchronised())]
+        if not audit:
+            findings += check_live_audit(read_live(), level, os.uname().machine)
     return sorted(findings, key=lambda finding: ORDER.index(finding.effect))
 
 

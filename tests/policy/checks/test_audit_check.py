@@ -1,0 +1,78 @@
+"""`steno host check` on what a running host's audit system says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from steno.audit.rules_text import AuditStatus
+from steno.heartbeat import AuditFacts
+from steno.policy.checks.audit import LiveAudit, check_live_audit, read_live
+from steno.policy.decision import AuditWord
+
+LISTED = Path(__file__).parents[2] / "data" / "audit" / "auditctl"
+NOW_US = 1_760_000_000_000_000
+WELL = LiveAudit(
+    AuditStatus(2, daemon_pid=7, backlog_limit=8192),
+    (LISTED / "listed-session.txt").read_text(),
+    AuditFacts("auditd", NOW_US - 2_000_000, "trail-1", "session", 10, 10),
+)
+
+
+def found(live: LiveAudit, level: AuditWord = "session") -> set[tuple[str, str]]:
+    """Return what is found, by check and effect."""
+    findings = check_live_audit(live, level, "x86_64", NOW_US)
+    return {(finding.check, finding.effect) for finding in findings}
+
+
+def changed(**changes: object) -> LiveAudit:
+    """Return a host that is well but for these facts of its writer."""
+    facts = WELL.facts
+    assert facts is not None
+    return msgspec.structs.replace(WELL, facts=msgspec.structs.replace(facts, **changes))
+
+
+def test_nothing_is_found_where_all_is_well() -> None:
+    """Rules loaded and immutable, events come, none were lost: nothing is found."""
+    assert found(WELL) == set()
+
+
+def test_each_fault_is_found() -> None:
+    """Nobody takes events in, auditing is off, rules missing or in danger, events lost."""
+    assert WELL.status is not None
+    old = changed(updated_unix_us=NOW_US - 60_000_000)
+    assert found(old) == found(msgspec.structs.replace(WELL, facts=None)) == {("audit", "gap")}
+    off = AuditStatus(0, daemon_pid=7)
+    assert found(msgspec.structs.replace(WELL, status=off)) == {("audit", "gap")}
+    mutable = AuditStatus(1, daemon_pid=7)
+    assert found(msgspec.structs.replace(WELL, status=mutable)) == {("audit-rules", "hint")}
+    without = WELL.rules.replace("steno-exec", "mine-exec")
+    assert found(msgspec.structs.replace(WELL, rules=without)) == {("audit-rules", "gap")}
+    silenced = WELL.rules + "-a never,task\n"
+    assert found(msgspec.structs.replace(WELL, rules=silenced)) == {("audit-rules", "gap")}
+    losing = AuditStatus(2, daemon_pid=7, lost=12)
+    assert found(msgspec.structs.replace(WELL, status=losing)) == {("audit-lost", "gap")}
+    assert found(changed(lost={"behind": 3})) == {("audit-lost", "gap")}
+
+
+def test_a_lower_level_needs_fewer_rules() -> None:
+    """The level that the policy needs is what rules are compared with; none needs nothing."""
+    login = msgspec.structs.replace(WELL, rules=(LISTED / "listed-login.txt").read_text())
+    assert found(login, "login") == set()
+    assert found(login) == {("audit-rules", "gap")}
+    assert found(LiveAudit(AuditStatus(0), "", None), "none") == set()
+
+
+def test_without_root_the_writers_word_counts() -> None:
+    """Where the kernel may not be asked, what the trail's writer says is told all the same."""
+    asked = changed(kernel_lost=5, lost={"kernel": 5})
+    assert found(msgspec.structs.replace(asked, status=None, rules="")) == {("audit-lost", "gap")}
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no JSON"])
+def test_a_damaged_state_is_no_state(tmp_path: Path, text: str) -> None:
+    """A state file that nobody can read says nothing, and stops no check."""
+    (tmp_path / "audit.json").write_text(text)
+    assert read_live(tmp_path / "audit.json").facts is None
