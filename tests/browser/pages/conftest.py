@@ -33,7 +33,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 def _is_expected(message: ConsoleMessage) -> bool:
     """Chromium logs every refusal; what the pages do about it is what the tests look at."""
-    return re.match(r"Failed to load resource: .* status of 4\d\d ", message.text) is not None
+    refused = r"Failed to load resource: (.* status of 4\d\d |net::ERR_INTERNET_DISCONNECTED)"
+    return re.match(refused, message.text) is not None
 
 
 @pytest.fixture

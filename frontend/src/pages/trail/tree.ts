@@ -86,13 +86,13 @@ export function rowsOf(roots: readonly Node[], openness: Openness): Row[] {
   return rows;
 }
 
-/** The row that an instant stands in: the one begun last; -1 before the first. */
+/** The row that an instant stands in: of those begun last the first; -1 before all. */
 export function rowAt(rows: readonly Row[], atUs: number): number {
   let best = -1;
   let bestAt = Number.NEGATIVE_INFINITY;
   rows.forEach(({ node, hidden }, index) => {
     const at = node.command.at_us;
-    if (hidden > 0 || at > atUs || at < bestAt) return;
+    if (hidden > 0 || at > atUs || at <= bestAt) return;
     best = index;
     bestAt = at;
   });
