@@ -10,6 +10,7 @@ import { loginPath, navigate, type Route, routeOf, watchNavigation } from "./rou
 import { sharedStyles } from "./styles.ts";
 import { chooseTheme, chosenTheme, nextTheme } from "./theme.ts";
 import "./views/account-page.ts";
+import "./views/alerts-page.ts";
 import "./parts/warnings.ts";
 import "./views/host-page.ts";
 import "./views/hosts-page.ts";
@@ -26,6 +27,7 @@ const TITLES: Record<Route["page"], string> = {
   logins: "Logins",
   recording: "Recording",
   login: "Sign in",
+  alerts: "Alerts",
   hosts: "Hosts",
   host: "Host",
   users: "Users",
@@ -245,8 +247,13 @@ export class App extends LitElement {
       ["/search", "Search", ["search"]],
     ];
     const { role } = this.session.user;
-    if (role !== "user") links.push(["/logins", "Logins", ["logins"]]);
-    if (role !== "user") links.push(["/hosts", "Hosts", ["hosts", "host"]]);
+    if (role !== "user") {
+      links.push(
+        ["/logins", "Logins", ["logins"]],
+        ["/alerts", "Alerts", ["alerts"]],
+        ["/hosts", "Hosts", ["hosts", "host"]],
+      );
+    }
     if (role === "admin") links.push(["/users", "Users", ["users"]]);
     return html`<nav aria-label="Main">
       ${links.map(
@@ -313,6 +320,8 @@ export class App extends LitElement {
         return html`<steno-logins-page .context=${context} .route=${route}></steno-logins-page>`;
       case "recording":
         return html`<steno-recording-page .context=${context} .route=${route}></steno-recording-page>`;
+      case "alerts":
+        return html`<steno-alerts-page .context=${context} .route=${route}></steno-alerts-page>`;
       case "hosts":
         return html`<steno-hosts-page .context=${context}></steno-hosts-page>`;
       case "host":

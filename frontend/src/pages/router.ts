@@ -8,6 +8,7 @@ export type Route =
   | { page: "logins"; filter: LoginFilter; showsFailures: boolean }
   | { page: "recording"; rec: string; atSeconds: number | null; find: string }
   | { page: "login"; next: string }
+  | { page: "alerts"; least: string; state: string }
   | { page: "hosts" }
   | { page: "host"; name: string }
   | { page: "users" }
@@ -15,6 +16,10 @@ export type Route =
   | { page: "unknown"; path: string };
 
 export const DEFAULT_SORT = "-started";
+
+/** Which alerts are shown where the address does not say: all that nobody has acknowledged. */
+const DEFAULT_LEAST = "low";
+const DEFAULT_STATE = "open";
 
 const NAVIGATED = "steno-navigated";
 
@@ -62,6 +67,12 @@ export function routeOf(url: URL): Route {
       };
     case "/login":
       return { page: "login", next: localPath(searchParams.get("next"), url.origin) };
+    case "/alerts":
+      return {
+        page: "alerts",
+        least: searchParams.get("least") ?? DEFAULT_LEAST,
+        state: searchParams.get("state") ?? DEFAULT_STATE,
+      };
     case "/hosts":
     case "/users":
     case "/account":
@@ -129,6 +140,14 @@ export function loginsPath(filter: Partial<LoginFilter>, showsFailures = false):
 export function recordingPath(rec: string, atUs: number | null = null, find = ""): string {
   const t = atUs === null ? null : String(Math.max(0, atUs) / 1e6);
   return withParameters(`/recordings/${encodeURIComponent(rec)}`, { t, q: find });
+}
+
+/** The address of the alerts of a severity or a worse one, in a state. */
+export function alertsPath(least = DEFAULT_LEAST, state = DEFAULT_STATE): string {
+  return withParameters("/alerts", {
+    least: least === DEFAULT_LEAST ? null : least,
+    state: state === DEFAULT_STATE ? null : state,
+  });
 }
 
 /** The address of a host's page. */

@@ -19,6 +19,7 @@ PAGE_PATHS = (
     "/search",
     "/logins",
     "/login",
+    "/alerts",
     "/hosts",
     "/hosts/{host}",
     "/users",

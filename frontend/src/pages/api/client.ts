@@ -2,6 +2,8 @@
 import { problemFrom } from "./problem.ts";
 import type {
   Account,
+  Alert,
+  AlertPage,
   Commands,
   EnrolmentCode,
   EventDetail,
@@ -267,6 +269,23 @@ export class Api {
 
   sendMessage(rec: string, text: string, reason: string): Promise<Order> {
     return this.#call("POST", ["recordings", rec, "message"], { body: { text, reason } });
+  }
+
+  alerts(
+    parameters: { least: string; state: string; cursor?: string | null; limit: number },
+    signal?: AbortSignal,
+  ): Promise<AlertPage> {
+    return this.#call("GET", ["alerts"], { parameters, signal });
+  }
+
+  /** The alerts of a recording; in each `at_us` is its instant there. */
+  async recordingAlerts(rec: string, signal?: AbortSignal): Promise<Alert[]> {
+    const segments = ["recordings", rec, "alerts"];
+    return (await this.#call<{ items: Alert[] }>("GET", segments, { signal })).items;
+  }
+
+  acknowledge(id: number, comment: string): Promise<Alert> {
+    return this.#call("POST", ["alerts", String(id), "acknowledge"], { body: { comment } });
   }
 
   makeEnrolmentCode(): Promise<EnrolmentCode> {

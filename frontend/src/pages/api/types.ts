@@ -409,3 +409,34 @@ export interface Viewing {
   last_unix_us: number;
   requests: number;
 }
+
+export type Severity = "low" | "medium" | "high" | "critical";
+
+/** What an alert rule found. `rec` and `at_us` say where it can be seen. */
+export interface Alert {
+  id: number;
+  rule: string;
+  severity: Severity;
+  description: string;
+  at_unix_us: number;
+  last_unix_us: number;
+  raised_unix_us: number;
+  count: number;
+  text: string;
+  host: string;
+  sender?: string | null;
+  user?: string | null;
+  login_user?: string | null;
+  rec?: string | null;
+  at_us?: number | null;
+  trail?: string | null;
+  serial?: number | null;
+  acknowledged_by?: string | null;
+  acknowledged_unix_us?: number | null;
+  comment?: string | null;
+}
+
+export interface AlertPage extends Page<Alert> {
+  /** How many of each severity nobody has acknowledged. */
+  open: Partial<Record<Severity, number>>;
+}
