@@ -81,6 +81,7 @@ export class App extends LitElement {
       }
       nav {
         display: flex;
+        flex-wrap: wrap;
         gap: 0.25rem;
         min-height: 2.2rem;
       }
