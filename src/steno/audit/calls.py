@@ -261,14 +261,21 @@ def _run(context: CallContext) -> Deed:
     directory = context.directory(context.what.at)
     make = context.tools.files.thing
     first = make(paths[0], directory, "", "program")
-    if first.name[:1] != "/" and not context.is_failed:
+    is_veiled = first.name[:1] != "/" or first.name.startswith(_VEILS)
+    if is_veiled and not context.is_failed:
         # Run by descriptor (fexecve): what ran is what the kernel says it is.
         name = text_of(context.fields.exe) or first.name
         first = Thing("program", name, "", None, first.inode, first.mode, first.owner)
-    interpreters = [path for path in paths[1:] if not _is_loader(path.name or b"")]
+    # /proc/self/exe is looked up twice.
+    others = [path for path in paths[1:] if path.name != paths[0].name]
+    interpreters = [path for path in others if not _is_loader(path.name or b"")]
     return Deed(
         "ran", [first, *(make(path, directory, "interpreter", "program") for path in interpreters)]
     )
+
+
+_VEILS = ("/proc/self/", "/dev/fd/")
+"""Paths that say nothing of what is behind them."""
 
 
 def _is_loader(raw: bytes) -> bool:
@@ -328,6 +335,9 @@ def _peer(context: CallContext) -> Deed:
     record = context.found.peer
     raw = record.get("saddr") if record is not None else None
     thing = context.tools.peers[raw] if raw is not None else None
+    if thing is not None and thing.kind == "file" and context.found.paths:
+        # A socket in the file system, whose PATH record says more.
+        thing = _files(context, -1)[-1]
     objects = [thing] if thing is not None else []
     if not objects and (number := context.argument(0)) is not None:
         objects = [Thing("object", f"socket {number}")]

@@ -10,7 +10,15 @@ from steno.audit.event import Thing
 from steno.audit.record_types import number_of
 from steno.audit.records import Record
 from steno.audit.tables.records import NAMES
-from steno.audit.things import address_thing, field_text, plain_text, resolve, text_of
+from steno.audit.things import (
+    address_thing,
+    bytes_of,
+    decode,
+    field_text,
+    plain_text,
+    resolve,
+    text_of,
+)
 
 
 def report_of(record_type: str) -> Report:
@@ -128,15 +136,19 @@ def _denial(record: Record, rule: Report) -> Deed:
         or field_text(record, "blockers")
         or field_text(record, "requested")
     )
-    directory = None
-    path = record.get("path") or record.get("name")
-    objects = []
-    if path is not None and (name := text_of(path)):
-        data = resolve(name.encode(), directory)
-        objects = [Thing("file", data.decode(errors="replace"))]
-    elif name := field_text(record, "tclass"):
-        objects = [Thing("object", name)]
-    return Deed(action, objects, what)
+    if record.get("permissive") == b"1":
+        what = f"{what} (permissive: not enforced)".strip()
+    return Deed(action, _denied_objects(record), what)
+
+
+def _denied_objects(record: Record) -> list[Thing]:
+    """Return the file that a security module names, else what class of thing it was."""
+    raw = record.get("path") or record.get("name")
+    if raw is not None and text_of(raw):
+        name, hexadecimal = decode(resolve(bytes_of(raw), None))
+        return [Thing("file", name, name_hex=hexadecimal)]
+    name = field_text(record, "tclass")
+    return [Thing("object", name)] if name else []
 
 
 _SECCOMP_ACTIONS = {

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
-from steno.audit.actions import WORDS
+from steno.audit.actions import BECOMING, WORDS
 from steno.audit.event import Process, Result, Thing
 from steno.audit.quoting import cut, escape, join_arguments, name_of, quote
 
@@ -187,6 +187,9 @@ def _by_program(telling: Telling) -> str:
     program = (telling.process.program or telling.process.name or "").rpartition("/")[2]
     by = "to" if telling.action == "authenticated" else "through"
     through = f" {by} {quote(program)}" if program else ""
+    if program in BECOMING and account != telling.subject:
+        # Who is logged in already, and wants to be somebody else.
+        account, through = telling.subject, f" as {account}{through}"
     terminal = f" on {telling.process.terminal}" if telling.process.terminal else ""
     return _say(replace(telling, subject=account), through + _from(telling) + terminal)
 
