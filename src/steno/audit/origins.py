@@ -102,8 +102,13 @@ def user_of(node: Node) -> str | None:
 
 
 def find_privilege(node: Node) -> str | None:
-    """Return who it became, where that is somebody else than what it stands below."""
+    """Return who it became, where that is somebody else than what it stands below.
+
+    For a line of several programs that is who the first of them became that became anybody.
+    """
     image = node.image
+    if node.kind == "line":
+        return next(filter(None, map(find_privilege, node.children)), None)
     if image is None or image.event is None:
         return None
     user = user_of(node)

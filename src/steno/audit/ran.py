@@ -81,7 +81,8 @@ class Ran(msgspec.Struct, frozen=True):
         error: Why it could not be run: the errno's name.
         is_background: Whether the shell went on without waiting for it.
         pipeline: The same number for the programs of one pipeline.
-        privilege: Who it became, where that is not its parent's user: `root`.
+        privilege: Who it became, where that is not its parent's user: `root`. A line has that of
+            the first of its programs that became anybody.
         serial: The event that says so: its execve, where that was seen.
         own: What it did itself.
         below: What it and all below it did.

@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "play": ("play", "Replay a recording in the terminal."),
     "cat": ("cat", "Write out a recording's output."),
     "show": ("show", "Show all that is known of one recording."),
+    "commands": ("commands", "Show what was typed in a recording, and what ran."),
     "tlog": ("tlog.command", "Stand in for tlog's programs."),
     "hosts": ("hosts", "Show how the hosts are."),
     "kill": ("kill", "End a session that is being recorded."),

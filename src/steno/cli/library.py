@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 import msgspec
 
+from steno.audit.recorded import RecordedCommands
 from steno.config import default_directory
 from steno.errors import NotFoundError, StoreError, UsageError
 from steno.model import Command, Damage, TextLine, Verification
@@ -49,7 +50,10 @@ class Library(Protocol):
         """Yield the screen text."""
 
     def commands(self, rec: str) -> list[Command]:
-        """Return the commands found."""
+        """Return the lines that were typed, as far as they are known."""
+
+    def recorded_commands(self, rec: str) -> RecordedCommands:
+        """Return what was typed and what ran."""
 
     def damages(self, rec: str) -> list[Damage]:
         """Return the stretches that could not be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from steno.audit.recorded import RecordedCommands
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification, is_trail
 from steno.store.event_groups import check_event_query
@@ -13,6 +14,7 @@ from steno.store.events import EventQuery, Login, LoginFailures, LoginQuery
 from steno.store.opening import open_store
 from steno.store.protocol import Hit, Page, Summary
 from steno.store.query import parse
+from steno.web.trail_joining import TrailJoiner
 
 
 class StoreLibrary:
@@ -56,6 +58,10 @@ class StoreLibrary:
     def commands(self, rec: str) -> list[Command]:
         """Return the commands found."""
         return self._store.commands(rec)
+
+    def recorded_commands(self, rec: str) -> RecordedCommands:
+        """Return what was typed and what ran."""
+        return TrailJoiner(self._store).find(self._store.find(rec)).commands
 
     def damages(self, rec: str) -> list[Damage]:
         """Return the stretches that could not be read."""

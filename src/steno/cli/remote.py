@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from steno.audit.event import Event
+from steno.audit.recorded import RecordedCommands
 from steno.delivery.transport import explain, open_client
 from steno.delivery.wire import checked_url
 from steno.errors import (
@@ -163,9 +164,16 @@ class RemoteLibrary:
             first = items.next
 
     def commands(self, rec: str) -> list[Command]:
-        """Return the commands found."""
-        items = self._get(f"/recordings/{quote(rec, safe='')}/commands", _Items, {})
-        return [self._convert(item, Command) for item in items.items]
+        """Return the lines that were typed, as far as they are known."""
+        return [
+            Command(item.at_us, item.typed, item.source)
+            for item in self.recorded_commands(rec).items
+            if item.typed is not None
+        ]
+
+    def recorded_commands(self, rec: str) -> RecordedCommands:
+        """Return what was typed and what ran."""
+        return self._get(f"/recordings/{quote(rec, safe='')}/commands", RecordedCommands, {})
 
     def damages(self, rec: str) -> list[Damage]:
         """Return the stretches that could not be read."""

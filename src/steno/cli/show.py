@@ -97,7 +97,7 @@ def _print_facts(library: Library, summary: Summary) -> None:
     console.print(table)
     commands = library.commands(summary.rec)
     if commands:
-        console.print("\ncommands, as seen on the screen", style="bold")
+        console.print("\ncommands that were typed (steno commands shows what ran)", style="bold")
         for entered in commands:
             console.print(f"{format_offset(entered.at_us):>10}  ", style="green", end="")
             console.print(printable(entered.text))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from steno.audit.clocks import KIND
 from steno.audit.commands import Root
@@ -36,14 +36,14 @@ def session_of(summary: Summary) -> SessionKey | None:
 
 def read_facts(store: Store, summary: Summary) -> RecordingFacts | None:
     """Return what must be known of a recording to find its events; None: it does not say."""
-    start = read_start(store, summary.rec)
+    start = read_start(store.read(summary.rec, 0, _FIRST_BYTES))
     if start is None:
         return None
     has_input = "input" in start.records and summary.size_bytes <= _INPUT_LIMIT_BYTES
     notes: list[Note] = []
     entered_us: list[int] = []
     if summary.notes.get(KIND) or has_input:
-        notes, entered_us = _read_pieces(store, summary.rec)
+        notes, entered_us = find_notes(read_messages(store.read(summary.rec)))
     return RecordingFacts(
         start=start,
         duration_us=summary.duration_us,
@@ -54,14 +54,15 @@ def read_facts(store: Store, summary: Summary) -> RecordingFacts | None:
     )
 
 
-def read_start(store: Store, rec: str) -> Start | None:
+def read_start(data: Iterator[bytes]) -> Start | None:
     """Return the facts in a recording's first message, where it has any."""
-    for message in _messages(store.read(rec, 0, _FIRST_BYTES)):
+    for message in read_messages(data):
         return message.start
     return None
 
 
-def _messages(data: Iterator[bytes]) -> Iterator[Message]:
+def read_messages(data: Iterator[bytes]) -> Iterator[Message]:
+    """Yield a recording's messages; what is damaged is passed over."""
     decoder = Decoder()
     for piece in data:
         for found in decoder.feed(piece):
@@ -69,12 +70,12 @@ def _messages(data: Iterator[bytes]) -> Iterator[Message]:
                 yield found.message
 
 
-def _read_pieces(store: Store, rec: str) -> tuple[list[Note], list[int]]:
-    """Return how the calendar moved, and when Enter was typed: all of the recording is read."""
+def find_notes(messages: Iterable[Message]) -> tuple[list[Note], list[int]]:
+    """Return how the calendar moved, and when Enter was typed, from all of a recording."""
     sequencer = Sequencer()
     notes: list[Note] = []
     entered_us: list[int] = []
-    for message in _messages(store.read(rec)):
+    for message in messages:
         for piece in sequencer.feed(message):
             if isinstance(piece, Note) and piece.kind == KIND:
                 notes.append(piece)
