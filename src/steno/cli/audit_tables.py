@@ -86,34 +86,32 @@ def _counted(row: Tally) -> str:
 
 
 def print_logins(rows: list[Session | Failure]) -> None:
-    """Print sessions, then failures."""
-    console = make_console()
-    sessions = [row for row in rows if isinstance(row, Session)]
-    failures = [row for row in rows if isinstance(row, Failure)]
+    """Print the sessions of each host, then the failures."""
     if not rows:
         make_console(is_stderr=True).print("no logins")
-    with_host = any(row.host for row in rows)
-    if sessions:
-        console.print(Text("Sessions", style="bold"))
-        console.print(_sessions_table(sessions, with_host=with_host))
-    if failures:
-        console.print(Text(("\n" if sessions else "") + "Failures", style="bold"))
-        console.print(_failures_table(failures, with_host=with_host))
+    console = make_console()
+    is_first = True
+    for host in dict.fromkeys(row.host for row in rows):
+        on = f" on {host}" if host else ""
+        sessions = [row for row in rows if isinstance(row, Session) and row.host == host]
+        failures = [row for row in rows if isinstance(row, Failure) and row.host == host]
+        for heading, table in (
+            (f"Sessions{on}", _sessions_table(sessions)),
+            (f"Failures{on}", _failures_table(failures)),
+        ):
+            if table.row_count:
+                console.print(Text("" if is_first else "\n") + Text(heading, style="bold"))
+                console.print(table)
+                is_first = False
 
 
-def _sessions_table(sessions: Sequence[Session], *, with_host: bool) -> Table:
-    hosts = ["host"] if with_host else []
-    table = _table("began", "took", *hosts, "session", "user", "through", "from", "on", "became")
+def _sessions_table(sessions: Sequence[Session]) -> Table:
+    table = _table("began", "took", "ses", "user", "through", "from", "on", "became")
     for row in sessions:
-        took = (
-            ""
-            if row.ended_unix_us is None
-            else format_duration(row.ended_unix_us - row.began_unix_us)
-        )
+        ended_us = row.ended_unix_us
         table.add_row(
             Text(format_instant(row.began_unix_us)),
-            Text(took),
-            *([printable(row.host)] if with_host else []),
+            Text("" if ended_us is None else format_duration(ended_us - row.began_unix_us)),
             Text(str(row.session)),
             printable(row.user),
             printable(row.program),
@@ -124,13 +122,11 @@ def _sessions_table(sessions: Sequence[Session], *, with_host: bool) -> Table:
     return table
 
 
-def _failures_table(failures: Sequence[Failure], *, with_host: bool) -> Table:
-    hosts = ["host"] if with_host else []
-    table = _table("when", *hosts, "account", "through", "from", "by", "attempts")
+def _failures_table(failures: Sequence[Failure]) -> Table:
+    table = _table("when", "account", "through", "from", "by", "attempts")
     for row in failures:
         table.add_row(
             Text(format_instant(row.at_unix_us)),
-            *([printable(row.host)] if with_host else []),
             printable(row.account),
             printable(row.program),
             printable(row.origin),
@@ -183,7 +179,8 @@ def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold dim", padding=(0, 1, 0, 0))
     for name in names:
         wraps = name in _WRAPPED
-        table.add_column(name, no_wrap=not wraps, overflow="fold")
+        least = 12 if name == "from" else None
+        table.add_column(name, no_wrap=not wraps, overflow="fold", min_width=least)
     return table
 
 
