@@ -18,6 +18,7 @@ PATHS = (
     "/search?q=uptime",
     f"/recordings/{rec_of('telling')}?t=3",
     f"/recordings/{rec_of('hostile')}",
+    "/alerts",
     "/hosts",
     "/users",
     "/account",
@@ -63,7 +64,7 @@ def test_all_is_reached_with_the_keyboard_alone(visit: Visit) -> None:
     seen = walk(page, 45)
     names = [str(each["name"]) for each in seen]
     assert names[0] == "Skip to the page"
-    assert names[1:5] == ["Steno", "Recordings", "Search", "Hosts"]
+    assert names[1:7] == ["Steno", "Recordings", "Search", "Logins", "Alerts", "Hosts"]
     assert {"Find recordings", "Find", "User", "Host", "State"} <= set(names)
     assert any(name.startswith("Started") for name in names)
     assert all(each["outline"] for each in seen), seen
