@@ -23,6 +23,7 @@ class Doers:
         self._decoder = decoder
         self._titles = Memory(self._decode_title)
         self._texts = Memory(_decode_text)
+        self._numbers = Memory(number_of)
         self._terminals = Memory(_plain_terminal)
 
     def find(self, found: Gathered, record: Record, fields: MainFields) -> Process:
@@ -37,8 +38,8 @@ class Doers:
         if terminal is None and found.call is None:
             terminal = _terminal_of(record)
         return Process(
-            number_of(fields.pid),
-            number_of(fields.ppid),
+            self._numbers[fields.pid],
+            self._numbers[fields.ppid],
             texts[fields.exe],
             texts[fields.comm],
             terminal,

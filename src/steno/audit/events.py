@@ -20,7 +20,7 @@ from steno.audit.gathering import Gathered, MainFields, Raw, gather, read_main
 from steno.audit.kinds import Kind
 from steno.audit.memory import Memory
 from steno.audit.names import Names
-from steno.audit.outcomes import find_outcome
+from steno.audit.outcomes import Outcome, find_outcome
 from steno.audit.people import People
 from steno.audit.records import Record
 from steno.audit.reports import describe_report, report_of
@@ -60,6 +60,7 @@ class EventBuilder:
         self._tools = Tools(self._files, Memory(peer_thing))
         self._call_names = Memory(self._call_name)
         self._keys = Memory(_read_keys)
+        self._sessions = Memory(_read_session)
         self._encoder = RecordEncoder(self._decoder) if with_records else None
 
     def build(self, group: RecordGroup) -> Event:
@@ -74,9 +75,23 @@ class EventBuilder:
         name = "" if call is None else self._call_names[fields.arch, fields.syscall, fields.SYSCALL]
         outcome = find_outcome(None if call is None else fields, name, lead if rule else None)
         deed = self._deed(found, fields, name, rule, is_failed=outcome.result == "failure")
+        process = self._doers.find(found, main, fields)
+        return self._tell(group, found, fields, name, rule, outcome, deed, process)
+
+    def _tell(
+        self,
+        group: RecordGroup,
+        found: Gathered,
+        fields: MainFields,
+        name: str,
+        rule: Report | None,
+        outcome: Outcome,
+        deed: Deed,
+        process: Process,
+    ) -> Event:
+        lead = found.lead
         objects = self._with_names(deed) if deed.action in _OF_ACCOUNTS else deed.objects
         who, person = self._people.find(fields)
-        process = self._doers.find(found, main, fields)
         host = self._host_of(group.node)
         telling = Telling(
             deed.action,
@@ -89,7 +104,6 @@ class EventBuilder:
             outcome.exit,
             _keystrokes(lead) if deed.action == "typed" and lead is not None else None,
         )
-        session = number_of(fields.ses)
         # Positional, in the order of `Event`: keywords would take eight times as long.
         return Event(
             group.serial,
@@ -98,12 +112,12 @@ class EventBuilder:
             telling.result,
             host,
             self._boot_id,
-            None if session == NO_AUDIT_SESSION else session,
+            self._sessions[fields.ses],
             outcome.error,
             outcome.exit,
             _signal(deed),
             name or None,
-            [] if call is None else self._keys[fields.key],
+            [] if found.call is None else self._keys[fields.key],
             who,
             process,
             objects,
@@ -209,6 +223,11 @@ def _keystrokes(lead: Record) -> str:
         return bytes.fromhex(raw.decode("ascii")).decode(errors="replace")
     except ValueError:
         return text_of(raw)
+
+
+def _read_session(raw: Raw) -> int | None:
+    session = number_of(raw)
+    return None if session == NO_AUDIT_SESSION else session
 
 
 def _read_keys(raw: Raw) -> list[str]:

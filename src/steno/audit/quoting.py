@@ -71,6 +71,8 @@ def join_arguments(arguments: list[str]) -> str:
 
 def cut(text: str) -> str:
     """Return `text` with control characters as escapes, cut to `LIMIT_CHARACTERS`."""
+    if text.isprintable() and len(text) <= LIMIT_CHARACTERS:
+        return text
     shown = "".join(
         char if char.isprintable() else escape(char) for char in text[: LIMIT_CHARACTERS + 1]
     )
