@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import click
+from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +26,8 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 _SEVERITIES = ("low", "medium", "high", "critical")
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": ""}
 _PAGE_ITEMS = 200
+_WIDE_CELLS = 140
+"""From here on all fits beside each other."""
 
 
 @click.group("alerts", cls=LazyGroup, table=_COMMANDS)
@@ -80,8 +84,7 @@ def list_command(
     if not found:
         make_console(is_stderr=True).print("no alerts")
         return
-    console = make_console()
-    console.print(_make_table(found, console.width))
+    _print(make_console(), found)
 
 
 def _collect(
@@ -100,20 +103,34 @@ def _collect(
     return found
 
 
-def _make_table(alerts: list[dict[str, Any]], width: int) -> Table:
+def _print(console: Console, alerts: list[dict[str, Any]]) -> None:
+    """Print a table; where that is narrow, what happened stands on lines of its own."""
+    names = ["id", "when", "severity", "rule", "user", "host", "times"]
+    is_wide = console.width >= _WIDE_CELLS
+    if is_wide:
+        console.print(_make_table([*names, "what"], list(map(_cells, alerts))))
+        return
+    names.remove("host")
+    for alert in alerts:
+        cells = _cells(alert)
+        head = Text("  ").join(cells[name] for name in names if name != "times")
+        if alert["count"] > 1:
+            head.append(f"  {alert['count']} times")
+        console.print(head, no_wrap=True, overflow="ellipsis")
+        console.print(Padding(cells["what"], (0, 0, 0, 4)), overflow="fold")
+
+
+def _make_table(names: list[str], rows: list[dict[str, Text]]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    names = ["id", "when", "severity", "rule", "host", "user", "times", "what"]
-    if width < 120:
-        names.remove("host")
     for name in names:
+        is_text = name == "what"
         table.add_column(
             name,
             justify="right" if name in ("id", "times") else "left",
-            no_wrap=name != "what",
-            overflow="fold" if name == "what" else "ellipsis",
+            no_wrap=not is_text,
+            overflow="fold" if is_text else "ellipsis",
         )
-    for alert in alerts:
-        cells = _cells(alert)
+    for cells in rows:
         table.add_row(*(cells[name] for name in names))
     return table
 
