@@ -8,13 +8,16 @@ from suite_events import EventSuite
 from suite_fleet import FleetSuite
 from suite_index import IndexSuite
 from suite_list import ListSuite
+from suite_logins import LoginSuite
 from suite_search import SearchSuite
 from suite_truth import TruthSuite
 
 from steno.store.protocol import Store
 
 
-class StoreSuite(TruthSuite, IndexSuite, ListSuite, SearchSuite, FleetSuite, EventSuite):
+class StoreSuite(
+    TruthSuite, IndexSuite, ListSuite, SearchSuite, FleetSuite, EventSuite, LoginSuite
+):
     """The promises of the `Store` protocol."""
 
     @pytest.fixture

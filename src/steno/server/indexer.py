@@ -70,7 +70,7 @@ class Indexer:
             monotonic_s=monotonic_s,
         )
         self._failures: dict[str, int] = {}
-        self._skipped = set(skipped)
+        self._skipped = frozenset(skipped)
         self._given_up = set(self._skipped)
         self._is_stopping = False
         self._thread: threading.Thread | None = None
@@ -114,10 +114,8 @@ class Indexer:
             self._turns.add(rec)
 
     def poison(self, rec: str, reason: str) -> None:
-        """Derive no more screen text from `rec`, of a trail nothing; call it before `start`."""
+        """Derive no more screen text from `rec`; trails have none. To be called before `start`."""
         if is_trail(rec):
-            self._skipped.add(rec)
-            self._given_up.add(rec)
             return
         self._stop_text(rec, UnderivableError(reason))
         self._indexing.close(rec)

@@ -70,7 +70,7 @@ class EventStore(Protocol):
     def logins(
         self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50
     ) -> Page[Login]:
-        """Return logins, newest first."""
+        """Return logins, newest first; a page may be short, as in `events`."""
 
     def login_failures(
         self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50

@@ -18,6 +18,7 @@ from steno.store.derived import decode_summary, fit
 from steno.store.event_schema import (
     CHUNK_EVENTS,
     PLACE_BITS,
+    WITHIN_BITS,
     WITHIN_MASK,
     first_id,
     last_id,
@@ -41,6 +42,7 @@ OF_SESSION = "boot_id = ? AND audit_session = ? AND ifnull(sender, '') = ?"
 
 _PLACE_MASK = (1 << PLACE_BITS) - 1
 _CACHED_CHUNKS = 64
+_SPILLED_MS = 1000
 
 
 class Trail(msgspec.Struct, frozen=True):
@@ -134,7 +136,7 @@ class _Putting:
         self._sender = summary.sender or ""
         self._boot_id = summary.boot_id
         self._sessions: dict[int | None, int] = {}
-        self._free: dict[int, int] = {}
+        self._taken: set[int] = set()
 
     def put(self, derived: DerivedEvents) -> dict[int, tuple[int, int]]:
         """Put the events; return the (id, session's key) of each that logins speak of."""
@@ -145,7 +147,7 @@ class _Putting:
         for number, placed in enumerate(derived.events):
             event = placed.event
             session = self.session_key(event.audit_session)
-            event_id = self._new_id(event.at_unix_us)
+            event_id = self._new_id(event.at_unix_us, event.serial)
             rows.append((event_id, place + number, session, fit(event.process.pid)))
             terms.append((event_id, terms_of(event, session)))
             ids.append(event_id)
@@ -173,19 +175,28 @@ class _Putting:
             key = self._sessions[audit_session] = int(row[0])  # type: ignore[index]
         return key
 
-    def _new_id(self, at_unix_us: int) -> int:
-        """Return a free id for this instant, behind those that there are."""
+    def _new_id(self, at_unix_us: int, serial: int) -> int:
+        """Return a free id: by the millisecond, in it by the serial where that is free.
+
+        So it is the same however the events came, unless two hosts' are alike.
+        """
         first = first_id(at_unix_us)
-        free = self._free.get(first)
-        if free is None:
-            row: Any = self._connection.execute(
-                "SELECT max(id) FROM events WHERE id BETWEEN ? AND ?", (first, first | WITHIN_MASK)
-            ).fetchone()
-            free = first if row[0] is None else row[0] + 1
-        if free > first | WITHIN_MASK:
-            raise StoreError("more than two million audit events of one millisecond")
-        self._free[first] = free + 1
-        return free
+        for _ in range(_SPILLED_MS):
+            within, step = serial & WITHIN_MASK, 1
+            # Doubling keeps this short also where a host says the same of thousands.
+            for _ in range(WITHIN_BITS * 3):
+                event_id = first | within
+                if event_id not in self._taken and not self._is_taken(event_id):
+                    self._taken.add(event_id)
+                    return event_id
+                within = (within + step) & WITHIN_MASK
+                step = step * 2 & WITHIN_MASK or 1
+            first += WITHIN_MASK + 1
+        raise StoreError("more audit events of one second than can be told apart")
+
+    def _is_taken(self, event_id: int) -> bool:
+        taken = "SELECT 1 FROM events WHERE id = ?"
+        return self._connection.execute(taken, (event_id,)).fetchone() is not None
 
     def _put_chunks(self, events: list[PlacedEvent], ids: list[int]) -> None:
         number, held = divmod(self._counts.events, CHUNK_EVENTS)

@@ -62,7 +62,6 @@ def first_id(at_unix_us: int) -> int:
 def last_id(at_unix_us: int) -> int:
     """Return the greatest id that an event of this instant may have.
 
-    Events are counted on into the next milliseconds if one holds millions of them; a question
-    about time finds those that were only where it begins a little early.
+    But for millions of events of one millisecond, which go on into the next ones.
     """
     return first_id(at_unix_us) | WITHIN_MASK

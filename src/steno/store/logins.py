@@ -21,6 +21,9 @@ BEFORE_US = 24 * 3600 * 1_000_000
 UNATTENDED = ("cron", "crond", "atd", "systemd", "(systemd)")
 """Programs that open sessions for which nobody sits at a terminal."""
 
+WORK_LIMIT_LOGINS = 5000
+"""Logins looked at for one page; then it ends, with a cursor to go on from."""
+
 WITHIN = ("su", "sudo", "runuser", "pkexec", "doas")
 """Programs that change who somebody is within a session."""
 
@@ -41,19 +44,26 @@ def find_logins(
     after = None if cursor is None else decode_cursor(cursor, LoginCursor)
     first, last = id_range(query.from_unix_us, query.until_unix_us)
     last = last if after is None else min(last, after.id - 1)
+    # Where the first event names a program that nobody sits at, the others need no look.
+    skipped = () if query.service else UNATTENDED
     rows: Iterator[Any] = connection.execute(
-        "SELECT f.id, f.session, f.serial, f.host, t.trail, s.sender, s.boot_id, s.audit_session"
+        "SELECT f.id, f.session, f.serial, f.host, t.trail, s.sender, s.boot_id, s.audit_session"  # noqa: S608 - values are bound
         " FROM login_facts f JOIN event_sessions s ON s.key = f.session"
         " JOIN trails t ON t.key = f.trail"
         " WHERE f.id BETWEEN ? AND ? AND f.kind IN ('open', 'start') AND s.audit_session != ?"
+        f" AND f.service NOT IN ({', '.join('?' * len(skipped))})"
         " AND NOT EXISTS(SELECT 1 FROM login_facts g WHERE g.session = f.session AND g.id < f.id"
         " AND g.kind IN ('open', 'start')) ORDER BY f.id DESC",
-        (first, last, NO_SESSION),
+        (first, last, NO_SESSION, *skipped),
     )
     test = _Test(query)
     items: list[Login] = []
     last_id = 0
-    for fact_id, session, serial, host, trail, sender, boot_id, number in rows:
+    for looked_at, (fact_id, session, serial, host, trail, sender, boot_id, number) in enumerate(
+        rows
+    ):
+        if looked_at >= WORK_LIMIT_LOGINS:
+            return Page(items, encode_cursor(LoginCursor(last_id)))
         key = SessionKey(sender or None, boot_id, number)
         login = _compose(connection, session, key, host, trail, serial)
         if login is not None and test.wants(login):
