@@ -63,13 +63,18 @@ def plain_text(raw: bytes | None) -> str:
 
 def number_of(raw: bytes | None, base: int = 10) -> int | None:
     """Return a field's number; None where it is not one."""
-    if raw is None or len(raw) > 24:
+    # 64 bits have 20 decimal digits, and no more.
+    if raw is None or len(raw) > 20:
         return None
     try:
         # Without a base it takes half the time.
-        return int(raw) if base == 10 else int(raw, base)
+        number = int(raw) if base == 10 else int(raw, base)
     except ValueError:
         return None
+    return number if number < _TOO_LARGE else None
+
+
+_TOO_LARGE = 1 << 64
 
 
 def signed(number: int) -> int:
