@@ -13,8 +13,8 @@ from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.model import Input, Message, Note, Start
 from steno.store.events import EventQuery, SessionKey
+from steno.store.expressions import And, Field
 from steno.store.protocol import Store, Summary
-from steno.store.query import parse
 
 EVENTS_LIMIT = 300_000
 """So many events of one session are joined at most, the first ones."""
@@ -90,7 +90,8 @@ def find_others(store: Store, summary: Summary) -> list[Root]:
     if session is None:
         return []
     found: list[Root] = []
-    page = store.recordings(parse(f"session:{session.audit_session}"), limit=200)
+    number = Field("session", str(session.audit_session), 0)
+    page = store.recordings(And([number, Field("host", summary.host, 0)]), limit=200)
     for other in page.items:
         if other.rec == summary.rec or session_of(other) != session:
             continue
