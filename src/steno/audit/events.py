@@ -15,7 +15,7 @@ from steno.audit.coalescing import RecordGroup
 from steno.audit.decoding import Decoder, shown
 from steno.audit.doers import Doers
 from steno.audit.encoding import RecordEncoder
-from steno.audit.event import Event, Process, Thing
+from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.gathering import Gathered, MainFields, Raw, gather, read_main
 from steno.audit.kinds import Kind
 from steno.audit.memory import Memory
@@ -75,23 +75,8 @@ class EventBuilder:
         name = "" if call is None else self._call_names[fields.arch, fields.syscall, fields.SYSCALL]
         outcome = find_outcome(None if call is None else fields, name, lead if rule else None)
         deed = self._deed(found, fields, name, rule, is_failed=outcome.result == "failure")
-        process = self._doers.find(found, main, fields)
-        return self._tell(group, found, fields, name, rule, outcome, deed, process)
-
-    def _tell(
-        self,
-        group: RecordGroup,
-        found: Gathered,
-        fields: MainFields,
-        name: str,
-        rule: Report | None,
-        outcome: Outcome,
-        deed: Deed,
-        process: Process,
-    ) -> Event:
-        lead = found.lead
-        objects = self._with_names(deed) if deed.action in _OF_ACCOUNTS else deed.objects
         who, person = self._people.find(fields)
+        process = self._doers.find(found, main, fields)
         host = self._host_of(group.node)
         telling = Telling(
             deed.action,
@@ -99,34 +84,48 @@ class EventBuilder:
             "failure" if _is_failure(deed, lead) else outcome.result,
             outcome.reason,
             process,
-            objects,
+            self._with_names(deed) if deed.action in _OF_ACCOUNTS else deed.objects,
             deed.detail,
             outcome.exit,
             _keystrokes(lead) if deed.action == "typed" and lead is not None else None,
         )
+        keys = [] if call is None else self._keys[fields.key]
+        return self._make(
+            group, telling, outcome, who, host, self._sessions[fields.ses], name, keys
+        )
+
+    def _make(
+        self,
+        group: RecordGroup,
+        telling: Telling,
+        outcome: Outcome,
+        who: Who,
+        host: str,
+        session: int | None,
+        syscall: str,
+        keys: list[str],
+    ) -> Event:
         # Positional, in the order of `Event`: keywords would take eight times as long.
         return Event(
             group.serial,
             group.at_unix_us,
-            deed.action,
+            telling.action,
             telling.result,
             host,
             self._boot_id,
-            self._sessions[fields.ses],
+            session,
             outcome.error,
             outcome.exit,
-            _signal(deed),
-            name or None,
-            [] if found.call is None else self._keys[fields.key],
+            _signal(telling),
+            syscall or None,
+            keys,
             who,
-            process,
-            objects,
+            telling.process,
+            telling.objects,
             tell(telling),
             telling.typed,
             group.lost_before,
-            msgspec.Raw(self._encoder.encode(group.records))
-            if self._encoder is not None
-            else _NO_RECORDS,
+            msgspec.Raw(self._encoder.encode(group.records)) if self._encoder else _NO_RECORDS,
         )
 
     def forget_names(self) -> None:
@@ -212,9 +211,9 @@ def _is_failure(deed: Deed, lead: Record | None) -> bool:
     return deed.action == "crashed"
 
 
-def _signal(deed: Deed) -> int | None:
-    is_signal = deed.action in ("signalled", "crashed") and deed.detail.isdecimal()
-    return int(deed.detail) if is_signal else None
+def _signal(telling: Telling) -> int | None:
+    is_signal = telling.action in ("signalled", "crashed") and telling.detail.isdecimal()
+    return int(telling.detail) if is_signal else None
 
 
 def _keystrokes(lead: Record) -> str:
