@@ -25,6 +25,9 @@ def test_the_starts_facts_come_from_the_system(host: AgentHost) -> None:
     assert start.command is not None
     assert start.command[1:] == ["-c", "read x; exit 0"]
     assert start.terminal == os.ttyname(session.slave) == live["terminal"]
+    assert start.pid == session.process.pid
+    assert (start.inner_terminal or "").startswith("/dev/pts/")
+    assert start.inner_terminal != start.terminal
     assert (start.columns, start.rows) == (80, 24)
     assert (start.policy, start.labels, start.number) == ("all", ["pci"], 1)
     assert start.coarse_unix_us is not None

@@ -396,6 +396,17 @@ def test_a_nested_login_shell_begun_by_a_terminal_multiplexer_has_its_own_termin
     assert [item.text for item in other.items] == ["-bash", "date"]
 
 
+def test_a_recording_whose_process_nobody_knows_has_the_whole_session() -> None:
+    """A process id of a container says nothing here; alone in its session it has all of it."""
+    made = Session()
+    made.shell()
+    made.run(11, SHELL, ["ls"], 1)
+    here = Root(7, None, START_US)
+    assert [one.text for one in join(made.events, (), here).items] == ["-bash", "ls"]
+    other = Root(SHELL, "pts/2", START_US)
+    assert join(made.events, (), here, [other]).items == []
+
+
 def test_a_stray_of_the_terminal_is_the_recordings() -> None:
     """A process on the recording's terminal whose parents nobody knows belongs to it."""
     made = Session()

@@ -71,6 +71,7 @@ def test_start_facts(rec: Start, tmp_path: Path) -> None:
         (tmp_path / "rec.log").unlink()
         assert start.number == number
     assert (start.uid, start.terminal) == (os.getuid(), name)
+    assert start.pid == run.process.pid
     assert (start.columns, start.rows) == (100, 30)
     assert start.command == ["true"]
     assert start.labels == ["blue"]

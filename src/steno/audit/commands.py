@@ -139,6 +139,9 @@ class _Scope:
         else:
             self.lives = self._find(root)
             found = [self._find(other) for other in others]
+            if not self.lives and not found:
+                # Its process id may be of a container, and then none of it is known here.
+                self.lives = set(lineages.lives)
             self._foreign = set().union(*found) - self.lives
             # A recording that was begun inside this one has its events in both.
 

@@ -25,8 +25,8 @@ WRAPPERS = frozenset({
 SWITCHERS = frozenset({"sudo", "su", "doas", "runuser", "pkexec", "newgrp", "sg"})
 """Programs whose purpose it is to run something as somebody else."""
 
-OWN = frozenset({"steno-shell"})
-"""What becomes the recorded shell, and is nothing that anybody ran."""
+OWN = frozenset({"steno-shell", "steno-wait"})
+"""What becomes the recorded shell, or waits above it, and is nothing that anybody ran."""
 
 
 def base_name(path: str | None) -> str:
