@@ -9,11 +9,13 @@ import anyio.to_thread
 import msgspec
 from starlette.responses import Response
 
+from steno.audit.clocks import KIND, Calendar
 from steno.errors import UsageError
 from steno.store.alerts import COMMENT_CHARACTERS, Alert, AlertQuery, Severity
 from steno.store.protocol import Store, Summary
 from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
+from steno.web.trail_reading import read_facts
 
 log = logging.getLogger(__name__)
 
@@ -102,30 +104,41 @@ async def acknowledge(call: Call) -> Response:
 async def list_recording_alerts(call: Call) -> Response:
     """GET /recordings/{rec}/alerts."""
     summary = call.recording
-    session = None
-    if summary.boot_id is not None and summary.audit_session is not None:
-        session = (summary.sender, summary.boot_id, summary.audit_session)
-    from_us, until_us = span_of(summary)
 
     def read() -> list[Alert]:
-        return call.services.alerts.of_recording(summary.rec, session, from_us, until_us)
+        place = _Place(call.services.store, summary)
+        session = None
+        if summary.boot_id is not None and summary.audit_session is not None:
+            session = (summary.sender, summary.boot_id, summary.audit_session)
+        alerts = call.services.alerts
+        found = alerts.of_recording(summary.rec, session, place.from_unix_us, place.until_unix_us)
+        return sorted(map(place.put, found), key=lambda alert: (alert.at_us or 0, alert.id))
 
-    found = await anyio.to_thread.run_sync(read)
-    return json_response(RecordingAlerts([placed(alert, summary) for alert in found]))
+    return json_response(RecordingAlerts(await anyio.to_thread.run_sync(read)))
 
 
-def span_of(summary: Summary) -> tuple[int, int]:
-    """Return from when to when events count as a recording's."""
-    start_us = summary.started_unix_us
-    return start_us - _SLACK_US, start_us + summary.duration_us + _SLACK_US
+class _Place:
+    """A recording, and where in it alerts of its session belong.
 
+    Attributes:
+        from_unix_us: From when on events count as the recording's.
+        until_unix_us: Up to when.
+    """
 
-def placed(alert: Alert, summary: Summary) -> Alert:
-    """Return an alert with its recording and its instant in that."""
-    at_us = alert.at_us
-    if alert.rec is None or at_us is None:
-        at_us = min(max(0, alert.at_unix_us - summary.started_unix_us), summary.duration_us)
-    return msgspec.structs.replace(alert, rec=summary.rec, at_us=at_us)
+    def __init__(self, store: Store, summary: Summary) -> None:
+        facts = read_facts(store, summary) if summary.notes.get(KIND) else None
+        self._summary = summary
+        self._calendar = Calendar(summary.started_unix_us, facts.notes if facts else ())
+        first_us, last_us = self._calendar.span_unix_us(summary.duration_us)
+        self.from_unix_us, self.until_unix_us = first_us - _SLACK_US, last_us + _SLACK_US
+
+    def put(self, alert: Alert) -> Alert:
+        """Return an alert with the recording and its instant in it."""
+        at_us = alert.at_us
+        if alert.rec is None or at_us is None:
+            (at_us,) = self._calendar.place([alert.at_unix_us])
+            at_us = min(max(0, at_us), self._summary.duration_us)
+        return msgspec.structs.replace(alert, rec=self._summary.rec, at_us=at_us)
 
 
 class RecordingFinder:
@@ -133,7 +146,7 @@ class RecordingFinder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._found: dict[tuple[str | None, str, int], list[Summary]] = {}
+        self._found: dict[tuple[str | None, str, int], list[_Place]] = {}
 
     def place(self, alert: Alert) -> Alert:
         """Return the alert with its recording, where there is one."""
@@ -141,17 +154,16 @@ class RecordingFinder:
             return alert
         key = (alert.sender, alert.boot_id, alert.audit_session)
         if key not in self._found:
-            self._found[key] = self._recordings(*key)
-        for summary in self._found[key]:
-            from_us, until_us = span_of(summary)
-            if from_us <= alert.at_unix_us < until_us:
-                return placed(alert, summary)
+            self._found[key] = self._places(*key)
+        for place in self._found[key]:
+            if place.from_unix_us <= alert.at_unix_us < place.until_unix_us:
+                return place.put(alert)
         return alert
 
-    def _recordings(self, sender: str | None, boot_id: str, session: int) -> list[Summary]:
+    def _places(self, sender: str | None, boot_id: str, session: int) -> list[_Place]:
         page = self._store.recordings(parse(f"session:{session}"), limit=_RECORDINGS_LIMIT)
         return [
-            summary
+            _Place(self._store, summary)
             for summary in page.items
             if summary.sender == sender and summary.boot_id == boot_id
         ]
