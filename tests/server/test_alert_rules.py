@@ -14,6 +14,7 @@ from steno.errors import ConfigError
 from steno.model import Verification
 from steno.server.alert_rules import Rule, parse_rules
 from steno.server.alert_watch import load_rules, read_own_rules
+from steno.store.alert_matching import text_of
 from steno.store.protocol import Summary
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -129,7 +130,7 @@ def test_a_real_session_raises_what_happened_in_it() -> None:
 
 
 def test_rules_are_left_out_by_action_only_where_they_cannot_hold() -> None:
-    """Looking only at the rules for an event's action finds the same."""
+    """Looking only at the rules for an event's action and text finds the same."""
     events = []
     for log in ("f1/audit-enriched.log", "f2/audit-enriched-zoo.log"):
         reader = EventReader()
@@ -137,12 +138,16 @@ def test_rules_are_left_out_by_action_only_where_they_cannot_hold() -> None:
     more = [
         rule("file:/etc/"),
         rule("action:w* OR ran:ls"),
+        rule('ran:"*grep -c *" OR ran:LS OR ran:"cat */shadow"'),
+        rule("ran:*bin/v*"),
         rule("(action:changed OR result:failure) login:avery"),
         rule("-action:ran result:success"),
     ]
     for one in [*OWN, *more]:
         for event in events:
-            assert not one.finds_event(event) or one.may_find(event.action)
+            found = one.finds_event(event)
+            assert not found or one.may_find(event.action)
+            assert found == one.finds_event(event, text_of(event))
 
 
 def test_a_line_is_looked_at_with_its_recording() -> None:

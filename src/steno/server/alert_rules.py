@@ -15,7 +15,12 @@ import msgspec
 from steno.audit.event import Event
 from steno.errors import ConfigError, QueryError
 from steno.policy.positions import Path, locate
-from steno.store.alert_matching import LineMatcher, make_matcher, possible_actions
+from steno.store.alert_matching import (
+    LineMatcher,
+    make_matcher,
+    needed_texts,
+    possible_actions,
+)
 from steno.store.alerts import Severity
 from steno.store.event_matching import EventMatcher
 from steno.store.protocol import Summary
@@ -68,6 +73,7 @@ class Rule:
         expression = parse(text.query)
         self._matcher = make_matcher(text.query, expression, now)
         self._actions = possible_actions(expression)
+        self._needed = needed_texts(expression)
 
     @property
     def is_for_lines(self) -> bool:
@@ -81,8 +87,17 @@ class Rule:
             or any(action == one or action.startswith(f"{one} ") for one in self._actions)
         )
 
-    def finds_event(self, event: Event) -> bool:
-        """Return whether an event is what the rule looks for."""
+    def finds_event(self, event: Event, text: str | None = None) -> bool:
+        """Return whether an event is what the rule looks for.
+
+        Args:
+            event: The event.
+            text: `alert_matching.text_of` it, where several rules look at it: most events are
+                sorted out by that.
+        """
+        needed = self._needed
+        if text is not None and needed is not None and not any(one in text for one in needed):
+            return False
         return isinstance(self._matcher, EventMatcher) and self._matcher.matches(event)
 
     def finds_line(self, line: str, summary: Summary) -> bool:

@@ -19,6 +19,7 @@ from steno.errors import NotFoundError, StenoError
 from steno.metrics import Metrics
 from steno.model import Damage, is_trail
 from steno.server.alert_rules import Rule
+from steno.store.alert_matching import text_of
 from steno.store.alerts import Alert, Alerts, Finding
 from steno.store.protocol import Change, Store, Summary
 
@@ -188,12 +189,18 @@ class Alerting:
             _event_finding(rule, trail, sender, one.item)
             for one in placed
             if isinstance(one, Placed) and isinstance(one.item, Event)
-            for rule in self._rules_for(one.item.action)
-            if rule.finds_event(one.item)
+            for rule in self._finding_rules(one.item)
         ]
         if decoder.offset_bytes > start:
             self._keep(trail, start, decoder.offset_bytes, findings)
         return decoder.offset_bytes > start and decoder.offset_bytes < end
+
+    def _finding_rules(self, event: Event) -> list[Rule]:
+        rules = self._rules_for(event.action)
+        if not rules:
+            return []
+        text = text_of(event) if len(rules) > 1 else None
+        return [rule for rule in rules if rule.finds_event(event, text)]
 
     def _rules_for(self, action: str) -> list[Rule]:
         """Return the rules that can find an event of that action; most can be left out."""

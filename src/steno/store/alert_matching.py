@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
+from steno.audit.event import Event
 from steno.errors import QueryError
 from steno.store.event_fields import EVENT_FIELDS
 from steno.store.event_groups import asks_for_events, check_event_query
@@ -91,6 +92,35 @@ def possible_actions(expression: Expression) -> frozenset[str] | None:
             return frozenset([value.casefold()])
         case _:
             return None
+
+
+def needed_texts(expression: Expression) -> frozenset[str] | None:
+    """Return texts of which `text_of` an event has at least one where it may hold; None: any."""
+    match expression:
+        case And(parts):
+            found = [texts for part in parts if (texts := needed_texts(part)) is not None]
+            return min(found, key=len) if found else None
+        case Or(parts):
+            sets = list(map(needed_texts, parts))
+            if any(texts is None for texts in sets):
+                return None
+            return frozenset(text for texts in sets for text in texts or ())
+        case EventGroup(part):
+            return needed_texts(part)
+        case Field("ran", value):
+            pieces = [piece for word in value.casefold().split() for piece in word.split("*")]
+            longest = max(pieces, key=len, default="")
+            return frozenset([longest]) if longest else None
+        case _:
+            return None
+
+
+def text_of(event: Event) -> str:
+    """Return all that `ran:` looks at in an event, as one text: quick to look through."""
+    names = [thing.name for thing in event.objects]
+    return "\n".join(
+        [*(event.process.arguments or ()), event.process.program or "", *names]
+    ).casefold()
 
 
 def _build(expression: Expression) -> Test:
