@@ -59,10 +59,10 @@ def test_a_search_without_hits_or_words_says_what_to_do(visit: Visit) -> None:
     visitor = visit()
     page = visitor.enter("kim", "/search")
     expect(page.get_by_role("heading", name="What are you looking for?")).to_be_visible()
-    page.get_by_label("Search everything").fill("zzznothing")
+    page.get_by_label("Search screens and audit events").fill("zzznothing")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("heading", name="Nothing found")).to_be_visible()
-    page.get_by_label("Search everything").fill("/un(closed/")
+    page.get_by_label("Search screens and audit events").fill("/un(closed/")
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("alert")).to_contain_text("not a regular expression")
 

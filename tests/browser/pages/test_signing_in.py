@@ -61,7 +61,7 @@ def test_a_session_that_ended_meanwhile_is_said(visit: Visit) -> None:
     page = visitor.sign_in("kim")
     page.context.clear_cookies()
     page.get_by_role("link", name="Search").click()
-    page.get_by_label("Search everything").fill("needle")
+    page.get_by_label("Search screens and audit events").fill("needle")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     page.get_by_label("Name").fill("kim")

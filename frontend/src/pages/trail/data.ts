@@ -1,8 +1,8 @@
 /** What the audit trail says of a recording: loaded at first, and again while more may come in. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
-import type { Api } from "../api/client.ts";
 import { asProblem, type Problem } from "../api/problem.ts";
-import type { Commands, Lanes } from "../api/types.ts";
+import type { Alert, Commands, Lanes } from "../api/types.ts";
+import type { Context } from "../parts/page.ts";
 
 /** A live recording's trail is asked for so often, while somebody sees the page. */
 const AGAIN_MS = 4000;
@@ -10,10 +10,12 @@ const AGAIN_MS = 4000;
 const ROUNDS_AT_END = 5;
 
 const NO_LANES: Lanes = { lanes: {} };
+const NO_ALERTS: readonly Alert[] = [];
 
 export class TrailData implements ReactiveController {
   commands: Commands | null = null;
   lanes: Lanes | null = null;
+  alerts: readonly Alert[] = NO_ALERTS;
   problem: Problem | null = null;
   /** Another one each time that more came in. */
   growth = 0;
@@ -25,7 +27,7 @@ export class TrailData implements ReactiveController {
 
   constructor(
     private readonly host: ReactiveControllerHost,
-    private readonly api: () => Api,
+    private readonly context: () => Context,
   ) {
     host.addController(this);
   }
@@ -51,6 +53,7 @@ export class TrailData implements ReactiveController {
       this.#rec = rec;
       this.commands = null;
       this.lanes = null;
+      this.alerts = NO_ALERTS;
       this.#roundsLeft = 0;
       void this.load();
     }
@@ -63,11 +66,13 @@ export class TrailData implements ReactiveController {
     const { signal } = this.#loading;
     const rec = this.#rec;
     try {
-      const commands = await this.api().commands(rec, signal);
-      const hasTrail = commands.source === "audit";
-      const lanes = hasTrail ? await this.api().lanes(rec, signal) : NO_LANES;
+      const { api, user } = this.context();
+      // Alerts are for those who look after others; nobody else is asked to do without.
+      const alerting = user.role === "user" ? NO_ALERTS : api.recordingAlerts(rec, signal);
+      const [commands, alerts] = await Promise.all([api.commands(rec, signal), alerting]);
+      const lanes = commands.source === "audit" ? await api.lanes(rec, signal) : NO_LANES;
       if (signal.aborted) return;
-      this.#take(commands, lanes);
+      this.#take(commands, lanes, alerts);
       this.problem = null;
     } catch (error) {
       if (signal.aborted) return;
@@ -78,9 +83,12 @@ export class TrailData implements ReactiveController {
   }
 
   /** Keep the very same object for what has not changed: then nothing is drawn anew. */
-  #take(commands: Commands, lanes: Lanes): void {
-    if (JSON.stringify(commands) !== JSON.stringify(this.commands)) this.commands = commands;
-    if (JSON.stringify(lanes) === JSON.stringify(this.lanes)) return;
+  #take(commands: Commands, lanes: Lanes, alerts: readonly Alert[]): void {
+    const isSame = (one: unknown, other: unknown): boolean =>
+      JSON.stringify(one) === JSON.stringify(other);
+    if (!isSame(commands, this.commands)) this.commands = commands;
+    if (!isSame(alerts, this.alerts)) this.alerts = alerts;
+    if (isSame(lanes, this.lanes)) return;
     this.lanes = lanes;
     this.growth++;
   }

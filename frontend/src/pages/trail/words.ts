@@ -31,8 +31,12 @@ export interface Remark {
   more: string;
 }
 
+/** The audit trail's clock ticks every 1 to 10 ms: nothing shorter can be told. */
+const TICK_US = 10_000;
+
 function lengthWords(us: number): string {
-  return us < 1_000_000 ? `${Math.max(0, Math.round(us / 1000))} ms` : duration(us);
+  if (us < TICK_US) return "< 10 ms";
+  return us < 1_000_000 ? `${Math.round(us / 1000)} ms` : duration(us);
 }
 
 /** How long a command ran, as far as that is known. */
@@ -40,9 +44,15 @@ export function lastedWords(command: Command): Remark | null {
   const { at_us, end_us, ended } = command;
   if (end_us === null || ended === "unknown") return null;
   const text = lengthWords(end_us - at_us);
+  const isTick = text.startsWith("<");
   if (ended === "next") {
-    return { text: `≤ ${text}`, tone: "plain", more: "It had ended when the next command began." };
+    return {
+      text: isTick ? text : `≤ ${text}`,
+      tone: "plain",
+      more: "It had ended when the next command began.",
+    };
   }
+  if (ended === "last" && isTick) return null;
   if (ended === "last") {
     return { text: `≥ ${text}`, tone: "plain", more: "The last thing it is known to have done." };
   }

@@ -8,7 +8,7 @@ import type {
   StenoPlayerEventDetails,
 } from "../../player/public.ts";
 import { playerSource } from "../api/client.ts";
-import type { Commands, Lanes, RecordingDetail, Verification } from "../api/types.ts";
+import type { RecordingDetail, Verification } from "../api/types.ts";
 import { counted } from "../format.ts";
 import "../parts/actions.ts";
 import "../parts/evidence.ts";
@@ -16,6 +16,7 @@ import { factCards, factStyles } from "../parts/facts.ts";
 import "../parts/moments.ts";
 import "../parts/tabs.ts";
 import type { Tab } from "../parts/tabs.ts";
+import { timelineOf, worstTone } from "../trail/alerts.ts";
 import "../trail/commands.ts";
 import { TrailData } from "../trail/data.ts";
 import "../trail/panel.ts";
@@ -109,12 +110,8 @@ export class RecordingPage extends PageElement {
   @state() private isNarrow = NARROW.matches;
   @query("steno-player") private player?: StenoPlayerElement;
   @query("steno-trail") private trail?: Trail;
-  #meanwhile = new TrailData(this, () => this.context.api);
-  private given: {
-    commands: Commands | null;
-    lanes: Lanes | null;
-    trail: PlayerTrail | null;
-  } = { commands: null, lanes: null, trail: null };
+  #meanwhile = new TrailData(this, () => this.context);
+  #given: { from: unknown[]; trail: PlayerTrail | null } = { from: [], trail: null };
   #recountTimer = 0;
   #settleTimer = 0;
 
@@ -209,7 +206,7 @@ export class RecordingPage extends PageElement {
     const waits = this.hasPlayer ? "" : "waits";
     return html`${this.#actions(recording)} ${this.#watch(recording)}
       <div class="cards-grid ${waits}">
-        ${factCards(recording)}
+        ${this.#alerts(recording)} ${factCards(recording)}
         <steno-chain
           class="card"
           .context=${context}
@@ -231,6 +228,17 @@ export class RecordingPage extends PageElement {
       </div>`;
   }
 
+  #alerts({ rec }: RecordingDetail) {
+    const { alerts } = this.#meanwhile;
+    if (alerts.length === 0) return nothing;
+    return html`<steno-recording-alerts
+      class="card wide"
+      .context=${this.context}
+      .rec=${rec}
+      .alerts=${alerts}
+    ></steno-recording-alerts>`;
+  }
+
   #actions(recording: RecordingDetail) {
     if (this.context.user.role === "user") return nothing;
     return html`<steno-actions .context=${this.context} .recording=${recording}></steno-actions>`;
@@ -242,22 +250,27 @@ export class RecordingPage extends PageElement {
 
   #facts(recording: RecordingDetail) {
     const { user, login_user: login, remote } = recording;
+    const { alerts } = this.#meanwhile;
     return html`<span>${instant(recording.started_unix_us)} · ${span(recording.duration_us)}</span>
       ${login && login !== user ? html`<span>logged in as ${foreign(login)}</span>` : nothing}
       ${remote ? html`<span>from ${foreign(remote)}</span>` : nothing}
-      ${badge(stateSaying(recording))} ${badge(chainSaying(newestChain(recording.chain, this.checked)))}`;
+      ${badge(stateSaying(recording))} ${badge(chainSaying(newestChain(recording.chain, this.checked)))}
+      ${
+        alerts.length > 0
+          ? html`<span class="badge ${worstTone(alerts)}">${counted(alerts.length, "alert")}</span>`
+          : nothing
+      }`;
   }
 
   #watch(recording: RecordingDetail) {
     const { rec, lines_count: lines } = recording;
-    const { commands, lanes } = this.#meanwhile;
     return html`<div class="watch ${this.hasPlayer ? "" : "waits"}">
       <steno-player
         src=${playerSource(rec)}
         at=${this.start.at ?? nothing}
         query=${this.start.find || nothing}
         linkable
-        .trail=${this.#trailOfPlayer(commands, lanes)}
+        .trail=${this.#timeline()}
         @steno-time=${this.#onTime}
         @steno-ready=${this.#onPlayer}
         @steno-error=${this.#onPlayer}
@@ -343,15 +356,13 @@ export class RecordingPage extends PageElement {
   }
 
   /** The same object for the same trail: the player draws its timeline anew for another one. */
-  #trailOfPlayer(commands: Commands | null, lanes: Lanes | null): PlayerTrail | null {
-    const { given } = this;
-    if (given.commands === commands && given.lanes === lanes) return given.trail;
-    const trail =
-      commands?.source === "audit"
-        ? { commands: commands.items, ...(lanes ? { lanes: lanes.lanes } : {}) }
-        : null;
-    this.given = { commands, lanes, trail };
-    return trail;
+  #timeline(): PlayerTrail | null {
+    const { commands, lanes, alerts } = this.#meanwhile;
+    const made = [commands, lanes, alerts];
+    if (made.some((part, index) => part !== this.#given.from[index])) {
+      this.#given = { from: made, trail: timelineOf(commands, lanes, alerts) };
+    }
+    return this.#given.trail;
   }
 
   #onChoose(event: CustomEvent<number>): void {
