@@ -16,6 +16,7 @@ from steno.audit.clocks import Calendar
 from steno.audit.commands import Joined, Root, count_events, join
 from steno.audit.event import Event
 from steno.audit.line_matching import TICK_US
+from steno.audit.lineages import sort_events
 from steno.audit.ran import Ran
 from steno.audit.recorded import RecordedCommand, RecordedCommands, RecordedEvent
 from steno.audit.sorts import kind_of
@@ -63,10 +64,9 @@ class RecordingFacts:
         return Calendar(self.start.started_unix_us, self.notes)
 
     def root(self) -> Root:
-        """Return what it is of."""
-        calendar = self.calendar()
-        until_us = calendar.unix_us(self.duration_us) if self.has_ended else None
+        """Return what it is of, its instants on a calendar that nobody sets."""
         start = self.start
+        until_us = start.started_unix_us + self.duration_us if self.has_ended else None
         terminal = start.inner_terminal
         if terminal is None and start.pid is None:
             terminal = start.terminal
@@ -101,15 +101,21 @@ def join_recording(
         events: Its audit session's, of one boot.
         others: What other recordings of the same audit session are of.
     """
-    calendar = facts.calendar()
-    typed, at_of_line = _typed_lines(facts, calendar)
-    joined = join(events, typed, facts.root(), others)
+    calendar, start_us = facts.calendar(), facts.start.started_unix_us
+    ordered = sort_events(events)
+    placed = calendar.place([event.at_unix_us for event in ordered])
+    # On a calendar that nobody sets: what happens within the recording goes by its own clock.
+    steady = [
+        event
+        if event.at_unix_us == start_us + at_us
+        else msgspec.structs.replace(event, at_unix_us=start_us + at_us)
+        for event, at_us in zip(ordered, placed, strict=True)
+    ]
+    joined = join(steady, _typed_lines(facts), facts.root(), others)
     if not joined.items:
         return None
-    placed = calendar.place([event.at_unix_us for event in joined.events])
-    places = _Places(joined, placed, at_of_line, calendar)
-    commands = [_recorded(ran, places) for ran in joined.items]
-    kept = _placed_events(joined, placed, commands, facts)
+    commands = [_recorded(ran, start_us) for ran in joined.items]
+    kept = _placed_events(joined, ordered, placed, commands, facts)
     lost = sum(event.event.lost_before for event in kept)
     counts = count_events(one.event for one in kept)
     return RecordingTrail(RecordedCommands("audit", commands, counts, lost), kept)
@@ -124,19 +130,14 @@ def commands_of_screen(commands: Sequence[Command]) -> RecordedCommands:
     return RecordedCommands("screen", items)
 
 
-def _typed_lines(
-    facts: RecordingFacts, calendar: Calendar
-) -> tuple[list[TypedLine], dict[int, int]]:
-    """Return the screen's commands by the trail's clock, and the recording's instant of each."""
+def _typed_lines(facts: RecordingFacts) -> list[TypedLine]:
+    """Return the screen's commands, with their instants on a calendar that nobody sets."""
     lines: list[TypedLine] = []
-    at_of_line: dict[int, int] = {}
     before_us = -1
     for command in facts.commands:
         at_us = before_us = _entered(command.at_us, before_us, facts.entered_us)
-        unix_us = calendar.unix_us(at_us)
-        at_of_line.setdefault(unix_us, at_us)
-        lines.append(TypedLine(command.text, unix_us))
-    return lines, at_of_line
+        lines.append(TypedLine(command.text, facts.start.started_unix_us + at_us))
+    return lines
 
 
 def _entered(at_us: int, after_us: int, entered_us: Sequence[int]) -> int:
@@ -148,36 +149,8 @@ def _entered(at_us: int, after_us: int, entered_us: Sequence[int]) -> int:
     return typed_us if max(after_us + 1, at_us - _UNSEEN_US) <= typed_us else at_us
 
 
-class _Places:
-    """Finds the recording's instants of what `join` made."""
-
-    def __init__(
-        self,
-        joined: Joined,
-        placed: Sequence[int],
-        at_of_line: dict[int, int],
-        calendar: Calendar,
-    ) -> None:
-        self._of_event = {
-            event.serial: (event.at_unix_us, at_us)
-            for event, at_us in zip(joined.events, placed, strict=True)
-        }
-        self._of_line = at_of_line
-        self._calendar = calendar
-
-    def find(self, ran: Ran) -> int:
-        """Return when something began, in the recording."""
-        if (line_us := self._of_line.get(ran.at_unix_us)) is not None:
-            return line_us
-        if ran.serial is not None:
-            stamp, at_us = self._of_event[ran.serial]
-            if abs(ran.at_unix_us - stamp) <= TICK_US:
-                return at_us + ran.at_unix_us - stamp
-        return self._calendar.place([ran.at_unix_us])[0]
-
-
-def _recorded(ran: Ran, places: _Places) -> RecordedCommand:
-    at_us = max(0, places.find(ran))
+def _recorded(ran: Ran, start_us: int) -> RecordedCommand:
+    at_us = max(0, ran.at_unix_us - start_us)
     arguments, left_out = _cut(ran.arguments)
     lasted_us = None if ran.end_unix_us is None else ran.end_unix_us - ran.at_unix_us
     return RecordedCommand(
@@ -225,6 +198,7 @@ def _cut(arguments: list[str] | None) -> tuple[list[str] | None, int]:
 
 def _placed_events(
     joined: Joined,
+    ordered: Sequence[Event],
     placed: Sequence[int],
     commands: Sequence[RecordedCommand],
     facts: RecordingFacts,
@@ -235,7 +209,7 @@ def _placed_events(
     """
     latest_us = facts.duration_us + _BESIDE_US if facts.has_ended else None
     kept: list[RecordedEvent] = []
-    for number, event in enumerate(joined.events):
+    for number, event in enumerate(ordered):
         command, at_us = joined.command_of[number], placed[number]
         if not joined.is_shown[number]:
             continue

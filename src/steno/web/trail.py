@@ -74,6 +74,9 @@ class EventDetail(msgspec.Struct, frozen=True):
 
 async def _find(call: Call) -> JoinedRecording:
     summary, trails = call.recording, call.services.trails
+    kept = await anyio.to_thread.run_sync(trails.kept, summary)
+    if kept is not None:
+        return kept
     return await anyio.to_thread.run_sync(trails.find, summary, limiter=call.services.heavy_limiter)
 
 

@@ -203,6 +203,16 @@ class TrailJoiner:
         self._lock = threading.Lock()
         self._at_work: dict[str, threading.Lock] = {}
 
+    def kept(self, summary: Summary) -> JoinedRecording | None:
+        """Return a recording's commands and events if nothing need be done for it."""
+        stamp = self._stamp(summary, session_of(summary))
+        with self._lock:
+            kept = self._kept.get(summary.rec)
+            if kept is None or not kept.is_good(stamp, time.monotonic()):
+                return None
+            self._kept.move_to_end(summary.rec)
+            return kept.joined
+
     def find(self, summary: Summary) -> JoinedRecording:
         """Return a recording's commands and events; those of its screen where there are none."""
         with self._lock:
