@@ -124,13 +124,12 @@ class RemoteLibrary:
         parameters = {"q": query, "cursor": cursor, "limit": limit, "context": context_lines}
         parameters |= _zone()
         if rec is None:
-            items = self._get("/search", _Items, parameters)
-            found = [self._convert(item, _RemoteHit) for item in items.items]
-            return Page([hit.as_hit(hit.recording) for hit in found], items.cursor)
+            found = self._get("/search", Page[_RemoteHit], parameters)
+            return Page([hit.as_hit(hit.recording) for hit in found.items], found.cursor)
         summary = self.find(rec)
-        items = self._get(f"/recordings/{quote(rec, safe='')}/search", _Items, parameters)
-        hits = [self._convert(item, _LineHit).as_hit(summary) for item in items.items]
-        return Page(hits, items.cursor)
+        path = f"/recordings/{quote(rec, safe='')}/search"
+        lines = self._get(path, Page[_LineHit], parameters)
+        return Page([hit.as_hit(summary) for hit in lines.items], lines.cursor)
 
     def find(self, rec: str) -> Summary:
         """Return the recording with this id, or the only one whose id begins so."""

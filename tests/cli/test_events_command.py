@@ -1,0 +1,121 @@
+"""`steno events` and `steno logins`: a store and its server, as a person sees them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from audited_session import BOOT_ID, make_recording, make_trail, read_events
+from cli_recordings import Steno
+
+from steno.server.indexer import Indexer
+from steno.store.opening import open_store
+
+REC = "f1-0001"
+TRAIL = f"trail-{BOOT_ID}-1"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A server's directory with avery's session, and that server: files `url` and `token`."""
+    made = tmp_path_factory.mktemp("audited")
+    store = open_store(made / "srv" / "store")
+    store.append(REC, 0, b"".join(make_recording(REC)), sender="vm")
+    store.append(TRAIL, 0, b"".join(make_trail(TRAIL, read_events())), sender="vm")
+    Indexer(store).drain()
+    store.close()
+    steno = [sys.executable, "-m", "steno.cli"]
+    common = ["--directory", str(made / "srv")]
+    add = [*steno, "user", "add", "oscar", "--role", "auditor", "--no-password", *common]
+    subprocess.run(add, check=True, capture_output=True)
+    command = [*steno, "token", "add", "oscar", "--label", "tests", *common]
+    token = subprocess.run(command, check=True, capture_output=True, text=True)
+    (made / "token").write_text(token.stdout)
+    command = [*steno, "serve", "--listen", "127.0.0.1:0", *common]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    (made / "url").write_text(process.stdout.readline().removeprefix("serving on ").strip())
+    yield made
+    process.terminate()
+    process.wait()
+
+
+def test_events_with_their_moments(steno: Steno, site: Path) -> None:
+    """One line an event: when, where, in which recording at which moment, what."""
+    found = steno("events", "action:wrote", "file:/etc/passwd", "--store", site / "srv")
+    assert (found.returncode, found.stderr) == (0, "")
+    heading, *lines = [line.split() for line in found.stdout.splitlines()]
+    assert heading == ["time", "host", "session", "recording", "event"]
+    shared = ["2026-11-20", "08:02:08", "vm", "4", "f1-0001"]
+    assert [line[:5] for line in lines] == [shared, shared]
+    assert [line[5] for line in lines] == ["0:04.0", "0:03.9"]
+    assert "wrote /etc/passwd with useradd" in " ".join(lines[1])
+
+
+def test_order_limit_and_nothing_found(steno: Steno, site: Path) -> None:
+    """Oldest first and so many at most if asked; what is not found ends with 1."""
+    store = ("--store", site / "srv")
+    oldest = steno("events", "ran:*", "--oldest-first", "-n", "2", *store)
+    assert "more than 2; see -n" in oldest.stderr
+    assert oldest.stdout.count("\n") == 3
+    assert "-bash" in oldest.stdout
+    assert steno("events", "file:/nowhere", *store).returncode == 1
+    wrong = steno("events", "passwd", *store)
+    assert wrong.returncode == 7
+    assert "this looks for text on screens" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["events", "ran:curl", "-addr:10.0.0.0/8"],
+        ["events", "--json", "file:/etc/shadow"],
+        ["events", "user:x OR ("],
+        ["search", "action:wrote", "file:/etc/passwd", "temp9"],
+        ["search", "--rec", REC, "file:/etc/passwd"],
+        ["logins"],
+        ["logins", "--failed", "--json", "--after", "2026-11-20"],
+        ["logins", "--json", "--not-recorded", "--user", "b*", "--before", "now"],
+    ],
+)
+def test_a_server_says_of_events_what_its_directory_says(
+    steno: Steno, site: Path, arguments: list[str]
+) -> None:
+    """Output and exit status are the same, whether the store is read here or over HTTP."""
+    url = (site / "url").read_text()
+    here = steno(*arguments, "--store", site / "srv")
+    there = steno(*arguments, "--server", url, "--token-file", site / "token")
+    assert there.stdout == here.stdout
+    assert there.returncode == here.returncode
+    assert bool(there.stderr) == bool(here.stderr)
+
+
+def test_logins_as_a_person_reads_them(steno: Steno, site: Path) -> None:
+    """Each login with what was recorded of it; failures by account and source."""
+    found = steno("logins", "--store", site / "srv").stdout.splitlines()
+    assert found[0].split() == [
+        "when", "user", "host", "through", "from", "lasted", "failed", "recording",
+    ]  # fmt: skip
+    assert [line.split()[2] for line in found[1:]] == ["blake", "blake", "avery"]
+    assert [line.rstrip().endswith("not recorded") for line in found[1:]] == [True, True, False]
+    assert found[3].split()[-1] == REC[:8]
+    failed = steno("logins", "--failed", "--store", site / "srv").stdout.splitlines()
+    assert failed[1].split()[:2] == ["1", "blake"]
+    assert steno("logins", "--user", "nobody", "--store", site / "srv").stderr == "no logins\n"
+    assert steno("logins", "--before", "soon", "--store", site / "srv").returncode == 2
+    both = steno("logins", "--failed", "--recorded", "--store", site / "srv")
+    assert (both.returncode, "exclude each other" in both.stderr) == (2, True)
+
+
+def test_reindexing_counts_trails(steno: Steno, tmp_path: Path) -> None:
+    """`steno server reindex` rebuilds trails too, by their names as well, and says so."""
+    store = open_store(tmp_path / "store")
+    store.append(TRAIL, 0, b"".join(make_trail(TRAIL, read_events())), sender="vm")
+    store.close()
+    for names in ([], [TRAIL[:12]]):
+        done = steno("server", "reindex", *names, "--store", tmp_path)
+        assert done.stdout.startswith("0 recordings, 1 audit trails with 409 events, "), done.stderr
+    assert steno("events", "ran:curl", "--store", tmp_path).returncode == 0
