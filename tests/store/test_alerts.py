@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from steno.errors import NotFoundError, UsageError
@@ -76,6 +77,15 @@ def test_the_same_again_within_a_minute_is_counted(alerts: Alerts) -> None:
     steady = [finding(300 + 50 * number) for number in range(100)]
     assert len(alerts.put("rec-1", 3, 4, steady)) == 2
     assert len(alerts.put("rec-2", 0, 1, [finding(5000, rec="rec-2")])) == 1
+
+
+def test_what_is_counted_says_the_first_few_of_what_it_was(alerts: Alerts) -> None:
+    """Each text once; of a flood, five in all."""
+    texts = ["first", "second", "first", "second", *(f"more {number}" for number in range(9))]
+    same = [msgspec.structs.replace(finding(1), text=text) for text in texts]
+    (alert,) = alerts.put("rec-1", 0, 1, same)
+    assert (alert.text, alert.count) == ("first", 13)
+    assert alert.others == ["second", "more 0", "more 1", "more 2"]
 
 
 def test_what_comes_after_an_acknowledgement_is_news(alerts: Alerts) -> None:

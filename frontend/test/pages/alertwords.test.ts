@@ -14,6 +14,7 @@ const ALERT: Alert = {
   raised_unix_us: 0,
   count: 1,
   text: "what",
+  others: [],
   host: "web1",
 };
 

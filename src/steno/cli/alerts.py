@@ -137,7 +137,7 @@ def _make_table(names: list[str], rows: list[dict[str, Text]]) -> Table:
 
 def _cells(alert: dict[str, Any]) -> dict[str, Text]:
     severity = str(alert["severity"])
-    what = printable(alert["text"])
+    what = Text("\n").join(printable(text) for text in [alert["text"], *alert["others"]])
     seen = alert.get("acknowledged_by")
     if seen:
         comment = alert.get("comment")

@@ -150,13 +150,14 @@ def _body(digest: Digest) -> list[str]:
         lines.append(_clean(f"{group.severity.upper()}  {group.rule} on {group.host}{who}{times}"))
         if group.description:
             lines.append(_clean(f"    {group.description}"))
-        lines += [
-            _clean(f"    {_moment(alert.at_unix_us):%Y-%m-%d %H:%M:%S} UTC  {alert.text}")
-            for alert in group.samples
-        ]
-        if group.count > len(group.samples):
+        for alert in group.samples:
+            at = f"{_moment(alert.at_unix_us):%Y-%m-%d %H:%M:%S} UTC"
+            lines.append(_clean(f"    {at}  {alert.text}"))
+            lines += [_clean(f"    {'':{len(at)}}  {text}") for text in alert.others]
+        told = sum(1 + len(alert.others) for alert in group.samples)
+        if group.count > told:
             last = f"{_moment(group.last_unix_us):%Y-%m-%d %H:%M:%S} UTC"
-            lines.append(f"    and {group.count - len(group.samples)} more, the last at {last}")
+            lines.append(f"    and {group.count - told} more, the last at {last}")
         lines.append("")
     if digest.more:
         lines += [f"And {digest.more} more alerts.", ""]

@@ -24,6 +24,7 @@ SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 COMMENT_CHARACTERS = 1000
 
 _TEXT_CHARACTERS = 2000
+_OTHERS = 4
 _PAUSE_US = 60 * 1_000_000
 """What a rule finds again in a session before so long is the same alert, counted."""
 _LONGEST_US = 3600 * 1_000_000
@@ -40,6 +41,7 @@ CREATE TABLE IF NOT EXISTS alerts (
     raised_unix_us INTEGER NOT NULL,
     count INTEGER NOT NULL,
     text TEXT NOT NULL,
+    others TEXT NOT NULL,
     host TEXT NOT NULL,
     sender TEXT,
     user TEXT,
@@ -122,6 +124,7 @@ class Alert(Finding, frozen=True, kw_only=True):
         count: How often the rule found something in that session since then, a pause of a minute
             or an hour in all ends that.
         last_unix_us: When the last of these happened.
+        others: What else these were, where that is not `text`: the first few.
         acknowledged_by: Who has seen to it; None: nobody yet.
         acknowledged_unix_us: When.
         comment: What they said.
@@ -131,6 +134,7 @@ class Alert(Finding, frozen=True, kw_only=True):
     raised_unix_us: int
     count: int
     last_unix_us: int
+    others: list[str] = []
     acknowledged_by: str | None = None
     acknowledged_unix_us: int | None = None
     comment: str | None = None
@@ -161,8 +165,8 @@ _COLUMNS = (
     " audit_session, rec, at_us, trail, serial"
 )
 _ALL_COLUMNS = (
-    f"{_COLUMNS}, id, raised_unix_us, count, last_unix_us, acknowledged_by, acknowledged_unix_us,"
-    " comment"
+    f"{_COLUMNS}, id, raised_unix_us, count, last_unix_us, others, acknowledged_by,"
+    " acknowledged_unix_us, comment"
 )
 
 
@@ -227,28 +231,33 @@ class Alerts:
         same = "\0".join(
             [finding.rule, finding.rec or finding.trail or "", str(finding.audit_session)]
         )
+        text = finding.text[:_TEXT_CHARACTERS]
         row: Any = db.execute(
-            "SELECT id, at_unix_us, last_unix_us, acknowledged_unix_us FROM alerts WHERE same = ?"
-            " ORDER BY id DESC LIMIT 1",
+            "SELECT id, at_unix_us, last_unix_us, text, others FROM alerts WHERE same = ?"
+            " AND acknowledged_unix_us IS NULL"
+            " AND id = (SELECT max(id) FROM alerts AS newest WHERE newest.same = alerts.same)",
             (same,),
         ).fetchone()
-        if row is not None and row[3] is None:
-            id_, first_us, last_us, _ = row
+        if row is not None:
+            id_, first_us, last_us, known, packed = row
             if at_us - last_us < _PAUSE_US and at_us - first_us < _LONGEST_US:
+                others: list[str] = msgspec.json.decode(packed)
+                if text != known and text not in others and len(others) < _OTHERS:
+                    others.append(text)
                 db.execute(
-                    "UPDATE alerts SET count = count + 1, last_unix_us = max(last_unix_us, ?)"
-                    " WHERE id = ?",
-                    (at_us, id_),
+                    "UPDATE alerts SET count = count + 1, last_unix_us = max(last_unix_us, ?),"
+                    " others = ? WHERE id = ?",
+                    (at_us, msgspec.json.encode(others).decode(), id_),
                 )
                 return None
         values = list(msgspec.structs.astuple(finding))
         values[1] = SEVERITIES.index(finding.severity)
-        values[4] = finding.text[:_TEXT_CHARACTERS]
-        marks = ", ".join("?" * (len(values) + 4))
+        values[4] = text
+        marks = ", ".join("?" * (len(values) + 5))
         db.execute(
-            f"INSERT INTO alerts ({_COLUMNS}, raised_unix_us, count, last_unix_us, same)"  # noqa: S608  # our own texts
+            f"INSERT INTO alerts ({_COLUMNS}, raised_unix_us, count, last_unix_us, others, same)"  # noqa: S608  # our own texts
             f" VALUES ({marks})",
-            (*values, self._now_unix_us(), 1, at_us, same),
+            (*values, self._now_unix_us(), 1, at_us, "[]", same),
         )
         return db.last_insert_rowid()
 
@@ -357,4 +366,5 @@ def _alert(row: tuple[Any, ...]) -> Alert:
     names = [*Finding.__struct_fields__, *_ALL_COLUMNS.removeprefix(f"{_COLUMNS}, ").split(", ")]
     facts = dict(zip(names, row, strict=True))
     facts["severity"] = SEVERITIES[facts["severity"]]
+    facts["others"] = msgspec.json.decode(facts["others"])
     return Alert(**facts)

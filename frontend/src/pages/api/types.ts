@@ -423,6 +423,8 @@ export interface Alert {
   raised_unix_us: number;
   count: number;
   text: string;
+  /** What else these were: the first few. */
+  others: string[];
   host: string;
   sender?: string | null;
   user?: string | null;

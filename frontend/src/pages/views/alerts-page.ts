@@ -198,7 +198,9 @@ export class AlertsPage extends PageElement {
         <span class="muted push">${instant(alert.at_unix_us)}</span>
       </div>
       ${alert.description ? html`<p>${foreign(alert.description)}</p>` : nothing}
-      <p class="what">${foreign(alert.text)}</p>
+      <div class="what">
+        ${[alert.text, ...alert.others].map((text) => html`<p>${foreign(text)}</p>`)}
+      </div>
       <div class="row">
         <span class="muted">
           ${who ? html`${foreign(who)} on ` : nothing}<a href=${hostPath(alert.sender ?? alert.host)}
