@@ -147,6 +147,25 @@ WORDS: dict[str, Word] = {
 }  # fmt: skip
 """Every action word; see `Word`."""
 
+ARTICLES: dict[str, str] = {
+    **dict.fromkeys((
+        "changed mode of", "changed owner of", "changed attributes of", "changed times of",
+        "read attributes of", "loaded module", "unloaded module", "loaded BPF program",
+        "unloaded BPF program", "set clock", "set host name", "changed runlevel",
+        "started service", "stopped service", "changed firewall", "checked account of",
+        "changed password of", "added user", "deleted user", "changed user", "locked user",
+        "unlocked user", "added group", "deleted group", "changed group", "changed role to",
+        "changed audit rules", "changed audit settings", "changed policy",
+        "changed configuration", "controlled machine",
+    ), "the"),
+    **dict.fromkeys((
+        "loaded kernel", "entered namespace", "left namespace", "opened socket", "opened pipe",
+        "started session", "ended session",
+    ), "a"),
+    "raised alarm": "an",
+}  # fmt: skip
+"""What a sentence puts behind the first word of an action: "changed the mode of"."""
+
 
 class Call(NamedTuple):
     """What a system call does."""

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import msgspec
 from msgspec.structs import replace
 
-from steno.audit.actions import BECOMING, WORDS
+from steno.audit.actions import ARTICLES, BECOMING, WORDS
 from steno.audit.event import Process, Result, Thing
 from steno.audit.quoting import cut, escape, join_arguments, name_of, quote
 
@@ -64,13 +64,23 @@ def _what(telling: Telling) -> str:
     return what
 
 
+def _with_article(action: str, words: str) -> str:
+    first, _, rest = words.partition(" ")
+    article = ARTICLES.get(action)
+    return words if article is None else f"{first} {article} {rest}"
+
+
+_TOLD = {action: _with_article(action, action) for action in WORDS}
+_PLAIN = {action: _with_article(action, word.plain) for action, word in WORDS.items()}
+
+
 def _say(telling: Telling, rest: str, plain: str = "") -> str:
     """Return "SUBJECT WORD REST", or "SUBJECT could not PLAIN REST: REASON"."""
     action = telling.action
     if telling.result != "failure":
-        return f"{telling.subject} {action}{rest}"
+        return f"{telling.subject} {_TOLD[action]}{rest}"
     reason = f": {telling.reason}" if telling.reason else ""
-    return f"{telling.subject} could not {plain or WORDS[action].plain}{rest}{reason}"
+    return f"{telling.subject} could not {plain or _PLAIN[action]}{rest}{reason}"
 
 
 def _ran(telling: Telling) -> str:
@@ -255,7 +265,7 @@ def _crashed(telling: Telling) -> str:
 def _denied(telling: Telling) -> str:
     what = f" {telling.detail}" if telling.detail else ""
     on = f" on {name_of(telling.objects[0])}" if telling.objects else ""
-    return f"{telling.subject} {telling.action}{what}{on}{_by(telling)}"
+    return f"{telling.subject} {_TOLD[telling.action]}{what}{on}{_by(telling)}"
 
 
 def _filtered(telling: Telling) -> str:
@@ -271,7 +281,8 @@ def _promiscuous(telling: Telling) -> str:
 
 def _changed(telling: Telling) -> str:
     what = f" {name_of(telling.objects[0])}" if telling.objects else ""
-    detail = f" ({telling.detail})" if telling.detail else ""
+    is_said = what == f" {telling.detail}"
+    detail = f" ({telling.detail})" if telling.detail and not is_said else ""
     return _say(telling, f"{':' if what else ''}{what}{detail}{_by(telling)}")
 
 
@@ -285,10 +296,11 @@ def _reported(telling: Telling) -> str:
     thing = next((thing for thing in telling.objects if thing.role != "from"), None)
     what = "" if thing is None else f": {cut(thing.name)}"
     detail = f" {telling.detail}" if telling.detail and what != f": {telling.detail}" else ""
-    if telling.action == "stopped auditing" and detail:
+    if telling.action in ("stopped auditing", "raised alarm") and detail:
         detail = f" ({telling.detail})"
     failed = " (failed)" if telling.result == "failure" else ""
-    return f"{telling.subject} {telling.action}{detail}{what}{_by(telling)}{_from(telling)}{failed}"
+    begin = f"{telling.subject} {_TOLD[telling.action]}"
+    return f"{begin}{detail}{what}{_by(telling)}{_from(telling)}{failed}"
 
 
 _SPECIAL: dict[str, Callable[[Telling], str]] = {
@@ -335,6 +347,7 @@ _SPECIAL: dict[str, Callable[[Telling], str]] = {
     "changed policy": _changed,
     "changed firewall": _changed,
     "changed software": _changed,
+    "changed configuration": _changed,
     "mounted": _mounted,
     "reported": _reported,
     "reported on auditing": _reported,
