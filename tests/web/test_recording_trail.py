@@ -15,6 +15,7 @@ from running_server import Running, running_server
 
 from steno.audit.event import Event
 from steno.store.opening import open_store
+from steno.web.trail_joining import TrailJoiner
 
 REC = "f1-0001"
 UNAUDITED = "f1-0002"
@@ -272,3 +273,20 @@ def test_events_that_come_later_are_there_at_once(fresh: Running) -> None:
     wait_for_events(fresh, len(events))
     second = get(client, f"{REC}/commands")
     assert first["counts"]["events"] < second["counts"]["events"] == 365
+
+
+def test_what_was_joined_is_kept_and_not_for_ever(audited: Running) -> None:
+    """The same recording is joined once; those asked for long ago make room for others."""
+    store = open_store(audited.config.store_directory)
+    try:
+        joiner = TrailJoiner(store, kept_events=400)
+        first, second = store.find(REC), store.find(KEYED)
+        assert joiner.kept(first) is None
+        made = joiner.find(first)
+        assert joiner.kept(first) is made
+        assert joiner.find(first) is made
+        joiner.find(second)
+        assert joiner.kept(first) is None
+        assert joiner.find(first).commands == made.commands
+    finally:
+        store.close()
