@@ -57,6 +57,8 @@ def server(library_directory: Path, tmp_path_factory: pytest.TempPathFactory) ->
         ["verify", "aa-1"],
         ["verify"],
         ["cat", "ab-2"],
+        ["commands", "aa-1"],
+        ["commands", "--json", "aa-1"],
     ],
 )
 def test_a_server_says_what_its_directory_says(

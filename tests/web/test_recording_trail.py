@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -14,6 +15,7 @@ from made_events import START_US, Session
 from running_server import Running, running_server
 
 from steno.audit.event import Event
+from steno.cli.remote import RemoteLibrary
 from steno.store.opening import open_store
 from steno.web.trail_joining import TrailJoiner
 
@@ -290,3 +292,20 @@ def test_what_was_joined_is_kept_and_not_for_ever(audited: Running) -> None:
         assert joiner.find(first).commands == made.commands
     finally:
         store.close()
+
+
+def test_the_command_line_reads_the_same_from_the_server(
+    audited: Running, auditor: httpx2.Client, tmp_path: Path
+) -> None:
+    """What `steno commands` gets over HTTP is what the API answers, all members among it."""
+    _, secret = audited.accounts().add_token("audrey", role="auditor")
+    (tmp_path / "token").write_text(secret)
+    library = RemoteLibrary(audited.url, tmp_path / "token", None)
+    try:
+        found = library.recorded_commands(REC)
+        assert msgspec.to_builtins(found) == get(auditor, f"{REC}/commands")
+        assert [one.text for one in library.commands(REC)] == [
+            one.typed for one in found.items if one.typed is not None
+        ]
+    finally:
+        library.close()
