@@ -20,7 +20,7 @@ from steno.errors import NoSpaceError, StenoError
 
 FLUSH_NS = 500_000_000
 """So long an event waits for others at most before it is written."""
-_MOST_WAITING = 2000
+_MOST_WAITING = 500
 _EXPIRE_NS = 500_000_000
 """When nothing came for so long, what is open is taken to be whole."""
 _RETRY_NS = 1_000_000_000
