@@ -18,7 +18,9 @@ UNITS = Path(__file__).parents[2] / "packaging/systemd"
 MOST_EXPOSED = 3.0
 
 
-@pytest.mark.parametrize("unit", ["steno-agent.service", "steno-deliver.service"])
+@pytest.mark.parametrize(
+    "unit", ["steno-agent.service", "steno-deliver.service", "steno-audit-journal.service"]
+)
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="Debian package systemd")
 def test_units_are_hardened(unit: str) -> None:
     """`systemd-analyze security` rates each unit at most 3.0."""

@@ -157,9 +157,9 @@ class AuditHost:
         ]
         quoted = " ".join(f"'{word}'" for word in words)
         program = f"#!/bin/sh\nexec {quoted} 2>>'{self.directory}/plugin.log'\n"
-        self._write("steno-audit", program, 0o750)
+        self._write("steno-audit", program, 0o755)
 
-    def _write(self, name: str, text: str, mode: int = 0o640) -> None:
+    def _write(self, name: str, text: str, mode: int = 0o644) -> None:
         path = self.directory / name
         path.write_text(text)
         path.chmod(mode)

@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from steno.agent.auditing.intake import LIMIT_BYTES
-from steno.agent.auditing.running import FollowSettings, follow_dispatcher
+from steno.agent.auditing.running import FollowSettings, follow_dispatcher, follow_journal
 from steno.agent.configuration import load_agent_config
 from steno.cli.agent import config_option
 from steno.delivery.trail_recovery import read_boot_id
+from steno.errors import UsageError
 from steno.logs import TextFormatter, configure_logs
 
 _SYSLOG = "/dev/log"
@@ -50,13 +51,27 @@ _SYSLOG = "/dev/log"
     metavar="MIB",
     help="How much may have been read and not been looked at; what comes beyond is lost.",
 )
+@click.option("--journal", is_flag=True, help="Read the systemd journal, where no auditd runs.")
+@click.option(
+    "--journal-directory",
+    metavar="DIRECTORY",
+    help="With --journal: the journal's files in DIRECTORY, in place of the system's.",
+)
 def command(
-    config_file: Path | None, host: str | None, queue_mib: int, **given: str | None
+    config_file: Path | None,
+    host: str | None,
+    queue_mib: int,
+    journal: bool,
+    journal_directory: str | None,
+    **given: str | None,
 ) -> None:
     """Take in the audit events that auditd's dispatcher writes to standard input.
 
-    `steno-audit` is this, as a plugin of auditd: /etc/audit/plugins.d/steno.conf.
+    `steno-audit` is this, as a plugin of auditd: /etc/audit/plugins.d/steno.conf. With --journal
+    it takes those that journald has, from where it left off: steno-audit-journal.service.
     """
+    if journal_directory is not None and not journal:
+        raise UsageError("--journal-directory: only with --journal")
     config = load_agent_config(config_file, dict(given))
     _configure_logs(config.log.level, config.log.style)
     settings = FollowSettings(
@@ -64,8 +79,13 @@ def command(
         host=host or os.uname().nodename or "localhost",
         boot_id=read_boot_id(),
         queue_bytes=queue_mib << 20,
+        source="journal" if journal else "auditd",
     )
-    follow_dispatcher(settings)
+    if journal:
+        options = [] if journal_directory is None else [f"--directory={journal_directory}"]
+        follow_journal(settings, options)
+    else:
+        follow_dispatcher(settings)
 
 
 def _configure_logs(level: str, style: str) -> None:

@@ -97,6 +97,27 @@ def read_trail_tail(descriptor: int) -> TrailTail:
     return msgspec.structs.replace(tail, last_serial=_settled(serials))
 
 
+def read_last_events(spool: Spool, rec: str, most: int = 5000) -> list[tuple[int, int]]:
+    """Return the instants and serials of a trail's last events; none where it cannot be read."""
+    found: list[tuple[int, int]] = []
+    try:
+        reader = spool.open(rec)
+    except NotFoundError:
+        return found
+    try:
+        size_bytes = os.fstat(reader.fileno()).st_size
+        for _, line in lines_backwards(reader.fileno(), size_bytes):
+            with suppress(FormatError):
+                _, item = decode_line(line)
+                if isinstance(item, Event):
+                    found.append((item.at_unix_us, item.serial))
+            if len(found) >= most:
+                break
+    finally:
+        reader.close()
+    return found
+
+
 def _settled(serials: set[int]) -> int | None:
     """Return the serial behind which events may be missing, of those that stand at the end.
 

@@ -32,12 +32,16 @@ class Intake:
         descriptor: What to read: a pipe or a socket.
         limit_bytes: How much may wait; beyond it what comes is counted and thrown away, until half
             of it has been taken.
+        may_drop: Whether that is so; else nothing more is read until there is room.
     """
 
-    def __init__(self, descriptor: int, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(
+        self, descriptor: int, limit_bytes: int = LIMIT_BYTES, *, may_drop: bool = True
+    ) -> None:
         self._descriptor = descriptor
         self._limit_bytes = limit_bytes
         self._queue: deque[bytes | Dropped] = deque()
+        self._may_drop = may_drop
         self._waiting_bytes = 0
         self._dropping: Dropped | None = None
         self._has_ended = False
@@ -74,6 +78,7 @@ class Intake:
             taken = [*self._queue]
             self._queue.clear()
             self._waiting_bytes = 0
+            self._changed.notify_all()
             if not taken and self._has_ended:
                 return None
             return taken
@@ -100,14 +105,17 @@ class Intake:
         ready = {descriptor for descriptor, _ in poll.poll()}
         if self._wake_read not in ready:
             return True
-        # Told to stop: what was sent before is still read.
-        return self._descriptor in ready
+        # Told to stop: what was sent before is still read, if it cannot be read again.
+        return self._descriptor in ready and self._may_drop
 
     def _put(self, data: bytes) -> None:
         with self._changed:
+            while not self._may_drop and self._waiting_bytes > self._limit_bytes:
+                self._changed.wait(1.0)
             if self._dropping is not None and self._waiting_bytes <= self._limit_bytes // 2:
                 self._dropping = None
-            if self._dropping is None and self._waiting_bytes + len(data) > self._limit_bytes:
+            is_too_much = self._waiting_bytes + len(data) > self._limit_bytes
+            if self._dropping is None and is_too_much and self._may_drop:
                 self._dropping = Dropped()
                 self._queue.append(self._dropping)
             if self._dropping is not None:

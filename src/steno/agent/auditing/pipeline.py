@@ -41,6 +41,16 @@ class RecordSource(Protocol):
         """Return what was no record since the last call."""
 
 
+class Marks(Protocol):
+    """Remembers what was dealt with, for a source that can be read again."""
+
+    def take(self, group: RecordGroup) -> bool:
+        """Take note of an event; return whether it came for the first time."""
+
+    def written(self) -> None:
+        """Take note that all events that were taken so far are in the trail, or not wanted."""
+
+
 class Pipeline:
     """Takes what was read, in one thread, and appends to the trail.
 
@@ -49,6 +59,7 @@ class Pipeline:
         open_writer: Opens the trail; tried again while it fails.
         wanted: Which events are kept.
         builder: Makes events of records.
+        marks: Told what was dealt with, if somebody wants to know.
         clock_ns: A clock that only goes forward.
         now_unix_us: The wall clock.
 
@@ -66,6 +77,7 @@ class Pipeline:
         wanted: Wanted,
         builder: EventBuilder,
         *,
+        marks: Marks | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         now_unix_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
@@ -78,6 +90,8 @@ class Pipeline:
         self._open_writer = open_writer
         self._wanted = wanted
         self._builder = builder
+        self._marks = marks
+        self._marked_ns = 0
         self._clock_ns = clock_ns
         self._now_unix_us = now_unix_us
         self._source = open_source()
@@ -123,6 +137,8 @@ class Pipeline:
         is_due = self._since_ns is not None and now_ns - self._since_ns >= FLUSH_NS
         if is_due or len(self._waiting) >= _MOST_WAITING:
             self.flush()
+        elif taken and not self._waiting and now_ns - self._marked_ns >= FLUSH_NS:
+            self._mark(now_ns)
 
     def note_kernel_loss(self, count: int) -> None:
         """Take note that the kernel lost so many records."""
@@ -135,8 +151,10 @@ class Pipeline:
         Raises:
             StenoError: It could not be written; the trail is left for who goes on with it.
         """
-        self._take(self._groups.feed(self._source.finish()))
-        self._take(self._groups.finish())
+        if self._marks is None or why != "stopped":
+            # Else what is not whole yet is read again.
+            self._take(self._groups.feed(self._source.finish()))
+            self._take(self._groups.finish())
         self._note_damage()
         self._retry_ns = 0
         self.flush()
@@ -176,6 +194,8 @@ class Pipeline:
         for group in groups:
             if self._broken and not is_broken and _key(group) in self._broken:
                 continue
+            if self._marks is not None and not self._marks.take(group):
+                continue
             self.events += 1
             if self._first_serial is None:
                 self._first_serial = group.serial
@@ -188,7 +208,9 @@ class Pipeline:
                     self._since_ns = self._clock_ns()
 
     def _note_absence(self, at_unix_us: int) -> None:
-        """Say between which events nobody listened, once both are known."""
+        """Say between which events nobody listened, once both are known; they do not come again."""
+        if self._marks is not None:
+            return
         if self._resumed_serial is not None and self._first_serial is not None:
             first, last = self._resumed_serial + 1, self._first_serial - 1
             self._resumed_serial = None
@@ -224,9 +246,15 @@ class Pipeline:
         except StenoError as error:
             self._give_up(waiting, losses, error)
             return
+        self._mark(now_ns)
         self.kept += len(waiting)
         if waiting:
             self.lag_us = max(0, self._now_unix_us() - waiting[-1].at_unix_us)
+
+    def _mark(self, now_ns: int) -> None:
+        self._marked_ns = now_ns
+        if self._marks is not None:
+            self._marks.written()
 
     def _open(self) -> TrailWriter:
         if self.writer is None:

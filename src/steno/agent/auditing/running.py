@@ -9,7 +9,7 @@ import os
 import pwd
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -17,7 +17,14 @@ import msgspec
 from steno import __version__
 from steno.agent.audited import AuditedSessions
 from steno.agent.auditing.intake import LIMIT_BYTES, Intake
-from steno.agent.auditing.pipeline import Pipeline, RecordSource
+from steno.agent.auditing.journal import (
+    Bookmark,
+    JournalMarks,
+    JournalReader,
+    open_journal,
+    read_bookmark,
+)
+from steno.agent.auditing.pipeline import Marks, Pipeline, RecordSource
 from steno.agent.auditing.wanted import Wanted
 from steno.agent.auditing.watch import KernelWatch
 from steno.agent.configuration import AgentConfig
@@ -28,11 +35,15 @@ from steno.audit.records import LineReader
 from steno.audit.rules_text import AuditStatus
 from steno.delivery.audit_state import write_audit_state
 from steno.delivery.spool import Spool
+from steno.delivery.trail_recovery import read_last_events
 from steno.delivery.trails import TrailOrigin, TrailWriter
 from steno.errors import ConfigError
 from steno.heartbeat import AuditFacts
 from steno.policy.file import PolicyFile
 from steno.policy.rules import Policy
+
+BOOKMARK = ".journal-bookmark"
+"""The file in the spool that says up to where the journal was read."""
 
 _STATE_NS = 2_000_000_000
 _POLICY_NS = 2_000_000_000
@@ -80,6 +91,10 @@ class Follower:
     """Follows one source until its end, a SIGTERM or a SIGINT; a SIGHUP reads the policy again.
 
     Owns everything but the descriptor that is read.
+
+    Attributes:
+        pipeline: What becomes of the events.
+        is_stopped: Whether a signal has ended it.
     """
 
     def __init__(
@@ -89,6 +104,7 @@ class Follower:
         *,
         kernel: KernelWatch | None = None,
         open_source: Callable[[], RecordSource] = LineReader,
+        marks: Marks | None = None,
     ) -> None:
         """Put the parts together; the process has no more rights than it needs by now.
 
@@ -97,11 +113,13 @@ class Follower:
             descriptor: What to read.
             kernel: Where the kernel's own word comes from.
             open_source: Makes what reads records from the descriptor's bytes.
+            marks: Told what was dealt with, of a source that can be read again.
 
         Raises:
             StenoError: The spool cannot be used.
         """
         self._settings = settings
+        self.is_stopped = False
         self._kernel = kernel
         self._status: AuditStatus | None = None
         self._policy = PolicyFile(Path(settings.config.policy))
@@ -118,33 +136,38 @@ class Follower:
         audited = AuditedSessions(settings.run_directory / "audited")
         self._builder = EventBuilder(names=Names(find_user_name, find_group_name))
         self._names_ns = time.monotonic_ns() + _NAMES_NS
-        self._intake = Intake(descriptor, settings.queue_bytes)
+        self._intake = Intake(descriptor, settings.queue_bytes, may_drop=marks is None)
         self.pipeline = Pipeline(
             open_source,
             open_writer,
             Wanted(self._in_force, audited, lambda: time.monotonic_ns() // 1000),
             self._builder,
+            marks=marks,
         )
 
-    def run(self) -> None:
-        """Follow until there is an end.
+    def run(self, why: str = "stopped") -> None:
+        """Follow until there is an end, and end the trail; `why` is said in it.
 
         Raises:
             StenoError: What came last could not be written.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._intake.stop())
+            signal.signal(number, lambda *_: self._stop())
         signal.signal(signal.SIGHUP, lambda *_: self._forget_policy())
-        self._intake.start()
         self.pipeline.start()
+        self._intake.start()
         log.info("following audit events", extra={"source": self._settings.source})
         while (taken := self._intake.take(self.pipeline.timeout_s)) is not None:
             self.pipeline.turn(taken)
             self._look_around()
         self._intake.close()
-        self.pipeline.finish("stopped")
+        self.pipeline.finish("stopped" if self.is_stopped else why)
         self._tell_state()
         log.info("following audit events has ended", extra={"events": self.pipeline.events})
+
+    def _stop(self) -> None:
+        self.is_stopped = True
+        self._intake.stop()
 
     # Beside the events.
 
@@ -223,6 +246,62 @@ def follow_dispatcher(settings: FollowSettings) -> None:
     finally:
         if kernel is not None:
             kernel.close()
+
+
+def follow_journal(settings: FollowSettings, options: Sequence[str] = ()) -> None:
+    """Follow what the systemd journal has of the audit system, from where that was left off.
+
+    Args:
+        settings: How.
+        options: Options of journalctl that say which journal.
+
+    Raises:
+        StenoError: It cannot be followed, or what came last not be written.
+    """
+    user = lower_privileges(settings.config.user)
+    if user is not None:
+        become(*user, [])
+    os.umask(0o077)
+    path = Path(settings.config.spool) / BOOKMARK
+    known = read_bookmark(path)
+    if known is not None and known.boot_id != settings.boot_id:
+        earlier = msgspec.structs.replace(settings, boot_id=known.boot_id)
+        if _follow_boot(earlier, known, path, options, is_followed=False):
+            return
+        known = None
+    bookmark = known or Bookmark(settings.boot_id)
+    _follow_boot(settings, bookmark, path, options, is_followed=True)
+
+
+def _follow_boot(
+    settings: FollowSettings,
+    bookmark: Bookmark,
+    path: Path,
+    options: Sequence[str],
+    *,
+    is_followed: bool,
+) -> bool:
+    """Follow one boot's part of the journal; return whether a signal has ended that."""
+    reader = JournalReader(bookmark)
+    with open_journal(bookmark, is_followed=is_followed, options=options) as journal:
+        try:
+            if journal.stdout is None:
+                raise ValueError("journalctl was started without a pipe")
+            follower = Follower(
+                settings,
+                journal.stdout.fileno(),
+                open_source=lambda: reader,
+                marks=JournalMarks(reader, path),
+            )
+            follower.pipeline.start()
+            writer = follower.pipeline.writer
+            if writer is not None and writer.trail is not None:
+                # What was written after the bookmark was must not be doubled.
+                reader.skip(read_last_events(Spool(Path(settings.config.spool)), writer.trail))
+            follower.run("stopped" if is_followed else "boot")
+        finally:
+            journal.terminate()
+    return follower.is_stopped
 
 
 def _watch_kernel(user: tuple[int, int] | None) -> KernelWatch | None:

@@ -1,0 +1,250 @@
+"""Audit records from the systemd journal: nothing is lost, nothing doubled, whatever happens."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from steno.agent.auditing.journal import Bookmark, JournalReader, read_bookmark, write_bookmark
+from steno.audit.coalescing import Coalescer
+from steno.audit.event import Event
+from steno.audit.records import LineReader
+from steno.audit.trail import Lost, Placed, TrailDecoder, TrailEnd, TrailItem
+from steno.delivery.spool import Spool
+from steno.delivery.trail_recovery import read_boot_id
+from steno.integrity.chain import verify_stream
+
+ZOO = Path(__file__).parents[2] / "data" / "audit" / "f2" / "plugin-string-zoo.log"
+REMOTE = Path("/lib/systemd/systemd-journal-remote")
+BOOT_ID = "0" * 32
+_HEAD = re.compile(rb"type=(\S+) msg=audit\((\d+)\.(\d+):(\d+)\): ?([^\x1d]*)")
+
+
+def make_entries(boot_id: str = BOOT_ID, *, is_binary: bool = False) -> list[bytes]:
+    """Return the zoo's records as journald would have them, without EOE and what auditd adds."""
+    entries = []
+    for number, line in enumerate(ZOO.read_bytes().splitlines()):
+        found = _HEAD.match(line)
+        assert found is not None
+        name, seconds, milliseconds, serial, text = found.groups()
+        if name == b"EOE":
+            continue
+        message = name + b" " + text.rstrip()
+        kind = name.removeprefix(b"UNKNOWN[").removesuffix(b"]") if b"[" in name else b"1300"
+        at_unix_us = int(seconds) * 1_000_000 + int(milliseconds) * 1000
+        fields = {
+            b"__CURSOR": b"s=1;i=%x" % number,
+            b"__REALTIME_TIMESTAMP": b"%d" % (at_unix_us + 5),
+            b"__MONOTONIC_TIMESTAMP": b"%d" % (number + 1),
+            b"_BOOT_ID": boot_id.encode(),
+            b"_TRANSPORT": b"audit",
+            b"_AUDIT_TYPE": kind,
+            b"_AUDIT_TYPE_NAME": name,
+            b"_AUDIT_ID": serial,
+            b"_SOURCE_REALTIME_TIMESTAMP": b"%d" % at_unix_us,
+            b"MESSAGE": message,
+        }
+        rendered = b""
+        for key, value in fields.items():
+            if is_binary and key == b"MESSAGE":
+                rendered += key + b"\n" + len(value).to_bytes(8, "little") + value + b"\n"
+            else:
+                rendered += key + b"=" + value + b"\n"
+        entries.append(rendered + b"\n")
+    return entries
+
+
+def plain_lines() -> list[bytes]:
+    """Return the zoo's lines without what journald does not have."""
+    lines = ZOO.read_bytes().splitlines()
+    # journald takes blanks away from the beginning, of which parts of EXECVE have one more.
+    plain = [b" ".join(line.partition(b"\x1d")[0].split()) for line in lines]
+    return [line for line in plain if not line.startswith(b"type=EOE")]
+
+
+@pytest.mark.parametrize("is_binary", [False, True])
+def test_entries_become_records(is_binary: bool) -> None:
+    """A record from the journal is the record that auditd would have written."""
+    reader = JournalReader(Bookmark(BOOT_ID))
+    records = reader.feed(b"".join(make_entries(is_binary=is_binary))) + reader.finish()
+    assert [b" ".join(record.line.split()) for record in records] == plain_lines()
+    assert reader.take_damage() == []
+
+
+@given(st.lists(st.integers(0, 20_000), max_size=12), st.booleans())
+def test_any_cut_reads_the_same(cuts: list[int], is_binary: bool) -> None:
+    """However journalctl's output is cut, the same records come."""
+    data = b"".join(make_entries(is_binary=is_binary)[:30])
+    edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    reader = JournalReader(Bookmark(BOOT_ID))
+    found = [record.line for a, b in itertools.pairwise(edges) for record in reader.feed(data[a:b])]
+    assert found == [record.line for record in JournalReader(Bookmark(BOOT_ID)).feed(data)]
+
+
+@given(st.integers(0, 120), st.integers(0, 40))
+def test_going_on_at_a_bookmark_doubles_and_loses_nothing(first: int, second: int) -> None:
+    """Wherever reading is broken off, going on from the bookmark gives each event once, whole."""
+    entries = make_entries()
+    stops = [first, min(len(entries), first + second), len(entries)]
+    bookmark = Bookmark(BOOT_ID)
+    found: list[tuple[int, int]] = []
+    for stop in stops:
+        reader, groups = JournalReader(bookmark), Coalescer()
+        begin = 0
+        if bookmark.cursor is not None:
+            begin = int(bookmark.cursor.rpartition("=")[2], 16) + 1
+        numbers = [int(re.findall(rb"CURSOR=s=1;i=([0-9a-f]+)", one)[0], 16) for one in entries]
+        waiting = [one for one, number in zip(entries, numbers, strict=True) if number >= begin]
+        upto = [one for one in waiting if entries.index(one) < stop]
+        done = groups.feed(reader.feed(b"".join(upto)))
+        if stop == len(entries):
+            done += groups.finish()
+        found += [(group.serial, len(group.records)) for group in done if reader.take(group)]
+        bookmark = reader.bookmark()
+    lines = LineReader().feed(b"".join(line + b"\n" for line in plain_lines()))
+    whole = Coalescer()
+    expected = whole.feed(lines) + whole.finish()
+    assert sorted(found) == sorted((group.serial, len(group.records)) for group in expected)
+
+
+def test_what_is_no_record_is_damage() -> None:
+    """Entries without a record's fields are told, and cost no other."""
+    entries = make_entries()[:3]
+    other = b"__CURSOR=s=9\n_TRANSPORT=audit\nMESSAGE=hello\n\n"
+    reader = JournalReader(Bookmark(BOOT_ID))
+    records = reader.feed(entries[0] + other + b"".join(entries[1:]))
+    assert len(records) == 3
+    assert len(reader.take_damage()) == 1
+
+
+def test_a_bookmark_is_kept(tmp_path: Path) -> None:
+    """What was written is read; a damaged file is none."""
+    bookmark = Bookmark(BOOT_ID, "s=1", [(1, 2)])
+    write_bookmark(tmp_path / "b", bookmark)
+    assert read_bookmark(tmp_path / "b") == bookmark
+    (tmp_path / "b").write_text("{")
+    assert read_bookmark(tmp_path / "b") is None
+    assert read_bookmark(tmp_path / "c") is None
+
+
+def wait_for(is_so: Callable[[], bool], what: str) -> None:
+    """Wait until something is so."""
+    until_s = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until_s, what
+        time.sleep(0.02)
+
+
+class Journal:
+    """A real journal's file, and what follows it into a spool."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        (directory / "journal").mkdir()
+        self.spool = directory / "spool"
+        self._count = 0
+
+    def add(self, entries: list[bytes]) -> None:
+        """Add entries to the journal."""
+        self._count += 1
+        file = self.directory / "journal" / f"part{self._count}.journal"
+        words = [str(REMOTE), "-o", str(file), "-"]
+        subprocess.run(words, input=b"".join(entries), capture_output=True, check=True)
+
+    @contextmanager
+    def following(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Follow it, until the block ends at the latest."""
+        words = [
+            *(sys.executable, "-m", "steno.cli", "audit", "follow", "--journal", "--user", "root"),
+            *("--journal-directory", str(self.directory / "journal"), "--spool", str(self.spool)),
+            *("--control", str(self.directory / "control.sock")),
+        ]
+        process = subprocess.Popen(words, stderr=subprocess.DEVNULL)
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def items(self) -> list[TrailItem]:
+        """Return what all trails say; they verify."""
+        found: list[TrailItem] = []
+        if not self.spool.exists():
+            return found
+        for entry in Spool(self.spool).entries():
+            suffix = ".done" if entry.is_finished else ".open"
+            data = self.spool.joinpath(entry.rec + suffix).read_bytes()
+            assert verify_stream([data]).state in ("complete", "so_far")
+            found += [one.item for one in TrailDecoder().feed(data) if isinstance(one, Placed)]
+        return found
+
+    def serials(self) -> list[int]:
+        """Return the numbers of all events, sorted."""
+        return sorted(item.serial for item in self.items() if isinstance(item, Event))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    """A journal that holds nothing yet."""
+    if not REMOTE.exists():
+        pytest.skip("Debian package systemd-journal-remote is missing")
+    return Journal(tmp_path)
+
+
+@pytest.mark.real
+def test_a_real_journal_is_followed_through_deaths(journal: Journal) -> None:
+    """Killed again and again, and stopped, each event of the journal is in the trail once."""
+    entries = make_entries(read_boot_id())
+    # The kernel says all records of an event at once: the journal pauses between events only.
+    numbers = [int(re.findall(rb"_AUDIT_ID=(\d+)", entry)[0]) for entry in entries]
+    stops = [at for at in range(1, len(entries)) if max(numbers[:at]) < min(numbers[at:])]
+    edges = [0, *stops[20::25], len(entries)]
+    for number, (begin, end) in enumerate(itertools.pairwise(edges)):
+        part = entries[begin:end]
+        journal.add(part)
+        count = len(journal.serials())
+        with journal.following() as process:
+            wait_for(lambda before=count: len(journal.serials()) > before, "events come")  # type: ignore[misc]
+            process.send_signal(signal.SIGKILL if number % 2 == 0 else signal.SIGTERM)
+            process.wait(60)
+    with journal.following() as process:
+        wait_for(lambda: len(set(journal.serials())) >= 146, "all events come")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) in (0, -signal.SIGTERM)  # it may have been quick to come
+    assert journal.serials() == list(range(744, 890))
+    assert [item for item in journal.items() if isinstance(item, Lost)] == []
+
+
+@pytest.mark.real
+def test_what_an_earlier_boot_left_comes_first(journal: Journal) -> None:
+    """Entries of the boot before, behind the bookmark, are in a trail of that boot."""
+    earlier = "1" * 32
+    entries = make_entries(earlier)
+    journal.add(entries)
+    Spool(journal.spool)
+    write_bookmark(journal.spool / ".journal-bookmark", Bookmark(earlier))
+    with journal.following() as process:
+        wait_for(lambda: len(journal.serials()) == 146, "events come")
+        wait_for(
+            lambda: bool(
+                (known := read_bookmark(journal.spool / ".journal-bookmark"))
+                and known.cursor is not None
+            ),
+            "the bookmark is kept",
+        )
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    events = [item for item in journal.items() if isinstance(item, Event)]
+    assert {event.boot_id for event in events} == {earlier}
+    assert [item.why for item in journal.items() if isinstance(item, TrailEnd)] == ["boot"]
