@@ -77,8 +77,20 @@ def test_a_packed_file_that_is_cut_is_named(tmp_path: Path, suffix: str) -> None
     log.write_bytes(packed[: len(packed) - 100])
     done = run_steno("audit", "convert", "--no-records", log)
     assert done.returncode == 4
-    assert f"{log}: damaged where it is packed" in done.stderr
+    assert f"{log}: the packed file ends too early" in done.stderr
     assert len(serials_of(done.stdout)) > 250
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_a_packed_file_that_is_damaged_is_named(tmp_path: Path, suffix: str) -> None:
+    """One clear line, and exit code 4, whatever is damaged in it."""
+    packed = bytearray(PACKERS[suffix](F1.read_bytes()))
+    packed[len(packed) // 2 : len(packed) // 2 + 200] = bytes(200)
+    log = tmp_path / f"audit.log.{suffix}"
+    log.write_bytes(packed)
+    done = run_steno("audit", "convert", "--no-records", log)
+    assert done.returncode == 4
+    assert f"{log}: damaged where it is packed" in done.stderr
 
 
 def write_rotated_set(directory: Path) -> None:

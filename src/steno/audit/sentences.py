@@ -286,11 +286,6 @@ def _changed(telling: Telling) -> str:
     return _say(telling, f"{':' if what else ''}{what}{detail}{_by(telling)}")
 
 
-def _listened(telling: Telling) -> str:
-    what = name_of(telling.objects[0]) if telling.objects else "a socket"
-    return _say(telling, f" {what}{_by(telling)}")
-
-
 def _reported(telling: Telling) -> str:
     """What is told whether it is good or bad: there is nothing that somebody could not do."""
     thing = next((thing for thing in telling.objects if thing.role != "from"), None)

@@ -29,7 +29,7 @@ def text_of(raw: bytes | None) -> str:
 
 def bytes_of(raw: bytes) -> bytes:
     """Return the bytes that a field holds."""
-    if raw[:1] == b'"':
+    if raw[:1] == b'"' == raw[-1:]:
         return raw[1:-1]
     data = decode_string(raw)
     return raw if data is None else data

@@ -118,7 +118,9 @@ def _read(path: Path, file: BinaryIO) -> Iterator[tuple[str, bytes]]:
             if piece:
                 yield name, piece
                 last = piece[-1:]
-    except (EOFError, lzma.LZMAError, zstandard.ZstdError, zlib.error) as error:
+    except EOFError as error:
+        raise FormatError("the packed file ends too early", source=name) from error
+    except (lzma.LZMAError, zstandard.ZstdError, zlib.error) as error:
         raise FormatError(f"damaged where it is packed: {error}", source=name) from error
     except OSError as error:
         if error.errno is None:

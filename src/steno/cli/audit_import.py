@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import re
 import secrets
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 import click
 import msgspec
@@ -20,16 +17,14 @@ from steno.audit.event import Event
 from steno.audit.events import EventBuilder
 from steno.audit.reading import EventReader
 from steno.audit.trail import Lost, TrailEncoder, TrailEnd, TrailHead, TrailItem, make_trail_id
-from steno.cli.input_files import explain_input, open_input
+from steno.cli.audit_files import find_logs, read_logs
 from steno.cli.ownership import become_owner
 from steno.cli.spool_options import choose_places
 from steno.delivery.spool import Spool
 from steno.delivery.trails import TRAIL_BYTES, TrailOrigin, TrailWriter
 from steno.errors import FormatError, StoreError, UsageError
 
-_PIECE_BYTES = 1 << 20
 _BOOT_ID = re.compile(r"[0-9a-f]{32}")
-_GZIP = b"\x1f\x8b"
 
 
 class _Trail(Protocol):
@@ -102,7 +97,8 @@ def command(
     """Take the events of audit logs in, as if their host had delivered them as they happened.
 
     For logs of hosts that have no agent, or from before they had one. FILEs are of one host and
-    boot, the oldest first, RAW or ENRICHED, gzip or not; `-` is standard input.
+    boot, the oldest first, RAW or ENRICHED, packed or not; a directory stands for its audit.log
+    and all that was rotated away, `-` for standard input.
     """
     boot_id = boot_id.replace("-", "").lower()
     if not _BOOT_ID.fullmatch(boot_id):
@@ -119,7 +115,7 @@ def command(
     else:
         places = choose_places(spool_directory, None)
         trail = TrailWriter(Spool(places.spool), origin, is_live=False)
-    summary = import_events(_read_files(files), trail)
+    summary = import_events((piece for _, piece in read_logs(find_logs(files))), trail)
     if as_json:
         click.echo(msgspec.json.encode(summary))
     else:
@@ -214,27 +210,6 @@ class _StoredTrail:
         data = b"".join([self._encoder.encode(item) for item in items])
         self._store.append(self._trail, self._size_bytes, data, sender=self._sender)
         self._size_bytes += len(data)
-
-
-def _read_files(files: Sequence[str]) -> Iterator[bytes]:
-    for file in files:
-        if file == "-":
-            yield from _read_pieces(Path("standard input"), sys.stdin.buffer)
-        else:
-            with open_input(Path(file)) as opened:
-                yield from _read_pieces(Path(file), opened)
-
-
-def _read_pieces(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    try:
-        is_packed = isinstance(file, io.BufferedReader) and file.peek(2)[:2] == _GZIP
-        unpacked = gzip.GzipFile(fileobj=file) if is_packed else file
-        while piece := unpacked.read(_PIECE_BYTES):
-            yield piece
-    except EOFError as error:
-        raise FormatError("the compressed file ends too early", source=str(path)) from error
-    except OSError as error:
-        raise explain_input(path, error) from error
 
 
 def _describe(summary: Summary) -> str:
