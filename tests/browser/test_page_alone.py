@@ -9,6 +9,7 @@ from playwright.sync_api import Page
 
 from steno.formats.track import Finish, Header, Item
 from steno.model import End, Note, Output, Start, Window
+from steno.web.lanes import Stretch
 from steno.web.renderings import PageRenderer
 
 ATTACK = "</script><script>document.title = 'broken out'</script><img src=x onerror=alert(1)>"
@@ -34,7 +35,11 @@ def write_page(path: Path) -> str:
         Output(900_000, b"\x1b[31mbye\x1b[0m\r\n"),
         Finish(1_000_000, End("exit", 0)),
     ]
-    renderer = PageRenderer((STATIC / "player.js").read_text(), title=ATTACK)
+    trail = {
+        "commands": [{"at_us": 500_000, "end_us": 900_000, "text": ATTACK, "exit_status": 1}],
+        "lanes": {"files": [Stretch(600_000, 600_000, 1, 0, ATTACK)]},
+    }
+    renderer = PageRenderer((STATIC / "player.js").read_text(), title=ATTACK, trail=trail)
     path.write_bytes(b"".join(renderer.write(item) for item in items))
     return path.as_uri()
 
@@ -57,6 +62,11 @@ def test_a_page_alone_plays_and_nothing_gets_out(page: Page, tmp_path: Path) -> 
     assert page.evaluate(SCREEN) == "hello"
     page.evaluate("document.querySelector('steno-player').play()")
     page.evaluate(WAIT, "currentTime")
+    assert page.locator("steno-player .lane").count() == 2
+    box = page.locator("steno-player .lane.of-files").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 5)
+    assert ATTACK[:60] in page.locator("steno-player .tip").inner_text()
     assert page.title() == ATTACK
     assert page.locator("img").count() == 0
     assert asked == [address]

@@ -16,10 +16,12 @@ from starlette.responses import Response, StreamingResponse
 from steno import __version__
 from steno.formats.export import KINDS, Exporter, export_lines, zip_parts
 from steno.formats.tlog_track import Reader
-from steno.store.protocol import Store
+from steno.store.protocol import Store, Summary
 from steno.web.endpoint import Call
+from steno.web.lanes import PageTrail, describe_for_page
 from steno.web.problems import Problem
 from steno.web.renderings import PageRenderer
+from steno.web.services import Services
 
 _CHUNK_BYTES = 256 * 1024
 _SPOOL_BYTES = 4 * 1024 * 1024
@@ -53,7 +55,9 @@ def _write_text(store: Store, rec: str, file: IO[bytes]) -> list[str]:
     return ["timing", "colours", "input", "window sizes", "notes"]
 
 
-def _write_page(store: Store, rec: str, file: IO[bytes], player: Path) -> list[str]:
+def _write_page(
+    store: Store, rec: str, file: IO[bytes], player: Path, trail: PageTrail | None
+) -> list[str]:
     size_bytes = store.size_bytes(rec)
     if size_bytes > MAX_PAGE_BYTES:
         raise Problem(
@@ -66,7 +70,7 @@ def _write_page(store: Store, rec: str, file: IO[bytes], player: Path) -> list[s
         player_js = player.read_text("utf-8")
     except FileNotFoundError as error:
         raise Problem(503, "the front end has not been built") from error
-    renderer = PageRenderer(player_js, title=rec)
+    renderer = PageRenderer(player_js, title=rec, trail=trail)
     reader = Reader(rec, takes_unnamed=True)
     for data in store.read(rec):
         for item in reader.feed(data):
@@ -111,12 +115,13 @@ MEDIA_TYPES = tuple(
 )
 
 
-def _format_of(name: str, static: Path) -> _Format:
+def _format_of(name: str, services: Services, summary: Summary) -> _Format:
     if name != PAGE:
         return FORMATS[name]
 
     def write(store: Store, rec: str, file: IO[bytes]) -> list[str]:
-        return _write_page(store, rec, file, static / "player.js")
+        trail = describe_for_page(services.trails.find(summary), summary.duration_us)
+        return _write_page(store, rec, file, services.static / "player.js", trail)
 
     return _Format(".html", "text/html; charset=utf-8", write)
 
@@ -138,7 +143,7 @@ async def export(call: Call) -> Response:
     if query.format not in NAMES:
         known = ", ".join(NAMES)
         raise Problem(422, f"format: there are {known}", parameter="format")
-    wanted = _format_of(query.format, call.services.static)
+    wanted = _format_of(query.format, call.services, call.recording)
 
     def write() -> tuple[IO[bytes], int, list[str]]:
         file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES)  # noqa: SIM115  # closed once sent

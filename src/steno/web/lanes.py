@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steno.audit.event import Result
+from steno.audit.ran import Origin, RanKind
 from steno.web.trail_joining import JoinedRecording
 
 STRETCHES = 1000
@@ -68,3 +69,46 @@ def lay_out(joined: JoinedRecording, duration_us: int) -> Lanes:
         else:
             lane.append(Stretch(at_us, at_us, 1, failures, glance.text[:_TEXT_CHARACTERS]))
     return Lanes(lanes)
+
+
+class PageCommand(msgspec.Struct, frozen=True):
+    """Of a command what the player reads."""
+
+    number: int
+    parent: int | None
+    kind: RanKind
+    origin: Origin
+    at_us: int
+    end_us: int | None
+    text: str
+    exit_status: int | None
+    signal: int | None
+
+
+class PageTrail(msgspec.Struct, frozen=True):
+    """What the system did, for a page without a server; TrailData of the player."""
+
+    commands: list[PageCommand]
+    lanes: dict[str, list[Stretch]]
+
+
+def describe_for_page(joined: JoinedRecording, duration_us: int) -> PageTrail | None:
+    """Return what a page shows on its timeline; None where there is no audit trail."""
+    if joined.commands.source != "audit":
+        return None
+    commands = [
+        PageCommand(
+            number=command.number,
+            parent=command.parent,
+            kind=command.kind,
+            origin=command.origin,
+            at_us=command.at_us,
+            end_us=command.end_us,
+            text=command.text[:_TEXT_CHARACTERS],
+            exit_status=command.exit_status,
+            signal=command.signal,
+        )
+        for command in joined.commands.items
+        if command.origin == "typed" or command.kind == "shell"
+    ]
+    return PageTrail(commands, lay_out(joined, duration_us).lanes)

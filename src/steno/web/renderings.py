@@ -118,13 +118,15 @@ class PageRenderer:
     scripts that stand in it, by their digests. What was recorded is data in it, never markup.
     """
 
-    def __init__(self, player_js: str, *, title: str) -> None:
+    def __init__(self, player_js: str, *, title: str, trail: object | None = None) -> None:
         """Begin a page.
 
         Args:
             player_js: The text of the player's bundle, static/player.js.
             title: What the page is called.
+            trail: What the system did meanwhile, a TrailData of frontend/src/player/public.ts.
         """
+        self._trail = trail
         self._player_js = player_js
         self._title = title
         self._follower = Follower()
@@ -215,6 +217,7 @@ class PageRenderer:
             "activity": sorted(self._activity.items()),
             "notes": self._notes,
             "damages": self._follower.damages,
+            **({} if self._trail is None else {"trail": self._trail}),
         }
 
 

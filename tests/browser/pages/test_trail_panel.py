@@ -198,6 +198,39 @@ def test_lanes_show_what_happened_and_lead_there(visit: Visit, avery: str) -> No
     assert abs(page.locator("steno-player").evaluate("p => p.currentTime") - 2.884) < 0.01
 
 
+def test_a_page_to_take_away_has_the_commands_and_the_lanes(
+    visit: Visit, avery: str, tmp_path: Path
+) -> None:
+    """The self-contained export shows on its timeline what the system did, without a server."""
+    page = visit().enter("kim", f"/recordings/{avery}")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Web page").click()
+    file = tmp_path / "page.html"
+    download.value.save_as(file)
+    page.goto(file.as_uri())
+    names = page.locator("steno-player .lane-names")
+    expect(names).to_have_attribute("aria-label", re.compile(r"29 commands, .*4 connections"))
+    page.get_by_role("button", name="Commands and notes").click()
+    expect(page.locator("steno-player .list")).to_contain_text("cat /etc/shadow  (exit 1)")
+
+
+def test_a_mark_in_the_lane_of_commands_chooses_the_command(visit: Visit, avery: str) -> None:
+    """The trail is that command's, and the player stands at its instant."""
+    page = visit().enter("kim", f"/recordings/{avery}")
+    lane = page.locator("steno-player .lane.of-commands")
+    expect(lane).to_be_visible()
+    box = lane.bounding_box()
+    assert box is not None
+    duration = page.locator("steno-player").evaluate("p => p.duration")
+    page.mouse.click(box["x"] + box["width"] * 3.362 / duration, box["y"] + 5)
+    expect(page.get_by_role("heading", name="Trail of cat /etc/shadow")).to_be_visible()
+    expect(events(page)).to_have_count(2)
+    page.get_by_role("button", name="Whole session").click()
+    events(page).filter(has_text="avery ran sudo id -u").click()
+    page.get_by_role("button", name="Trail of its command").click()
+    expect(page.get_by_role("heading", name="Trail of sudo id -u")).to_be_visible()
+
+
 def test_alerts_are_marked_and_lead_to_their_moments(visit: Visit, avery: str) -> None:
     """What alert rules found stands on the timeline and below it; one key goes there."""
     visitor = visit()

@@ -35,6 +35,12 @@ export class EventPart extends PageElement {
         margin: 0;
         overflow-wrap: anywhere;
       }
+      .small {
+        min-height: 1.7rem;
+        margin-top: 0.4rem;
+        padding: 0 0.6rem;
+        font-size: 0.85rem;
+      }
       details {
         margin-top: 0.5rem;
       }
@@ -56,6 +62,8 @@ export class EventPart extends PageElement {
 
   @property() rec = "";
   @property({ attribute: false }) item!: RecordedEvent;
+  /** Whether the trail around it is of more than its command. */
+  @property({ type: Boolean }) hasOthers = false;
   @state() private whole: EventDetail | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -66,6 +74,16 @@ export class EventPart extends PageElement {
     void this.load(async (signal) => {
       this.whole = await this.context.api.event(this.rec, this.item.event.serial, signal);
     });
+  }
+
+  #command() {
+    const { command } = this.item;
+    if (command === null || !this.hasOthers) return nothing;
+    const choose = (): void => {
+      const options = { detail: command, bubbles: true, composed: true };
+      this.dispatchEvent(new CustomEvent<number>("steno-choose", options));
+    };
+    return html`<p><button class="small" @click=${choose}>Trail of its command</button></p>`;
   }
 
   override render() {
@@ -79,7 +97,7 @@ export class EventPart extends PageElement {
             <dd>${shown(String(value))}</dd>`,
           )}
       </dl>
-      ${problemBox(this.problem)}
+      ${this.#command()} ${problemBox(this.problem)}
       ${
         records
           ? html`<details>

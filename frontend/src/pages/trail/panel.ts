@@ -296,6 +296,7 @@ export class Trail extends PageElement {
               .context=${this.context}
               .rec=${this.rec}
               .item=${item}
+              .hasOthers=${this.command?.number !== item.command}
             ></steno-event>`
           : nothing
       }

@@ -349,6 +349,7 @@ export class RecordingPage extends PageElement {
       .atUs=${this.atUs}
       .growth=${growth}
       .isOpen=${isOpen}
+      @steno-choose=${this.#onChoose}
       @steno-whole=${() => {
         this.chosen = null;
       }}
@@ -372,10 +373,14 @@ export class RecordingPage extends PageElement {
 
   #onLane(event: CustomEvent<StenoPlayerEventDetails["steno-lane"]>): void {
     const { kind, from_us } = event.detail;
-    if (kind === "commands") return;
-    this.chosen = null;
+    if (kind === "commands") {
+      const items = this.#meanwhile.commands?.items ?? [];
+      this.chosen = ownCommands(items).find(({ at_us }) => at_us === from_us)?.number ?? null;
+    } else this.chosen = null;
     if (this.isNarrow) this.tab = "trail";
-    void this.updateComplete.then(() => this.trail?.showLane(kind, from_us));
+    if (kind !== "commands") {
+      void this.updateComplete.then(() => this.trail?.showLane(kind, from_us));
+    }
   }
 
   #onVerification(event: CustomEvent<StenoPlayerEventDetails["steno-verification"]>): void {
