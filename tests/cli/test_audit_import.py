@@ -75,15 +75,20 @@ def test_a_log_becomes_a_trail_in_a_store(tmp_path: Path) -> None:
 
 
 def test_what_a_log_lacks_is_told(tmp_path: Path) -> None:
-    """Unreadable lines are in the trail and in what the command says."""
+    """Missing serial numbers and unreadable lines are in the trail and in what the command says."""
     lines = F1.read_bytes().splitlines(keepends=True)
+    serials = sorted({int(line.partition(b"):")[0].rpartition(b":")[2]) for line in lines})
+    gone = serials[20:23]
+    marks = [b":%d):" % serial for serial in gone]
+    kept = [line for line in lines if not any(mark in line for mark in marks)]
     log = tmp_path / "audit.log"
-    log.write_bytes(b"".join([*lines[:30], b"rubbish\n", *lines[30:]]))
+    log.write_bytes(b"".join([*kept[:30], b"rubbish\n", *kept[30:]]))
     done = run_steno("audit", "import", log, *OF, "--spool", tmp_path / "spool")
     assert done.returncode == 0, done.stderr
-    assert "; 1 line unreadable" in done.stdout
+    assert "3 events missing in the log; 1 line unreadable" in done.stdout
     losses = [item for item in read_spool(tmp_path / "spool") if isinstance(item, Lost)]
-    assert [(lost.why, lost.count) for lost in losses] == [("damaged", 1)]
+    found = {(lost.why, lost.count, lost.from_serial, lost.to_serial) for lost in losses}
+    assert found == {("gap", 3, gone[0], gone[-1]), ("damaged", 1, None, None)}
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
 from steno.agent.auditing.intake import Dropped
 from steno.agent.auditing.pipeline import Pipeline
 from steno.agent.auditing.wanted import Wanted
+from steno.audit.coalescing import RecordGroup
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
 from steno.audit.records import LineReader
@@ -138,6 +140,21 @@ def test_unreadable_records_are_told(bench: Bench) -> None:
     bench.turn(b"rubbish\n" + zoo_events()[0] + b"more rubbish\n")
     assert bench.lost() == [("damaged", 2, None, None)]
     assert bench.serials() == [744]
+
+
+def test_an_event_that_cannot_be_made_is_told(bench: Bench) -> None:
+    """Should making one event fail, that event is counted, and the next one is kept."""
+    build = bench.pipeline._builder.build
+
+    def fail_once(group: RecordGroup) -> Event:
+        if group.serial == 744:
+            raise ValueError("not foreseen")
+        return build(group)
+
+    with patch.object(bench.pipeline._builder, "build", fail_once):
+        bench.turn(*zoo_events()[:2])
+    assert bench.serials() == [745]
+    assert bench.lost() == [("damaged", 1, 744, 744)]
 
 
 def test_what_the_kernel_lost_is_told(bench: Bench) -> None:

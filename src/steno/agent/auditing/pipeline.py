@@ -203,9 +203,18 @@ class Pipeline:
             if group.lost_before:
                 self._note_gap(group)
             if self._wanted.takes(group):
-                self._waiting.append(self._builder.build(group))
-                if self._since_ns is None:
-                    self._since_ns = self._clock_ns()
+                self._build(group)
+
+    def _build(self, group: RecordGroup) -> None:
+        try:
+            self._waiting.append(self._builder.build(group))
+        except Exception:
+            # Whatever is wrong with one event must not end the trail.
+            log.exception("an audit event cannot be read", extra={"serial": group.serial})
+            lost = Lost(group.at_unix_us, 1, "damaged", group.serial, group.serial)
+            self.losses.add(lost)
+        if self._since_ns is None:
+            self._since_ns = self._clock_ns()
 
     def _note_absence(self, at_unix_us: int) -> None:
         """Say between which events nobody listened, once both are known; they do not come again."""
