@@ -8,11 +8,12 @@ from __future__ import annotations
 from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
-from steno.audit.records import DamagedLine, LineReader
+from steno.audit.records import DamagedLine
+from steno.audit.sources import GuessingReader
 
 
 class EventReader:
-    """Turn bytes of a log, or of the dispatcher's `string` protocol, into events, however cut.
+    """Turn bytes of a log, of the dispatcher or of the journal into events, however cut.
 
     Args:
         builder: What makes events of the records; it knows the host and whose names are whose.
@@ -21,7 +22,7 @@ class EventReader:
 
     def __init__(self, builder: EventBuilder | None = None, *, finds_losses: bool = False) -> None:
         self._builder = builder or EventBuilder()
-        self._lines = LineReader()
+        self._lines = GuessingReader()
         self._groups = Coalescer(finds_losses=finds_losses)
 
     def feed(self, data: bytes) -> list[Event]:

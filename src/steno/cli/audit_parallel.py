@@ -9,7 +9,9 @@ from pathlib import Path
 
 from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.audit.records import LineReader
+from steno.audit.sources import ENOUGH_BYTES, guess_reader
 from steno.cli.audit_converting import Account, Conversion, Wanted
+from steno.cli.audit_files import read_logs
 from steno.cli.audit_workers import (
     BATCH_BYTES,
     Batch,
@@ -18,6 +20,7 @@ from steno.cli.audit_workers import (
     Workers,
     pack_events,
 )
+from steno.errors import StenoError
 
 _WORTH_BYTES = 8 * 1024 * 1024
 """Below that, what is won is not felt."""
@@ -44,7 +47,16 @@ def count_workers(wanted: Wanted, paths: Sequence[Path | None]) -> int:
         if not stat.S_ISREG(facts.st_mode):
             return 0
         size += facts.st_size
-    return processors if size >= _WORTH_BYTES else 0
+    return processors if size >= _WORTH_BYTES and all(map(_holds_lines, paths)) else 0
+
+
+def _holds_lines(path: Path | None) -> bool:
+    """Tell whether it is a log, and not the journal's or the dispatcher's form."""
+    try:
+        _, begin = next(read_logs([path]), ("", b""))
+    except StenoError:
+        return False  # whoever reads it says so
+    return guess_reader(begin[:ENOUGH_BYTES]) is LineReader
 
 
 _LINES_AT_A_TIME = 32
