@@ -2,7 +2,7 @@
 
 A term is a letter for its kind and what it says, folded. The index only has to find all events
 for which a query may hold; `event_matching` decides. An event with more terms than are kept is
-marked, and found by every question.
+marked, and found by every question of that sort.
 """
 
 from __future__ import annotations
@@ -25,11 +25,14 @@ from steno.store.expressions import And, Expression, Field, Not, Or
 TERM_LIMIT_CHARACTERS = 80
 """So much of a term is kept."""
 
-TERMS_LIMIT = 400
-"""So many terms of an event are kept."""
+WORDS_LIMIT = 2000
+"""So many words of a command are kept."""
 
-OVERFLOW = "zmore"
-"""Marks an event with more terms."""
+TERMS_LIMIT = 400
+"""So many other terms of an event are kept."""
+
+MORE_WORDS, MORE_TERMS = "zx", "z"
+"""Mark an event that has more of them."""
 
 _BREAKS = re.compile(r"[\x00-\x20\x7f]")
 
@@ -41,13 +44,19 @@ TOKENIZER = "ascii tokenchars '{}'".format(
 
 def terms_of(event: Event, session: int) -> str:
     """Return an event's terms, blanks between them; `session` is its session's key."""
+    terms = _distinct(_terms(event, session), TERMS_LIMIT, MORE_TERMS)
+    words = _distinct(_word_terms(event), WORDS_LIMIT, MORE_WORDS)
+    return " ".join([*terms, *words])
+
+
+def _distinct(terms: Iterable[str], limit: int, more: str) -> dict[str, None]:
     found: dict[str, None] = {}
-    for term in _terms(event, session):
+    for term in terms:
         found[_clean(term)] = None
-        if len(found) >= TERMS_LIMIT:
-            found[OVERFLOW] = None
+        if len(found) >= limit:
+            found[more] = None
             break
-    return " ".join(found)
+    return found
 
 
 def _terms(event: Event, session: int) -> Iterable[str]:
@@ -61,10 +70,13 @@ def _terms(event: Event, session: int) -> Iterable[str]:
     who = event.who
     yield from ("u" + name for name in account_names(who.user, who.uid))
     yield from ("l" + name for name in account_names(who.login_user, who.login_uid))
+    yield from _address_terms(event)
     for path in paths(event):
         yield f"f{path}"
         yield f"b{base_name(path)}"
-    yield from _address_terms(event)
+
+
+def _word_terms(event: Event) -> Iterable[str]:
     for word in [*programs(event), *command_words(event)]:
         yield f"x{word}"
         if "/" in word:
@@ -114,7 +126,8 @@ def question(expression: Expression) -> str | None:
             alternatives = _alternatives(name, value.casefold())
             if alternatives is None:
                 return None
-            return " OR ".join([*alternatives, _quoted(OVERFLOW)])
+            more = MORE_WORDS if name == "ran" else MORE_TERMS
+            return " OR ".join([*alternatives, _quoted(more)])
         case _:
             return None
 
