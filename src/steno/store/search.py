@@ -15,11 +15,9 @@ from itertools import chain
 from typing import Any
 
 import apsw
-import zstandard
 
 from steno.errors import UsageError
-from steno.model import TextLine
-from steno.store.chunks import CHUNK_LINES, CHUNK_MASK, Chunk, read_chunk
+from steno.store.chunks import CHUNK_LINES, CHUNK_MASK
 from steno.store.cursors import LineCursor, SortCursor, decode_cursor, encode_cursor
 from steno.store.derived import decode_summary
 from steno.store.event_groups import group_events
@@ -46,9 +44,9 @@ from steno.store.filters import (
     possible_condition,
     visible_condition,
 )
-from steno.store.index import CHUNK_BITS
 from steno.store.protocol import Hit, Page, Summary
 from steno.store.terms import TextTerm
+from steno.store.text_reader import TextReader
 
 RARE_LIMIT_CHUNKS = 2000
 """A text in more chunks than this is common."""
@@ -59,7 +57,6 @@ WORK_LIMIT_CHUNKS = 20_000
 LOOK_AHEAD_CHUNKS = 256
 """Chunks read after a page is full, to see whether anything follows."""
 
-_CACHED_CHUNKS = 256
 _SORTS = {
     "started": "started_unix_us",
     "duration": "duration_us",
@@ -85,10 +82,7 @@ class Search:
         self._groups: dict[int, SessionEvents] = {}
         self._positive_groups: list[SessionEvents] = []
         self._events = EventReader(connection)
-        self._chunks: dict[int, Chunk | None] = {}
-        self._occurrences: dict[tuple[int, int], bool] = {}
-        self._decompressor = zstandard.ZstdDecompressor()
-        self._chunks_read = 0
+        self._text = TextReader(connection)
         self._work_limit = WORK_LIMIT_CHUNKS
         # A single term needs no look whether a recording matches: it does if it has a hit.
         self._is_term = isinstance(query, Word | Phrase | Substring | Regex)
@@ -175,7 +169,7 @@ class Search:
 
     @property
     def _work(self) -> int:
-        return self._chunks_read + self._events.chunks_read
+        return self._text.chunks_read + self._events.chunks_read
 
     # The query as a condition on recordings.
 
@@ -241,20 +235,7 @@ class Search:
             case EventGroup():
                 return self._groups[id(expression)].occurs(key)
             case _:
-                return self._occurs(self._terms[expression], key)
-
-    def _occurs(self, term: TextTerm, key: int) -> bool:
-        """Return whether some line of a recording matches."""
-        known = self._occurrences.get((id(term), key))
-        if known is None:
-            known = False
-            for chunk_id in self._candidates([term], key):
-                chunk = self._chunk(chunk_id)
-                if chunk is not None and _any_line(term, chunk):
-                    known = True
-                    break
-            self._occurrences[id(term), key] = known
-        return known
+                return self._text.occurs(self._terms[expression], key)
 
     # Events and lines.
 
@@ -304,7 +285,7 @@ class Search:
         key, bound = cursor.key, cursor.number
         if not self._positive or (cursor.event is not None and is_ascending):
             return
-        chunk_ids = self._candidates(self._positive, key)
+        chunk_ids = self._text.candidates(self._positive, key)
         for chunk_id in reversed(chunk_ids) if is_ascending else chunk_ids:
             first = (chunk_id & CHUNK_MASK) * CHUNK_LINES
             last = first + CHUNK_LINES - 1
@@ -314,79 +295,16 @@ class Search:
             if bound is not None:
                 edge = max(edge, bound) if is_ascending else min(edge, bound)
             yield LineCursor(key, edge), None
-            chunk = self._chunk(chunk_id)
+            chunk = self._text.chunk(chunk_id)
             if chunk is None:
                 continue
-            for index, spans in self._matches(chunk, is_ascending=is_ascending):
+            matches = self._text.matches(chunk, self._positive)
+            for index, spans in matches if is_ascending else reversed(matches):
                 number = first + index
                 if bound is not None and (number < bound if is_ascending else number > bound):
                     continue
-                hit = self._hit(key, summary, number, spans, context_lines)
-                yield LineCursor(key, number), hit
-
-    def _candidates(self, terms: list[TextTerm], key: int) -> list[int]:
-        """Return the ids of a recording's chunks that may match any of `terms`, newest first."""
-        span = (key << CHUNK_BITS, (key << CHUNK_BITS) + CHUNK_MASK)
-        if any(term.candidates is None for term in terms):
-            return self._ids("SELECT id FROM chunks WHERE id BETWEEN ? AND ?", span)
-        ids = set(
-            self._ids("SELECT id FROM chunks WHERE NOT is_indexed AND id BETWEEN ? AND ?", span)
-        )
-        for term in terms:
-            if term.candidates is not None:
-                table = term.candidates.table
-                sql = f"SELECT rowid FROM {table}(?) WHERE rowid BETWEEN ? AND ?"  # noqa: S608 - constants
-                ids.update(self._ids(sql, (term.candidates.query, *span)))
-        return sorted(ids, reverse=True)
-
-    def _ids(self, sql: str, values: tuple[Any, ...]) -> list[int]:
-        return sorted((row[0] for row in self._connection.execute(sql, values)), reverse=True)
-
-    def _matches(
-        self, chunk: Chunk, *, is_ascending: bool
-    ) -> list[tuple[int, list[tuple[int, int]]]]:
-        """Return (index, highlights) of the chunk's lines that match any term, in order."""
-        terms = [term for term in self._positive if term.may_match_within(chunk.text)]
-        matches = []
-        for index, line in enumerate(chunk.texts() if terms else []):
-            found = [spans for term in terms if (spans := term.spans(line)) is not None]
-            if found:
-                matches.append((index, _merged([span for spans in found for span in spans])))
-        return matches if is_ascending else matches[::-1]
-
-    def _hit(
-        self,
-        key: int,
-        summary: Summary,
-        number: int,
-        spans: list[tuple[int, int]],
-        context_lines: int,
-    ) -> Hit:
-        before = self._lines(key, number - context_lines, number)
-        line = self._lines(key, number, number + 1)[0]
-        after = self._lines(key, number + 1, number + 1 + context_lines)
-        return Hit(summary, number, line, spans, before, after)
-
-    def _lines(self, key: int, first: int, end: int) -> list[TextLine]:
-        lines: list[TextLine] = []
-        first = max(0, first)
-        while first < end:
-            chunk = self._chunk((key << CHUNK_BITS) + first // CHUNK_LINES)
-            if chunk is None:
-                break
-            start = first // CHUNK_LINES * CHUNK_LINES
-            lines += chunk.lines()[first - start : end - start]
-            first = start + CHUNK_LINES
-        return lines
-
-    def _chunk(self, chunk_id: int) -> Chunk | None:
-        if chunk_id in self._chunks:
-            return self._chunks[chunk_id]
-        self._chunks_read += 1
-        if len(self._chunks) >= _CACHED_CHUNKS:
-            del self._chunks[next(iter(self._chunks))]
-        chunk = self._chunks[chunk_id] = read_chunk(self._connection, chunk_id, self._decompressor)
-        return chunk
+                before, line, after = self._text.around(key, number, context_lines)
+                yield LineCursor(key, number), Hit(summary, number, line, spans, before, after)
 
 
 def _cost(expression: Expression) -> int:
@@ -400,20 +318,3 @@ def _cost(expression: Expression) -> int:
             return max(map(_cost, parts), default=0)
         case _:
             return 1
-
-
-def _any_line(term: TextTerm, chunk: Chunk) -> bool:
-    return term.may_match_within(chunk.text) and any(
-        term.spans(line) is not None for line in chunk.texts()
-    )
-
-
-def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return the stretches in order, overlapping ones made one."""
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(spans):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
