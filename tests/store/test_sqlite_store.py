@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import pytest
-from places import HOUR_US, START_US, Stores, put, turn_pages
+from places import HOUR_US, START_US, Stores, found, listed, put, turn_pages
 from suite import StoreSuite
+from suite_events import BOOT, about, an_event, put_events
 
 from steno.store import search
 from steno.store.opening import open_store
@@ -53,4 +55,28 @@ def test_short_pages_lose_nothing(
     lists = list(turn_pages(lambda cursor: store.recordings(tree, limit=2, cursor=cursor)))
     recs = [item.rec for page in lists for item in page]
     assert recs == list(dict.fromkeys(hit.summary.rec for hit in whole.items))
+    store.close()
+
+
+def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
+    """A store of version 2 keeps its recordings, whose sessions' events are then found."""
+    store = open_store(tmp_path)
+    put(store, "r", "needle", boot_id=BOOT, audit_session=7, sender="web1")
+    put(store, "s", "needle", started_unix_us=START_US + HOUR_US)
+    store.close()
+    connection = apsw.Connection(str(tmp_path / "index.sqlite"))
+    for table in ("trails", "event_sessions", "events", "event_chunks", "event_terms",
+                  "trail_notes", "login_facts"):  # fmt: skip
+        connection.execute(f"DROP TABLE {table}")
+    connection.execute("DROP INDEX recordings_session")
+    connection.execute("ALTER TABLE recordings DROP COLUMN boot_id")
+    connection.execute("PRAGMA user_version = 2")
+    connection.close()
+    for _ in range(2):
+        store = open_store(tmp_path)
+        assert found(store, "needle") == [("s", 0), ("r", 0)]
+        store.close()
+    store = open_store(tmp_path)
+    put_events(store, an_event(1, objects=about("/f")))
+    assert listed(store, "file:/f") == ["r"]
     store.close()
