@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from steno.audit.rules import AuditRule, Level, compare
 from steno.audit.rules_sets import MACHINES, rule_set
@@ -198,3 +200,24 @@ def test_a_rule_says_itself_as_auditctl_takes_it() -> None:
     """In the order that auditctl wants: architecture before system calls before fields."""
     rule = AuditRule((("a1", "=", "0x9"),), "steno-kill", arch="b64", syscalls=("kill", "tkill"))
     assert str(rule) == "-a always,exit -F arch=b64 -S kill,tkill -F a1=0x9 -k steno-kill"
+
+
+LINES = st.one_of(
+    st.sampled_from((AUDITCTL / "listed-session.txt").read_text().splitlines()),
+    st.text(alphabet="-aAFSCkwp =,!<>&bxyz0123/", max_size=60),
+)
+
+
+@given(st.lists(st.tuples(LINES, LINES, st.integers(0, 80)), max_size=6))
+def test_no_listing_breaks_the_comparison(pieces: list[tuple[str, str, int]]) -> None:
+    """Rules cut and put together anyhow are others' rules, or missing ones; nothing fails."""
+    lines = [first[:cut] + second for first, second, cut in pieces]
+    loaded = parse_rules(lines)
+    wanted = rule_set("session", "x86_64")
+    difference = compare(wanted, loaded)
+    assert len(difference.missing) <= len(wanted.rules)
+    known = {rule.meaning for rule in wanted.rules} & {rule.meaning for rule in loaded}
+    unknown = [rule for rule in loaded if rule.meaning not in known]
+    assert len(difference.superfluous) + len(difference.others) == len(unknown)
+    for rule in loaded:
+        assert str(rule)

@@ -16,7 +16,10 @@ from click.testing import CliRunner, Result
 
 from steno.audit.rules_text import parse_rules, parse_status
 from steno.cli import group
-from steno.errors import NotFoundError, StenoError
+from steno.cli.audit_rules import is_fixed_until_boot
+from steno.errors import NotFoundError, RefusedError, StenoError
+
+DATA = Path(__file__).parents[1] / "data/audit"
 
 
 def run(*arguments: str) -> Result:
@@ -53,6 +56,17 @@ def test_without_auditd_there_is_nothing_to_install_into(tmp_path: Path) -> None
     """The missing directory is named."""
     with pytest.raises(NotFoundError, match=r"rules\.d"):
         run("install", "session", "--root", str(tmp_path))
+
+
+def test_a_host_whose_rules_are_fixed_is_left_alone() -> None:
+    """As a kernel 6.1 said it: `enabled 2` counts, though auditctl ends with 0 there."""
+    transcript = (DATA / "f5/auditctl-transcript.txt").read_text()
+    fixed = parse_status(transcript.split("### -s\n")[1].split("###")[0])
+    with pytest.raises(RefusedError, match="rebooted"):
+        is_fixed_until_boot(fixed, is_wanted=False)
+    assert is_fixed_until_boot(fixed, is_wanted=True)
+    free = parse_status((DATA / "auditctl/status-off.txt").read_text())
+    assert not is_fixed_until_boot(free, is_wanted=False)
 
 
 def auditctl(*words: str) -> str:

@@ -119,12 +119,9 @@ def install_command(
     if not path.parent.is_dir():
         raise NotFoundError(f"{path.parent}: no such directory; is auditd installed?")
     is_image = root.resolve() != Path("/")
-    is_fixed = not is_image and parse_status(_auditctl("-s")).is_immutable
-    if is_fixed and not for_next_boot:
-        raise RefusedError(
-            "the audit rules of this host cannot be changed until it is rebooted (enabled 2); "
-            "--for-next-boot writes the file all the same"
-        )
+    is_fixed = not is_image and is_fixed_until_boot(
+        parse_status(_auditctl("-s")), is_wanted=for_next_boot
+    )
     wanted = rule_set(level, machine, min_uid=min_uid)
     replace_file(path, wanted.text(immutable=immutable).encode(), mode=0o640)
     click.echo(f"{path}: {_count(len(wanted.rules), 'rule')}")
@@ -132,6 +129,20 @@ def install_command(
         click.echo("they are in force after the next boot")
     elif not is_image:
         click.echo("to load them: augenrules --load; then: steno audit rules check " + level)
+
+
+def is_fixed_until_boot(status: AuditStatus, *, is_wanted: bool) -> bool:
+    """Return whether rules cannot be changed any more until the next boot.
+
+    Raises:
+        RefusedError: They cannot, and `is_wanted` does not say that it is known.
+    """
+    if status.is_immutable and not is_wanted:
+        raise RefusedError(
+            "the audit rules of this host cannot be changed until it is rebooted (enabled 2); "
+            "--for-next-boot writes the file all the same"
+        )
+    return status.is_immutable
 
 
 def _auditctl(option: str) -> str:
