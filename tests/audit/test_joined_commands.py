@@ -374,6 +374,43 @@ def test_an_alias_belongs_to_the_line_that_was_just_entered() -> None:
     ]
 
 
+def test_what_the_prompt_runs_is_not_the_lines() -> None:
+    """Programs that PROMPT_COMMAND runs after each line stand below the shell, and are its own."""
+    made = Session()
+    made.shell()
+    for number, words in enumerate((["ls"], ["git", "rev-parse"], ["cc", "a.c"], ["git", "x"])):
+        made.run(11 + number, SHELL, words, 1 + number * 0.01)
+        made.end(11 + number, 1.005 + number * 0.01)
+    made.run(20, SHELL, ["git", "rev-parse"], 5.001)
+    made.end(20, 5.002)
+    lines = (1, "ls"), (1.02, "cc a.c"), (5, "cd /")
+    assert tree(made, *lines) == (
+        "-bash [shell] (other)\n"
+        "  ls =0\n"
+        "  git rev-parse (other) =0\n"
+        "  cc a.c =0\n"
+        "  git x (other) =0\n"
+        "  cd / [line]\n"
+        "  git rev-parse (other) =0\n"
+    )
+
+
+def test_what_a_sourced_file_runs_is_the_lines_and_a_scripts() -> None:
+    """`. ./env.sh` runs in the shell itself; what it began is below the line all the same."""
+    made = Session()
+    made.shell()
+    made.run(11, SHELL, ["uname", "-r"], 1)
+    made.end(11, 1.01)
+    made.run(12, SHELL, ["date"], 1.02)
+    made.end(12, 1.03)
+    assert tree(made, (1, ". ./env.sh")) == (
+        "-bash [shell] (other)\n"
+        "  . ./env.sh [line]\n"
+        "    uname -r (script) =0\n"
+        "    date (script) =0\n"
+    )
+
+
 def test_a_nested_login_shell_begun_by_a_terminal_multiplexer_has_its_own_terminal() -> None:
     """Of a recording's scope: its process and all below it, on whichever terminal."""
     made = Session()

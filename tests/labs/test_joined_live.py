@@ -43,7 +43,8 @@ class Person:
         session.expect(b"prompt> ", timeout_s=60)
 
     def type(self, line: str, *, ends: bool = False) -> None:
-        """Type a line, and wait for the next prompt."""
+        """Type a line, not as soon as the prompt is there, and wait for the next prompt."""
+        time.sleep(0.3)  # Nobody types within a screen's tenth of a second.
         typed_us = time.time_ns() // 1000
         self._session.send(line.encode() + b"\r")
         if ends:

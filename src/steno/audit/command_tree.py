@@ -15,10 +15,11 @@ from steno.audit.line_matching import (
     Begun,
     SplitLine,
     describe,
+    leave_out_own,
     match,
     measure_tick,
 )
-from steno.audit.lineages import Image, Life, Lineages, arguments_of, program_of
+from steno.audit.lineages import Image, Life, Lineages, arguments_of, parents_first, program_of
 from steno.audit.ran import RanKind
 from steno.audit.shells import OWN, base_name, is_interactive, is_shell
 from steno.audit.sorts import is_exit, is_run, kind_of
@@ -36,7 +37,7 @@ class Node:
         at_unix_us: When it began.
         image: What ran; None for lines.
         line: The line that was typed.
-        order: For lines: its place among the shell's lines.
+        order: For lines, and what comes right behind one: its place among the shell's lines.
         shell: For what a shell began: that shell's node.
         says: Whether the line names it.
         parent: What it stands below.
@@ -98,7 +99,7 @@ class TreeBuilder:
     ) -> None:
         self._events = events
         self._image_of = lineages.image_of
-        self._lives = _parents_first(lives)
+        self._lives = parents_first(lives)
         self._wanted = set(self._lives)
         self._typed = typed
         self._tick_us = measure_tick(event.at_unix_us for event in events)
@@ -157,6 +158,10 @@ class TreeBuilder:
         """Return whether something that was there before the events is shown: a shell."""
         if image.program is not None:
             others = [one for one in image.events if not is_exit(self._events[one])]
+            if len(image.life.images) > 1:
+                # Whoever only made ready to run something else is of no interest.
+                others = []
+                below = sum(child.parent_image is image for child in image.life.children)
             return is_shell(image.program) and bool(others or below)
         ran = [child for child in image.life.children if len(child.images) > 1]
         logs_in = any((arguments_of(child.images[1]) or [""])[0][:1] == "-" for child in ran)
@@ -209,7 +214,8 @@ class TreeBuilder:
         )
         lines = [SplitLine.of(line) for line in typed]
         begun = [describe(child) for child in children]
-        owners = match(lines, begun, self._tick_us)
+        matched = match(lines, begun, self._tick_us)
+        owners = leave_out_own(lines, begun, matched)
         nodes = self._make_lines(shell, lines, children, begun, owners)
         self._lines[shell] = nodes
         for child, one, owner in zip(children, begun, owners, strict=True):
@@ -217,6 +223,18 @@ class TreeBuilder:
                 self._anchors[child] = nodes[owner]
                 nodes[owner].forks.append(child)
                 nodes[owner].says = nodes[owner].says or lines[owner].says(one)
+        for child, before, owner in zip(children, matched, owners, strict=True):
+            if before is not None and owner is None:
+                self._put_behind(child, nodes[before])
+
+    def _put_behind(self, life: Life, line: Node) -> None:
+        """Let what a shell ran by itself stand behind the line that it came after."""
+        shown = (self._nodes[image] for image in life.images if image in self._nodes)
+        node = next(shown, None)
+        if node is not None:
+            node.order = line.order
+            if 0 < line.at_unix_us - node.at_unix_us <= TICK_US:
+                node.at_unix_us = line.at_unix_us
 
     def _make_lines(
         self,
@@ -363,21 +381,6 @@ class TreeBuilder:
                 continue
             if last.line.line.text.strip() in _LEAVING and ended_us is not None and not last.events:
                 last.at_unix_us = max(last.at_unix_us, ended_us)
-
-
-def _parents_first(lives: Iterable[Life]) -> list[Life]:
-    wanted = set(lives)
-    found: list[Life] = []
-    seen: set[Life] = set()
-    for life in sorted(wanted, key=lambda one: one.number):
-        path: list[Life] = []
-        one: Life | None = life
-        while one is not None and one in wanted and one not in seen:
-            seen.add(one)
-            path.append(one)
-            one = one.parent
-        found += reversed(path)
-    return found
 
 
 def _may_have_read(image: Image, line: TypedLine) -> bool:

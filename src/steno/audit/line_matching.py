@@ -37,6 +37,7 @@ _APART = 0.75
 _NAMED = 3.0
 _ALL_ARGUMENTS = 2.0
 _LATEST = 1.0
+_SOURCING = frozenset({".", "source", "eval", "fc"})
 _MISSING = frozenset({126, 127})
 _LOOK_BACK = 8
 """So many lines may have been typed ahead of the shell."""
@@ -85,9 +86,45 @@ class SplitLine:
         return not self.names.isdisjoint(begun.names)
 
     @property
+    def sources_script(self) -> bool:
+        """Whether the shell itself reads commands from a file for it."""
+        return any(part.name in (".", "source") for part in self.parts)
+
+    @property
     def runs_builtins_only(self) -> bool:
         """Whether every command in it is one that shells run themselves."""
         return all(part.name in BUILTINS or not part.name for part in self.parts)
+
+
+def leave_out_own(
+    lines: Sequence[SplitLine], begun: Sequence[Begun], owners: Sequence[int | None]
+) -> list[int | None]:
+    """Return `owners` without what the shell began by itself right after a line's programs.
+
+    That is for its prompt, mostly. A line may own what it does not name as long as something in it
+    is accounted for by nothing else: an alias, a function, a file that is sourced.
+    """
+    named: dict[int, set[str]] = {}
+    for one, owner in zip(begun, owners, strict=True):
+        if owner is not None:
+            named.setdefault(owner, set()).update(one.names)
+    found: list[int | None] = []
+    for one, owner in zip(begun, owners, strict=True):
+        is_own = owner is None or not one.names or lines[owner].says(one)
+        if not is_own and owner is not None and not _has_more(lines[owner], named[owner]):
+            owner = None
+        found.append(owner)
+    return found
+
+
+def _has_more(line: SplitLine, names: set[str]) -> bool:
+    for part in line.parts:
+        if part.name in _SOURCING:
+            return True
+        name = base_name(part.name)[:_COMM_CHARACTERS]
+        if name and part.name not in BUILTINS and name not in names:
+            return True
+    return False
 
 
 def names_of(

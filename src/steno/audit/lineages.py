@@ -8,7 +8,7 @@ docs/audit.md says by which signs two lives of one id are told apart.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from steno.audit.event import Event
@@ -149,6 +149,22 @@ def trace(events: Sequence[Event]) -> Lineages:
     for number, event in enumerate(events):
         tracer.take(number, event)
     return Lineages(tracer.lives, tracer.image_of)
+
+
+def parents_first(lives: Iterable[Life]) -> list[Life]:
+    """Return processes so that each stands behind what began it."""
+    wanted = set(lives)
+    found: list[Life] = []
+    seen: set[Life] = set()
+    for life in sorted(wanted, key=lambda one: one.number):
+        path: list[Life] = []
+        one: Life | None = life
+        while one is not None and one in wanted and one not in seen:
+            seen.add(one)
+            path.append(one)
+            one = one.parent
+        found += reversed(path)
+    return found
 
 
 def plain_terminal(terminal: str | None) -> str | None:

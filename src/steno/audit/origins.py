@@ -32,7 +32,10 @@ def _origin_of(node: Node, origins: dict[Node, Origin], with_lines: set[Node]) -
     if parent is None:
         return "other"
     if parent.kind == "line":
-        return "typed" if _is_said(parent, node) else "other"
+        if _is_said(parent, node):
+            return "typed"
+        is_sourced = parent.line is not None and parent.line.sources_script
+        return "script" if is_sourced else "other"
     if parent.kind == "subshell":
         line = _line_above(parent)
         return "typed" if line is not None and _is_said(line, node) else origins[parent]

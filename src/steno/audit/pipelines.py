@@ -26,8 +26,8 @@ def mark_pipelines(roots: Sequence[Node]) -> None:
             _mark(node.line, [(node, node.image.life if node.image else None)])
         if node.kind == "line" and node.line is not None:
             groups = _mark(node.line, _forks_of(node))
-        elif node.kind in ("program", "subshell"):
-            groups = _overlapping(node.children)
+        elif node.kind in ("program", "subshell", "shell"):
+            groups = _overlapping([child for child in node.children if child.line is None])
         for group in groups:
             if len(group) > 1:
                 number += 1
