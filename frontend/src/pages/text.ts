@@ -16,6 +16,11 @@ export function shown(text: string): string {
   });
 }
 
+/** The same, cut where it is longer than `limit` characters. */
+export function shownShort(text: string, limit: number): string {
+  return shown(text.length > limit ? `${text.slice(0, limit)}…` : text);
+}
+
 export interface Stretch {
   text: string;
   isHit: boolean;

@@ -6,7 +6,7 @@ import { clock, count } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { emptyState } from "../parts/templates.ts";
 import { recordingPath } from "../router.ts";
-import { shown } from "../text.ts";
+import { shown, shownShort } from "../text.ts";
 import { Following } from "./following.ts";
 import { listStyles } from "./styles.ts";
 import {
@@ -26,8 +26,9 @@ import { type Remark, remarksOn } from "./words.ts";
 const ROWS_DRAWN = 400;
 /** Deeper ones are not indented any further. */
 const MAX_DEPTH = 8;
-/** Longer commands are cut here; their trail shows them whole. */
-const MAX_TEXT = 600;
+/** Longer commands are cut; pointing at one shows more, their event all. */
+const MAX_TEXT = 200;
+const MAX_TITLE = 2000;
 
 @customElement("steno-commands")
 export class Commands extends PageElement {
@@ -173,6 +174,7 @@ export class Commands extends PageElement {
       role="treeitem"
       class="${depth} ${command.kind} ${command.origin} ${chosen ? "chosen" : ""}"
       href=${recordingPath(this.rec, Math.max(0, command.at_us))}
+      title=${command.text.length > MAX_TEXT ? shownShort(command.text, MAX_TITLE) : nothing}
       data-number=${command.number}
       aria-level=${node.depth + 1}
       aria-expanded=${canOpen ? String(isOpen(node, this.#openness)) : nothing}
@@ -191,7 +193,7 @@ export class Commands extends PageElement {
             ? html`<span class="fold" aria-hidden="true" @click=${(event: Event) =>
                 this.#fold(event, node)}>▸</span>`
             : nothing
-        }${this.#pipe(index)}${textOf(command)}<span class="remarks"
+        }${this.#pipe(index)}${shownShort(command.text, MAX_TEXT)}<span class="remarks"
           >${remarksOn(command).map(remark)}${
             canOpen && !isOpen(node, this.#openness)
               ? html` <span class="muted">${count(node.below)} below</span>`
@@ -261,10 +263,6 @@ export class Commands extends PageElement {
     if (isOpen(node, this.#openness) && !isLoginShell(node)) this.#toggle(node, false);
     else items.find((item) => item.dataset.number === String(node.command.parent))?.focus();
   }
-}
-
-function textOf({ text }: Command): string {
-  return shown(text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text);
 }
 
 function remark({ text, tone, more }: Remark) {

@@ -6,7 +6,7 @@ import { clock, count, exactDuration } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { problemBox } from "../parts/templates.ts";
 import { recordingPath } from "../router.ts";
-import { shown } from "../text.ts";
+import { shownShort } from "../text.ts";
 import "./event.ts";
 import "./filters.ts";
 import { ALL, queryOf, type Wanted } from "./filters.ts";
@@ -24,6 +24,8 @@ import {
 } from "./window.ts";
 import { KINDS, kindLabel } from "./words.ts";
 
+/** Longer sentences are cut; the event itself shows all. */
+const MAX_TEXT = 400;
 /** While playing, an instant outside of what is loaded is loaded this long after the last one. */
 const FOLLOW_MS = 300;
 
@@ -226,8 +228,8 @@ export class Trail extends PageElement {
     const { command } = this;
     return html`<div class="top">
       <div class="row">
-        <h2 title=${command ? shown(command.text) : ""}>
-          ${command ? html`Trail of <code>${shown(command.text)}</code>` : "Trail of the whole session"}
+        <h2 title=${command ? shownShort(command.text, MAX_TEXT) : ""}>
+          ${command ? html`Trail of <code>${shownShort(command.text, MAX_TEXT)}</code>` : "Trail of the whole session"}
         </h2>
         ${
           command
@@ -287,7 +289,7 @@ export class Trail extends PageElement {
         <span class="at" title=${exactDuration(atUs)}>${clock(atUs)}</span>
         <span class="what"
           ><span class="kind ${kind}" title=${kindLabel(kind)}></span
-          ><span class="unseen">${kindLabel(kind)}: </span>${shown(event.text ?? event.action)}</span
+          ><span class="unseen">${kindLabel(kind)}: </span>${shownShort(event.text ?? event.action, MAX_TEXT)}</span
         >
       </a>
       ${

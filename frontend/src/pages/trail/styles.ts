@@ -27,8 +27,6 @@ export const listStyles = css`
     padding: 0.15rem 0.75rem;
     color: inherit;
     text-decoration: none;
-    content-visibility: auto;
-    contain-intrinsic-height: auto 1.6rem;
   }
   .list a:hover {
     background: var(--hover);
