@@ -297,7 +297,7 @@ static size_t write_question(const struct question *question, unsigned char *out
     if (question->fact.length != 0)
         memcpy(out + at, question->fact.at, question->fact.length);
     at += question->fact.length;
-    if (question->suffix.length != 0)
+    if (question->suffix.at != NULL)
         memcpy(out + at, question->suffix.at, question->suffix.length);
     at += question->suffix.length;
     memcpy(out + at, question->raw.at, length);

@@ -1,0 +1,124 @@
+"""What compilers' tools find in the modules in C for audit logs, and in what they do to memory."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+NATIVE = Path(__file__).parents[2] / "native"
+DATA = Path(__file__).parents[1] / "data" / "audit"
+SOURCES = sorted(NATIVE.glob("audit_*.c"))
+INCLUDE = f"-I{sysconfig.get_path('include')}"
+CLANG, GCC = shutil.which("clang"), shutil.which("gcc")
+
+_TRIAL = """
+import importlib.util, json, random, sys
+import steno.audit
+spec = importlib.util.spec_from_file_location("steno.audit._records", sys.argv[1])
+module = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(module)
+sys.modules["steno.audit._records"] = steno.audit._records = module
+from steno.audit.coalescing import Coalescer
+from steno.audit.decoding import Decoder
+from steno.audit.encoding import RecordEncoder
+from steno.audit.names import Names
+from steno.audit.records import LineReader
+from steno.audit import _records
+chance = random.Random(7)
+data = b"".join(open(path, "rb").read() for path in sys.argv[2:])
+lines = data.splitlines(keepends=True)
+specials = [b"\\x1d", b'"', b"'", b"=", b" ", b"{", b"}", b"\\xff", b"\\n", b"\\0", b"msg='"]
+encoder = RecordEncoder(Decoder(Names()))
+count = 0
+for turn in range(150):
+    piece = bytearray(b"".join(chance.sample(lines, 20)))
+    for _ in range(turn):
+        at = chance.randrange(len(piece))
+        piece[at : at + chance.randrange(3)] = chance.choice(specials)
+    reader, coalescer = LineReader(), Coalescer(finds_losses=True)
+    records = reader.feed(bytes(piece)) + reader.finish()
+    for group in coalescer.feed(records) + coalescer.finish():
+        json.loads(encoder.encode(group.records))
+        _records.join_arguments(group.records)
+        count += 1
+    for record in records:
+        record.fields, record.pairs, record.words, record.get("uid"), record.values(("a0", "x"))
+    coalescer.pass_whole_events(bytes(piece)[: piece.rfind(b"\\n") + 1], 0)
+whole = LineReader().feed(data)
+encoder.encode(whole)
+print("done", count > 1000, len(whole))
+"""
+
+
+@pytest.mark.skipif(CLANG is None, reason="clang is not installed")
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
+def test_the_analyser_finds_nothing(source: Path) -> None:
+    """Clang's static analyser has no finding."""
+    command = [str(CLANG), "--analyze", "--analyzer-output", "text", INCLUDE, str(source)]
+    command += ["-DPy_LIMITED_API=0x030b0000"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.skipif(GCC is None, reason="gcc is not installed")
+def test_no_log_breaks_memory(tmp_path: Path) -> None:
+    """Real logs, whole and damaged: the sanitizers see no byte touched where none may be."""
+    sanitizer = subprocess.run(
+        [str(GCC), "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
+    ).stdout.strip()
+    if not os.path.isabs(sanitizer):
+        pytest.skip("gcc's sanitizers are not installed (Debian: libgcc-dev)")
+    flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined"]
+    flags += ["-fno-sanitize-recover=all", "-DPy_LIMITED_API=0x030b0000", INCLUDE]
+    module = tmp_path / "_records.abi3.so"
+    sources = [str(source) for source in SOURCES]
+    subprocess.run([str(GCC), *flags, *sources, "-o", str(module)], check=True, timeout=100)
+    logs = [str(DATA / "f1" / "audit-enriched.log"), str(DATA / "f2" / "plugin-string-zoo.log")]
+    done = subprocess.run(
+        [sys.executable, "-c", _TRIAL, str(module), *logs],
+        env=os.environ
+        | {"LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert (done.returncode, done.stdout) == (0, "done True 2266\n"), done.stderr[-3000:]
+
+
+@pytest.mark.skipif(CLANG is None, reason="clang is not installed")
+def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
+    """A few seconds of libFuzzer, begun with real lines, find no crash and no broken promise."""
+    target = tmp_path / "fuzz_audit"
+    build = subprocess.run(
+        [
+            *(str(CLANG), "-g", "-O1", "-fsanitize=fuzzer,address,undefined"),
+            *(str(NATIVE / "fuzz" / "fuzz_audit.c"), str(NATIVE / "audit_lexing.c")),
+            *("-o", str(target)),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    if "libclang_rt" in build.stderr:
+        pytest.skip("clang's runtime is not installed (Debian: libclang-rt-dev)")
+    assert build.returncode == 0, build.stderr
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for log in ("f1/audit-enriched.log", "f2/audit-enriched-zoo.log"):
+        for number, line in enumerate((DATA / log).read_bytes().splitlines()[::9]):
+            (corpus / f"{log[:2]}-{number}").write_bytes(line[:1500])
+    options = ["-runs=40000", "-max_total_time=20", "-max_len=1500", "-seed=1"]
+    done = subprocess.run(
+        [str(target), *options, str(corpus)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=100,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
