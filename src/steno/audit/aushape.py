@@ -63,6 +63,9 @@ class AushapeWriter:
         self._layout = Layout(form.fold_level, form.indent)
         markup = JsonMarkup if form.language == "json" else XmlMarkup
         self._markup = markup(self._layout)
+        self._level = 0 if form.events_per_doc == 0 else 1
+        mark = "}" if form.language == "json" else "</event>"
+        self._tail = self._layout.close(self._level) + mark
         self._is_in_document = False
         self._document_size = 0
         """Events, or bytes where `events_per_doc` is negative."""
@@ -114,30 +117,29 @@ class AushapeWriter:
             parts.insert(0, (_TEXT_RANK, shape_text(lines)))
         if form.with_norm:
             parts.append((_NORM_RANK, shape_norm(event)))
-        pieces = self._assemble(event, parts, error, is_first=is_first, is_cut=False)
-        if form.max_event_bytes is not None and pieces.size_bytes() > form.max_event_bytes:
-            pieces = self._assemble(event, parts, error, is_first=is_first, is_cut=True)
-            pieces.cut(form.max_event_bytes)
+        limit_bytes = form.max_event_bytes
+        head = self._head(event, error, is_first=is_first, is_cut=False)
+        text = self._whole(head, [group for _, group in parts])
+        if limit_bytes is None or len(text) <= limit_bytes:
+            return text
+        pieces = Pieces()
+        head = self._head(event, error, is_first=is_first, is_cut=True)
+        pieces.add(head.encode())
+        for rank, group in parts:
+            pieces.add(self._markup.build(group, self._level + 1), rank)
+        pieces.add(self._tail.encode())
+        pieces.cut(limit_bytes)
         return pieces.render()
 
-    def _assemble(
-        self,
-        event: Event,
-        parts: list[tuple[int, Group]],
-        error: str | None,
-        *,
-        is_first: bool,
-        is_cut: bool,
-    ) -> Pieces:
-        level = 0 if self._form.events_per_doc == 0 else 1
-        pieces = Pieces()
+    def _whole(self, head: str, groups: list[Group]) -> bytes:
+        """Return an event that is not cut."""
+        level = self._level + 1
+        inner = "".join(self._markup.after(group, level) for group in groups)
+        return f"{head}{inner}{self._tail}".encode()
+
+    def _head(self, event: Event, error: str | None, *, is_first: bool, is_cut: bool) -> str:
         head = self._json_head if self._form.language == "json" else self._xml_head
-        pieces.add(head(event, level, error, is_first=is_first, is_cut=is_cut).encode())
-        for rank, group in parts:
-            pieces.add(self._markup.build(group, level + 1, first=False), rank)
-        mark = "}" if self._form.language == "json" else "</event>"
-        pieces.add(f"{self._layout.close(level)}{mark}".encode())
-        return pieces
+        return head(event, self._level, error, is_first=is_first, is_cut=is_cut)
 
     def _json_head(
         self, event: Event, level: int, error: str | None, *, is_first: bool, is_cut: bool

@@ -6,7 +6,9 @@ parsed, which aushape's own cannot: docs/audit.md lists the differences.
 
 from __future__ import annotations
 
+import functools
 import re
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +19,7 @@ from steno.audit.aushape_pieces import Pieces
 Language = Literal["json", "xml"]
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True, gc=False):
     """A record's field.
 
     Attributes:
@@ -34,16 +35,14 @@ class Field:
     is_plain: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True, gc=False):
     """A string in a list; `tag` is its element's name in XML."""
 
     tag: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(msgspec.Struct, frozen=True):
     """A named object or list of others; an item of a list has no name.
 
     Attributes:
@@ -62,6 +61,10 @@ class Group:
 
 
 Node = Field | Text | Group
+
+_LEVELS = 10
+"""Documents are not nested deeper."""
+_KEPT_FIELDS = 20_000
 
 ITEM = "item"
 """What an item of a list is called in XML."""
@@ -124,69 +127,115 @@ def xml_name(name: str) -> str:
     return safe if safe[0].isalpha() or safe[0] == "_" else f"_{safe}"
 
 
-class JsonMarkup:
+class Markup(ABC):
+    """Nodes to text."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._opens = [layout.open(level) for level in range(_LEVELS)]
+        self._closes = [layout.close(level) for level in range(_LEVELS)]
+        # Most fields of an event are those of the event before.
+        self._field = functools.lru_cache(_KEPT_FIELDS)(self._make_field)
+        self._separator = ""
+
+    def text(self, node: Node, level: int, *, in_list: bool = False) -> str:
+        """Return `node`, without what goes between it and its sibling."""
+        if isinstance(node, Field):
+            return self._field(node.name, node.value, node.raw, node.is_plain, in_list)
+        if isinstance(node, Text):
+            return self._text(node)
+        head, tail = self._ends(node, in_list=in_list)
+        if not node.members:
+            return head + self._close_empty(level) + tail
+        is_list, below, open_ = node.is_list, level + 1, self._opens[level + 1]
+        texts = [self.text(member, below, in_list=is_list) for member in node.members]
+        return f"{head}{open_}{(self._separator + open_).join(texts)}{self._closes[level]}{tail}"
+
+    def after(self, node: Node, level: int, *, first: bool = False) -> str:
+        """Return `node` with what goes before it; `first` of its siblings."""
+        return self._before(level, first=first) + self.text(node, level)
+
+    def build(
+        self, group: Group, level: int, *, first: bool = False, in_list: bool = False
+    ) -> Pieces:
+        """Return a group that can be cut, with what goes before it; `first` of its siblings."""
+        pieces = Pieces()
+        head, tail = self._ends(group, in_list=in_list)
+        pieces.add((self._before(level, first=first) + head).encode())
+        for at, member in enumerate(group.members):
+            rank = group.first_rank + at if group.is_cuttable else 0
+            is_first = at == 0
+            if isinstance(member, Group) and member.is_cuttable:
+                inner = self.build(member, level + 1, first=is_first, in_list=group.is_list)
+                pieces.add(inner, rank)
+            else:
+                text = self.text(member, level + 1, in_list=group.is_list)
+                pieces.add((self._before(level + 1, first=is_first) + text).encode(), rank)
+        close = self._closes[level] if group.members else self._close_empty(level)
+        pieces.add((close + tail).encode())
+        return pieces
+
+    def _before(self, level: int, *, first: bool) -> str:
+        return self._opens[level] if first else self._separator + self._opens[level]
+
+    @abstractmethod
+    def _make_field(
+        self, name: str, value: str, raw: str | None, is_plain: bool, in_list: bool
+    ) -> str: ...
+
+    @abstractmethod
+    def _text(self, node: Text) -> str: ...
+
+    @abstractmethod
+    def _ends(self, group: Group, *, in_list: bool) -> tuple[str, str]: ...
+
+    @abstractmethod
+    def _close_empty(self, level: int) -> str: ...
+
+
+class JsonMarkup(Markup):
     """Nodes to JSON."""
 
     def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+        super().__init__(layout)
+        self._separator = ","
 
-    def build(self, node: Node, level: int, *, first: bool, in_list: bool = False) -> Pieces:
-        """Return `node`; `first` of its siblings."""
-        pieces = Pieces()
-        comma = "" if first else ","
-        before = comma + self._layout.open(level)
-        if isinstance(node, Text):
-            pieces.add((before + json_string(node.text)).encode())
-            return pieces
-        if not in_list:
-            before += json_string(node.name) + ":"
-        if isinstance(node, Field):
-            pieces.add((before + self._field(node)).encode())
-            return pieces
-        pieces.add((before + "[{"[not node.is_list]).encode())
-        for at, member in enumerate(node.members):
-            inner = self.build(member, level + 1, first=at == 0, in_list=node.is_list)
-            rank = node.first_rank + at if node.is_cuttable else 0
-            is_soft = isinstance(member, Group) and member.is_cuttable
-            pieces.add(inner if is_soft else inner.render(), rank)
-        end = self._layout.close(level) if node.members else ""
-        pieces.add((end + "]}"[not node.is_list]).encode())
-        return pieces
+    def _make_field(
+        self, name: str, value: str, raw: str | None, is_plain: bool, in_list: bool
+    ) -> str:
+        head = "[" if in_list else json_string(name) + ":["
+        shown = json_string(value)
+        if raw is None or (is_plain and "\ufffd" not in value):
+            return f"{head}{shown}]"
+        return f"{head}{shown},{json_string(raw)}]"
 
-    @staticmethod
-    def _field(node: Field) -> str:
-        shown = json_string(node.value)
-        if node.raw is None or (node.is_plain and "\ufffd" not in node.value):
-            return f"[{shown}]"
-        return f"[{shown},{json_string(node.raw)}]"
+    def _text(self, node: Text) -> str:
+        return json_string(node.text)
+
+    def _ends(self, group: Group, *, in_list: bool) -> tuple[str, str]:
+        name = "" if in_list else json_string(group.name) + ":"
+        return (name + "[", "]") if group.is_list else (name + "{", "}")
+
+    def _close_empty(self, level: int) -> str:
+        return ""
 
 
-class XmlMarkup:
+class XmlMarkup(Markup):
     """Nodes to XML."""
 
-    def __init__(self, layout: Layout) -> None:
-        self._layout = layout
+    def _make_field(
+        self, name: str, value: str, raw: str | None, is_plain: bool, in_list: bool
+    ) -> str:
+        shown = xml_string(value)
+        is_told = raw is not None and (not is_plain or "\ufffd" in shown)
+        logged = f' r="{xml_string(raw or "")}"' if is_told else ""
+        return f'<{xml_name(name)} i="{shown}"{logged}/>'
 
-    def build(self, node: Node, level: int, *, first: bool, in_list: bool = False) -> Pieces:
-        """Return `node`; where it stands among its siblings makes no difference here."""
-        del first, in_list
-        pieces = Pieces()
-        before = self._layout.open(level)
-        if isinstance(node, Text):
-            pieces.add(f"{before}<{node.tag}>{xml_string(node.text)}</{node.tag}>".encode())
-            return pieces
-        name = xml_name(node.name)
-        if isinstance(node, Field):
-            value = xml_string(node.value)
-            is_told = node.raw is not None and (not node.is_plain or "\ufffd" in value)
-            raw = f' r="{xml_string(node.raw or "")}"' if is_told else ""
-            pieces.add(f'{before}<{name} i="{value}"{raw}/>'.encode())
-            return pieces
-        pieces.add(f"{before}<{name}>".encode())
-        for at, member in enumerate(node.members):
-            inner = self.build(member, level + 1, first=at == 0)
-            rank = node.first_rank + at if node.is_cuttable else 0
-            is_soft = isinstance(member, Group) and member.is_cuttable
-            pieces.add(inner if is_soft else inner.render(), rank)
-        pieces.add(f"{self._layout.close(level)}</{name}>".encode())
-        return pieces
+    def _text(self, node: Text) -> str:
+        return f"<{node.tag}>{xml_string(node.text)}</{node.tag}>"
+
+    def _ends(self, group: Group, *, in_list: bool) -> tuple[str, str]:
+        name = xml_name(group.name)
+        return f"<{name}>", f"</{name}>"
+
+    def _close_empty(self, level: int) -> str:
+        return self._closes[level]
