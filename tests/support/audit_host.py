@@ -67,13 +67,23 @@ def missing_for_audit() -> str | None:
     for program in ("auditd", "auditctl"):
         if shutil.which(program) is None:
             return f"{program} is missing (Debian package auditd)"
+    lock = _lock()
     try:
         status = read_status()
     except StenoError as error:
         return f"this is not the machine's own process id namespace: {error}"
+    finally:
+        os.close(lock)
     if status.daemon_pid:
         return "an auditd runs on this machine"
     return None
+
+
+def _lock() -> int:
+    """Wait until nobody else has the machine's audit system; return what keeps it."""
+    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
 
 
 def wait_for(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:
@@ -93,12 +103,15 @@ class AuditHost:
         level: Which rules are loaded.
         policy: The policy file's text.
         log_format: auditd's: ENRICHED or RAW.
+        spool: The spool to write to, in place of one of its own.
+        control: The control socket of an agent that decides about sessions.
         options: More options for `steno audit follow`.
 
     Attributes:
         directory: Where everything is.
         spool: The spool that the plugin writes to.
-        control: The agent's control socket, if a test starts an agent.
+        control: The agent's control socket, whether there is an agent or not.
+        policy_file: The policy; it may be written anew.
     """
 
     def __init__(
@@ -108,11 +121,14 @@ class AuditHost:
         level: str = "session",
         policy: str = "",
         log_format: str = "ENRICHED",
+        spool: Path | None = None,
+        control: Path | None = None,
         options: tuple[str, ...] = (),
     ) -> None:
         self.directory = directory
-        self.spool = directory / "spool"
-        self.control = directory / "run" / "control.sock"
+        self.spool = spool or directory / "spool"
+        self.control = control or directory / "run" / "control.sock"
+        self.policy_file = directory / "policy.toml"
         self._level = level
         self._policy = policy
         self._log_format = log_format
@@ -122,8 +138,7 @@ class AuditHost:
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> AuditHost:
-        self._lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        self._lock = _lock()
         try:
             self._before = read_status()
             self._lay_out()
