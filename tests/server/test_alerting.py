@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from indexed_recordings import make_lines
 
 from steno.audit.event import Event, Process, Who
 from steno.audit.trail import TrailEncoder, TrailHead, make_trail_id
+from steno.files import replace_file
 from steno.metrics import Metrics
 from steno.model import End, Output, Window
 from steno.server.alert_rules import parse_rules
+from steno.server.alert_watch import RulesFile
 from steno.server.alerting import Alerting
 from steno.server.indexer import Indexer, reindex
 from steno.store.accounts_file import AccountsFile
@@ -220,3 +223,36 @@ def test_a_running_server_notices_what_grows(site: Site) -> None:
     assert [alert.rule for alert in told] == ["nc"]
     assert 'steno_alerts_total{severity="high"} 1' in metrics.expose()
     assert metrics.value("steno_alerts_open") == 1
+
+
+def test_other_rules_count_from_their_first_moment(site: Site, tmp_path: Path) -> None:
+    """A changed file is read anew; a wrong one leaves the rules before it in force."""
+    file = tmp_path / "alerts.toml"
+    text = "[[rule]]\nname = 'one'\nseverity = 'low'\nquery = 'ran:{}'\n"
+    file.write_text(text.format("nc"))
+    rules = RulesFile(file, must_exist=True)
+    first = rules.read()
+    assert first is not None
+    assert rules.read() is None
+    alerting = Alerting(site.store, site.alerts, first, reload=rules.read)
+    alerting.start()
+
+    def wait_for(number: int) -> None:
+        until_s = time.monotonic() + 60
+        while len(site.alerts.page(AlertQuery()).items) < number:
+            assert time.monotonic() < until_s
+            time.sleep(0.02)
+
+    site.append(TRAIL, site.begin_trail() + site.event("nc", at_s=0))
+    wait_for(1)
+    replace_file(file, text.format("nc'\nhm = 'x").encode())
+    site.append(TRAIL, site.event("nc", at_s=1000))
+    wait_for(2)
+    replace_file(file, text.format("ls").replace("one", "two").encode())
+    for step in range(200):
+        site.append(TRAIL, site.event("ls", at_s=2000 + 100 * step))
+        if any(rule == "two" for rule, _, _ in site.found()):
+            break
+        time.sleep(0.1)
+    alerting.stop()
+    assert {rule for rule, _, _ in site.found()} == {"one", "two"}

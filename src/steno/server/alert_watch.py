@@ -45,6 +45,39 @@ def load_rules(path: Path, *, must_exist: bool) -> tuple[Rule, ...]:
         raise ConfigError(error.strerror or str(error), file=str(path)) from error
 
 
+class RulesFile:
+    """A file of rules, read anew when it changes.
+
+    Args:
+        path: The file.
+        must_exist: Whether Steno's own rules do not stand in for it.
+    """
+
+    def __init__(self, path: Path, *, must_exist: bool) -> None:
+        self._path = path
+        self._must_exist = must_exist
+        self._seen: tuple[int, ...] | None = None
+
+    def read(self) -> tuple[Rule, ...] | None:
+        """Return the rules if the file is another than at the last call; None: it is not.
+
+        Raises:
+            ConfigError: It is missing, unreadable or wrong; once per change.
+        """
+        seen = self._look()
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        return load_rules(self._path, must_exist=self._must_exist)
+
+    def _look(self) -> tuple[int, ...]:
+        try:
+            found = self._path.stat()
+        except OSError:
+            return ()
+        return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
+
+
 @contextlib.contextmanager
 def watching(
     config: ServerConfig, store: Store, file: AccountsFile, metrics: Metrics
@@ -59,7 +92,8 @@ def watching(
     if not settings.enabled:
         yield alerts
         return
-    rules = load_rules(config.alert_rules_path, must_exist=settings.rules is not None)
+    file_of_rules = RulesFile(config.alert_rules_path, must_exist=settings.rules is not None)
+    rules = file_of_rules.read() or ()
     sending_settings = SendingSettings(
         least=settings.send, interval_s=settings.interval_s, base_url=settings.url
     )
@@ -69,7 +103,14 @@ def watching(
         sending = AlertSending(Batches(file, alerts), targets, sending_settings, metrics)
         stack.callback(sending.stop)
         sending.start()
-        alerting = Alerting(store, alerts, rules, metrics, on_alert=lambda _: sending.wake())
+        alerting = Alerting(
+            store,
+            alerts,
+            rules,
+            metrics,
+            on_alert=lambda _: sending.wake(),
+            reload=file_of_rules.read,
+        )
         stack.callback(alerting.stop)
         alerting.start()
         yield alerts

@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import logging
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 
 from steno.audit.event import Event
 from steno.audit.trail import Placed, TrailDecoder, TrailHead
-from steno.errors import NotFoundError, StenoError
+from steno.errors import ConfigError, NotFoundError, StenoError
 from steno.metrics import Metrics
 from steno.model import Damage, is_trail
 from steno.server.alert_rules import Rule
@@ -28,6 +29,7 @@ _log = logging.getLogger(__name__)
 _TURN_BYTES = 1 << 20
 _TURN_LINES = 2000
 _RETRY_S = 5.0
+_RELOAD_S = 2.0
 _HEADS = 256
 """Trails whose first lines are kept in memory."""
 _ACTIONS = 1000
@@ -38,7 +40,8 @@ class Alerting:
     """Follow a store with rules.
 
     Use either `start` and `stop` (a thread), or `look_at_all` (the caller's thread). `on_alert` is
-    called, in that thread, with each alert that is new.
+    called, in that thread, with each alert that is new; `reload` every few seconds: it returns
+    other rules where they have changed, or raises ConfigError, and then the ones before stay.
     """
 
     def __init__(
@@ -49,13 +52,19 @@ class Alerting:
         metrics: Metrics | None = None,
         *,
         on_alert: Callable[[Alert], None] = lambda _alert: None,
+        reload: Callable[[], Sequence[Rule] | None] = lambda: None,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._store = store
         self._alerts = alerts
-        self._event_rules = [rule for rule in rules if not rule.is_for_lines]
-        self._line_rules = [rule for rule in rules if rule.is_for_lines]
+        self._reload = reload
+        self._event_rules: list[Rule] = []
+        self._line_rules: list[Rule] = []
         self._by_action: dict[str, list[Rule]] = {}
+        self._set_rules(rules)
         self._on_alert = on_alert
+        self._monotonic_s = monotonic_s
+        self._next_reload_s = 0.0
         self._heads: OrderedDict[str, TrailHead] = OrderedDict()
         self._waiting: OrderedDict[str, None] = OrderedDict()
         self._has_news = threading.Condition()
@@ -130,10 +139,13 @@ class Alerting:
             self._wait()
         while True:
             with self._has_news:
-                self._has_news.wait_for(lambda: self._waiting or self._is_stopping)
+                self._has_news.wait_for(lambda: self._waiting or self._is_stopping, _RELOAD_S)
                 if self._is_stopping:
                     return
-                rec, _ = self._waiting.popitem(last=False)
+                rec = self._waiting.popitem(last=False)[0] if self._waiting else None
+            self._look_for_rules()
+            if rec is None:
+                continue
             if not self._guard(functools.partial(self._take_turn, rec), rec):
                 with self._has_news:
                     self._waiting[rec] = None
@@ -143,6 +155,26 @@ class Alerting:
         if self._look(rec):
             with self._has_news:
                 self._waiting[rec] = None
+
+    def _set_rules(self, rules: Sequence[Rule]) -> None:
+        self._event_rules = [rule for rule in rules if not rule.is_for_lines]
+        self._line_rules = [rule for rule in rules if rule.is_for_lines]
+        self._by_action = {}
+
+    def _look_for_rules(self) -> None:
+        """Take other rules where they have changed; at most every few seconds."""
+        now_s = self._monotonic_s()
+        if now_s < self._next_reload_s:
+            return
+        self._next_reload_s = now_s + _RELOAD_S
+        try:
+            rules = self._reload()
+        except ConfigError as error:
+            _log.error("the alert rules stay as they were: %s", error)
+        else:
+            if rules is not None:
+                self._set_rules(rules)
+                _log.info("alert rules read", extra={"rules": len(rules)})
 
     def _wait(self) -> None:
         with self._has_news:
