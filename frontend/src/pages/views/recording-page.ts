@@ -312,7 +312,7 @@ export class RecordingPage extends PageElement {
       { id: "text", label: `${counted(lines_count, "line")} of text` },
     ];
     if (!this.#hasTrail || !this.isNarrow) return tabs;
-    return [...tabs.slice(0, 1), { id: "trail", label: "Trail" }, ...tabs.slice(1)];
+    return [...tabs.slice(0, 1), { id: "trail", label: "Trail" }, { id: "text", label: "Text" }];
   }
 
   #commands(rec: string) {
