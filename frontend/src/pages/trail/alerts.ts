@@ -84,7 +84,7 @@ export class RecordingAlerts extends PageElement {
         ${timesWords(alert)}
         ${by ? html`<span class="muted">acknowledged by ${shown(by)}</span>` : nothing}
       </div>
-      <div class="what">${shown(text)}</div>
+      ${[text, ...alert.others].map((each) => html`<div class="what">${shown(each)}</div>`)}
     </li>`;
   }
 }

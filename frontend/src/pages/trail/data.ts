@@ -86,11 +86,11 @@ export class TrailData implements ReactiveController {
   #take(commands: Commands, lanes: Lanes, alerts: readonly Alert[]): void {
     const isSame = (one: unknown, other: unknown): boolean =>
       JSON.stringify(one) === JSON.stringify(other);
-    if (!isSame(commands, this.commands)) this.commands = commands;
     if (!isSame(alerts, this.alerts)) this.alerts = alerts;
-    if (isSame(lanes, this.lanes)) return;
-    this.lanes = lanes;
-    this.growth++;
+    const before = [this.commands, this.lanes];
+    if (!isSame(commands, this.commands)) this.commands = commands;
+    if (!isSame(lanes, this.lanes)) this.lanes = lanes;
+    if (before[0] !== this.commands || before[1] !== this.lanes) this.growth++;
   }
 
   #againSoon = (): void => {

@@ -1,5 +1,5 @@
 /** What of a trail is shown: a text to look for, kinds, only failures. */
-import { css, html, LitElement, nothing } from "lit";
+import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { TrailKind } from "../api/types.ts";
 import { sharedStyles } from "../styles.ts";
@@ -75,6 +75,11 @@ export class TrailFilters extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.#typingTimer);
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    // What is filtered must be seen, also where the timeline asked for it.
+    if (changed.has("wanted") && this.wanted.kinds.size > 0) this.isOpen = true;
   }
 
   override render() {

@@ -99,6 +99,7 @@ export class Trail extends PageElement {
   @query(".list") private list!: HTMLElement | null;
   #following = new Following(this);
   #isBegun = false;
+  #seenGrowth: unknown = null;
   #followTimer = 0;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -109,7 +110,7 @@ export class Trail extends PageElement {
     }
     if (!this.isOpen) return;
     if (!this.#isBegun) this.#begin();
-    else if (changed.has("growth") && !this.window.later && !this.isBusy) this.#grow();
+    else if (this.growth !== this.#seenGrowth && !this.isBusy) this.#grow();
     else if (changed.has("atUs")) this.#followSoon();
   }
 
@@ -125,16 +126,16 @@ export class Trail extends PageElement {
     clearTimeout(this.#followTimer);
   }
 
-  /** Show what happened of one kind from an instant on. */
+  /** Show what happened around an instant: of one kind, or everything where it is none. */
   showLane(kind: string, fromUs: number): void {
     const known = KINDS.find((each) => each.kind === kind);
-    if (!known) return;
-    this.wanted = { ...ALL, kinds: new Set([known.kind]) };
+    this.wanted = known ? { ...ALL, kinds: new Set([known.kind]) } : ALL;
     this.#begin(fromUs);
   }
 
   #begin(aroundUs: number | null = null): void {
     this.#isBegun = true;
+    this.#seenGrowth = this.growth;
     this.chosen = null;
     this.window = NOTHING;
     this.#following.back();
@@ -148,6 +149,9 @@ export class Trail extends PageElement {
   }
 
   #grow(): void {
+    this.#seenGrowth = this.growth;
+    // What is newer than the window is loaded when somebody gets there.
+    if (this.window.later) return;
     void this.load(async (signal) => {
       this.window = await this.#loaded(reopened(this.window), "later", signal);
     });
