@@ -115,6 +115,13 @@ def test_su_and_sudo_are_no_logins() -> None:
         assert (fact.service, fact.audit_session) == (exe.rpartition("/")[2], 4)
 
 
+@pytest.mark.parametrize("piece", ["sshd-session", "sshd-auth", "sshd"])
+def test_sshd_in_pieces_is_sshd(piece: str) -> None:
+    """From version 9.8 on OpenSSH's server is several programs; they are one service."""
+    (fact,) = facts(user_record("USER_AUTH", 1, exe=f"/usr/lib/openssh/{piece}"))
+    assert fact.service == "sshd"
+
+
 def test_a_watch_goes_on_where_another_was() -> None:
     """Who refused already is kept with the state, so that nothing counts twice."""
     first, second = read_events(

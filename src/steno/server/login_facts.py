@@ -16,6 +16,9 @@ from steno.store.logins import WITHIN
 
 _TYPE = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"([A-Z0-9_]+)"')
 _REMEMBERED = 1000
+_SERVICES = {"sshd-session": "sshd", "sshd-auth": "sshd", "(systemd)": "systemd"}
+"""Programs that are a part of another: OpenSSH 9.8 and later is in three pieces."""
+
 _NOBODY = ("?", "(unknown)", "(unknown user)", "(invalid user)", "unset")
 
 
@@ -42,7 +45,8 @@ class LoginWatch:
         if kind is None:
             return None
         process = event.process
-        service = (process.program or process.name or "").rpartition("/")[2]
+        program = (process.program or process.name or "").rpartition("/")[2]
+        service = _SERVICES.get(program, program)
         if kind in ("start", "close") and service in WITHIN:
             return None
         return LoginFact(

@@ -18,7 +18,7 @@ from steno.store.page import Page
 BEFORE_US = 24 * 3600 * 1_000_000
 """Failed attempts count to the next login if it comes within this time."""
 
-UNATTENDED = ("cron", "crond", "atd", "systemd", "(systemd)")
+UNATTENDED = ("cron", "crond", "atd", "systemd")
 """Programs that open sessions for which nobody sits at a terminal."""
 
 WORK_LIMIT_LOGINS = 5000

@@ -11,6 +11,7 @@ import msgspec
 from starlette.responses import Response
 
 from steno.errors import NotFoundError
+from steno.model import is_trail
 from steno.store.protocol import Change, Summary
 from steno.store.segments import Event, EventReader, Position, parse_position
 from steno.web.callers import COOKIE, read_bearer
@@ -113,25 +114,28 @@ async def follow_changes(call: Call) -> Response:
     return EventResponse(_change_events(call, stream), stream, services.streams)
 
 
+def _find_visible(call: Call, recs: list[str]) -> list[Summary]:
+    """Return those of these recordings that are indexed and that the caller may see."""
+    found = []
+    for rec in recs:
+        try:
+            summary = call.services.store.find(rec)
+        except NotFoundError:
+            continue
+        if summary.rec == rec and is_visible(summary, call.visible_to):
+            found.append(summary)
+    return found
+
+
 async def _change_events(call: Call, stream: Stream) -> AsyncIterator[bytes]:
     services = call.services
     changed: dict[str, None] = {}
 
     def notice(change: Change) -> None:
-        if len(changed) < MAX_CHANGED:
-            changed[change.rec] = None
-        stream.wake()
-
-    def read(recs: list[str]) -> list[Summary]:
-        found = []
-        for rec in recs:
-            try:
-                summary = services.store.find(rec)
-            except NotFoundError:
-                continue
-            if summary.rec == rec and is_visible(summary, call.visible_to):
-                found.append(summary)
-        return found
+        if not is_trail(change.rec):
+            if len(changed) < MAX_CHANGED:
+                changed[change.rec] = None
+            stream.wake()
 
     services.changes.add(notice)
     try:
@@ -142,7 +146,7 @@ async def _change_events(call: Call, stream: Stream) -> AsyncIterator[bytes]:
                 continue
             recs = list(changed)
             changed.clear()
-            for summary in await anyio.to_thread.run_sync(read, recs):
+            for summary in await anyio.to_thread.run_sync(_find_visible, call, recs):
                 yield render_event("recording", summary)
             # At most one event a second per recording.
             await asyncio.sleep(CHANGES_PAUSE_S)
