@@ -28,8 +28,7 @@ from steno.audit.sentences import Telling, tell
 from steno.audit.things import Files, number_of, peer_thing, text_of
 from steno.model import NO_AUDIT_SESSION
 
-_NO_RECORDS = Event(serial=0, at_unix_us=0, action="").records
-"""The default itself, so that it is left out of the JSON."""
+_NO_RECORDS = msgspec.Raw(b"[]")
 
 
 class EventBuilder:
