@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from pathlib import Path
+from typing import Any
 
 from live_server import LiveServer, run_steno
 from recorded_lines import fill_spool
 
 from steno.audit.event import Event
+from steno.audit.trail import TrailEncoder, decode_line
 from steno.delivery.credentials import load
 from steno.delivery.spool import Spool
 from steno.delivery.trail_recovery import read_boot_id
 from steno.delivery.trails import TrailOrigin, TrailWriter
+from steno.server.indexer import Indexer
+from steno.store.opening import open_store
 
 
 def make_event(serial: int) -> Event:
@@ -99,3 +104,63 @@ def test_a_trails_file_is_verified(tmp_path: Path) -> None:
     done = run_steno("verify", file)
     assert done.returncode == 8
     assert "line 3" in done.stderr
+
+
+def _fill_store(directory: Path) -> list[str]:
+    """Put three trails that follow each other into a store, indexed; return their ids in order."""
+    spool = Spool(directory / "spool")
+    trails = []
+    store = open_store(directory / "store")
+    for first in (1, 10, 20):
+        writer = TrailWriter(spool, TrailOrigin("web1", read_boot_id(), "steno test"))
+        writer.append([make_event(first), make_event(first + 1)])
+        trails.append(str(writer.trail))
+        writer.end("stopped")
+        data = spool.path(trails[-1], ".done").read_bytes()
+        store.append(trails[-1], 0, data, sender="web1")
+    Indexer(store).drain([*store.trails()])
+    store.close()
+    return trails
+
+
+def _verify(directory: Path) -> dict[str, dict[str, Any]]:
+    done = run_steno("verify", "--json", "--store", directory)
+    verdicts = map(json.loads, done.stdout.splitlines())
+    return {verdict["rec"]: verdict for verdict in verdicts}
+
+
+def _replace(directory: Path, trail: str, data: bytes) -> None:
+    """Put other bytes in a trail's place, as somebody in the store could; the index stays."""
+    [place] = (directory / "store" / "recordings").glob(f"*/{trail}")
+    shutil.rmtree(place)
+    store = open_store(directory / "store")
+    if data:
+        store.append(trail, 0, data, sender="web1")
+    store.close()
+
+
+def test_whole_trails_cannot_change_or_vanish_unseen(tmp_path: Path) -> None:
+    """A chain made anew differs from what the index and the next trail remember of it."""
+    trails = _fill_store(tmp_path)
+    found = _verify(tmp_path)
+    assert [found[trail]["verification"]["state"] for trail in trails] == ["complete"] * 3
+    assert all(found[trail]["note"] is None for trail in trails)
+    spool = Spool(tmp_path / "spool")
+    lines = spool.path(trails[1], ".done").read_bytes().splitlines(keepends=True)
+    encoder = TrailEncoder()
+    forged = b"".join(
+        encoder.encode(item)
+        for item in (decode_line(line)[1] for line in lines)
+        if not (isinstance(item, Event) and item.serial == 11)
+    )
+    _replace(tmp_path, trails[1], forged)
+    assert _verify(tmp_path)[trails[1]]["verification"]["state"] == "broken"
+    # Somebody who makes the index anew as well is told by the trail that follows.
+    assert run_steno("server", "reindex", "--store", tmp_path / "store").returncode == 0
+    verdict = _verify(tmp_path)[trails[1]]["verification"]
+    assert verdict["state"] == "broken"
+    assert trails[2] in verdict["reason"]
+    _replace(tmp_path, trails[1], b"")
+    found = _verify(tmp_path)
+    assert trails[1] not in found
+    assert trails[1] in found[trails[2]]["note"]

@@ -17,7 +17,7 @@ from steno.errors import NotFoundError, StoreError, UsageError
 from steno.model import Command, Damage, TextLine, Verification
 from steno.settings import convert_settings, expand_home, home_directory, read_toml
 from steno.store.event_places import FoundEvent
-from steno.store.events import Login, LoginFailures, LoginQuery
+from steno.store.events import KnownTrail, Login, LoginFailures, LoginQuery
 from steno.store.protocol import Hit, Page, Summary
 
 if TYPE_CHECKING:
@@ -61,8 +61,8 @@ class Library(Protocol):
     def verification(self, rec: str) -> Verification:
         """Return what the chain proves, computed here and now from the original lines."""
 
-    def trails(self) -> list[str]:
-        """Return the ids of all audit trails, which `read` and `verification` take too."""
+    def trails(self) -> list[KnownTrail]:
+        """Return all audit trails by id; `read` takes them too."""
 
     def events(
         self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from steno.audit.recorded import RecordedCommands
 from steno.integrity.chain import verify_stream
-from steno.model import Command, Damage, TextLine, Verification, is_trail
+from steno.model import Command, Damage, TextLine, Verification
 from steno.store.event_groups import check_event_query
 from steno.store.event_places import EventPlaces, FoundEvent
-from steno.store.events import EventQuery, Login, LoginFailures, LoginQuery
+from steno.store.events import EventQuery, KnownTrail, Login, LoginFailures, LoginQuery
 from steno.store.opening import open_store
 from steno.store.protocol import Hit, Page, Summary
 from steno.store.query import parse
@@ -72,12 +72,16 @@ class StoreLibrary:
 
         What the index remembers of the chain must agree with them.
         """
-        known = None if is_trail(rec) else self._store.find(rec).chain
+        known = self._store.find(rec).chain
         return verify_stream(self._store.read(rec), known)
 
-    def trails(self) -> list[str]:
-        """Return the ids of all audit trails, in order."""
-        return sorted(self._store.trails())
+    def trails(self) -> list[KnownTrail]:
+        """Return all audit trails by id."""
+        known = {
+            one.trail: KnownTrail(one.trail, one.chain, one.follows, one.follows_head)
+            for one in self._store.trail_summaries()
+        }
+        return [known.get(trail, KnownTrail(trail)) for trail in sorted(self._store.trails())]
 
     def events(
         self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int

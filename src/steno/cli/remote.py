@@ -32,7 +32,7 @@ from steno.errors import (
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification, is_trail
 from steno.store.event_places import FoundEvent
-from steno.store.events import Login, LoginFailures, LoginQuery, StoredEvent
+from steno.store.events import KnownTrail, Login, LoginFailures, LoginQuery, StoredEvent
 from steno.store.protocol import Hit, Page, Summary
 
 Value = TypeVar("Value")
@@ -183,13 +183,14 @@ class RemoteLibrary:
 
         But what it remembers of the chain must agree with them.
         """
-        known = None if is_trail(rec) else self.find(rec).chain
+        known = self.find(rec).chain
         return verify_stream(self.read(rec), known)
 
-    def trails(self) -> list[str]:
-        """Return the ids of all audit trails; none to those who may not see all."""
+    def trails(self) -> list[KnownTrail]:
+        """Return all audit trails by id; none to those who may not see all."""
         try:
-            return [str(item["id"]) for item in self._get("/trails", _Items, {}).items]
+            items = self._get("/trails", _Items, {}).items
+            return [self._convert(item, KnownTrail) for item in items]
         except RefusedError:
             return []
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import click
@@ -24,17 +23,22 @@ from steno.errors import (
 from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import verify_lines, verify_stream
 from steno.model import Damage, Verification, is_trail
+from steno.store.events import KnownTrail
 
 _STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "broken": "bold red"}
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """What `--json` prints, one a line; `error` says why a recording could not be read at all."""
+    """What `--json` prints, one a line; `error` says why a recording could not be read at all.
+
+    `note` says what is worth knowing of one that verifies.
+    """
 
     source: str
     rec: str
     verification: Verification | None
     error: str | None = None
+    note: str | None = None
 
 
 @click.command("verify")
@@ -56,6 +60,7 @@ def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None
         text, style = f"UNREADABLE: {verdict.error}", _STYLES["broken"]
         if verification is not None:
             text, style = format_chain(verification), _STYLES[verification.state]
+            text += f"; {verdict.note}" if verdict.note else ""
         if as_json:
             click.echo(msgspec.json.encode(verdict))
         else:
@@ -79,26 +84,60 @@ def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdic
     if others or not targets:
         library = open_library(location)
         try:
-            for rec in map(partial(_find, library), others):
+            trails = library.trails() if not others or any(map(is_trail, others)) else []
+            wanted = [_find_trail(trails, target) for target in others if is_trail(target)]
+            for target in others:
+                if not is_trail(target):
+                    yield _verify_recording(library, library.find(target).rec)
+            for rec in [] if others else _list_recs(library):
                 yield _verify_recording(library, rec)
-            for rec in [] if others else [*_list_recs(library), *library.trails()]:
-                yield _verify_recording(library, rec)
+            yield from _verify_trails(library, wanted if others else trails)
         finally:
             library.close()
 
 
-def _find(library: Library, target: str) -> str:
-    """Return the recording, or the trail, that `target` names or is the beginning of."""
-    if not is_trail(target):
-        return library.find(target).rec
-    found = [trail for trail in library.trails() if trail.startswith(target)]
-    if target in found:
-        return target
+def _find_trail(trails: list[KnownTrail], target: str) -> KnownTrail:
+    """Return the trail that `target` names or is the beginning of."""
+    found = [trail for trail in trails if trail.id.startswith(target)]
+    exact = [trail for trail in found if trail.id == target]
     if not found:
         raise NotFoundError(f"no audit trail {target}")
-    if len(found) > 1:
+    if len(found) > 1 and not exact:
         raise AmbiguousError(f"{target} could be any of {len(found)} audit trails")
-    return found[0]
+    return (exact or found)[0]
+
+
+def _verify_trails(library: Library, trails: list[KnownTrail]) -> Iterator[Verdict]:
+    """Verify trails, and that each is what the one that follows it says."""
+    verdicts: dict[str, Verdict] = {}
+    for trail in trails:
+        try:
+            found = verify_stream(library.read(trail.id), trail.chain)
+            verdicts[trail.id] = Verdict("library", trail.id, found)
+        except (NotFoundError, StoreError) as error:
+            verdicts[trail.id] = Verdict("library", trail.id, None, str(error))
+    for trail in trails:
+        if trail.follows is not None:
+            _compare(verdicts, trail, trail.follows)
+    yield from verdicts.values()
+
+
+def _compare(verdicts: dict[str, Verdict], trail: KnownTrail, before: str) -> None:
+    """Take note of what a trail says of the one before it, where both were verified."""
+    verdict = verdicts.get(before)
+    if verdict is None:
+        note = f"it follows {before}, which is not here"
+        verdicts[trail.id] = msgspec.structs.replace(verdicts[trail.id], note=note)
+        return
+    found = verdict.verification
+    if trail.follows_head is None or found is None or found.state == "broken":
+        return
+    if found.head != trail.follows_head:
+        reason = f"{trail.id}, which follows it, names another last line"
+        broken = Verification(
+            "broken", found.lines, found.head, found.lines + 1, broken_offset_bytes=0, reason=reason
+        )
+        verdicts[before] = msgspec.structs.replace(verdict, verification=broken)
 
 
 def _verify_recording(library: Library, rec: str) -> Verdict:
@@ -121,7 +160,7 @@ def _verify_file(path: Path) -> Iterator[Verdict]:
     """Verify each of the recordings that a file holds; damage breaks the chain it stands in."""
     with open_input(path) as file:
         data = read_input(file)
-    trail = _find_trail(data)
+    trail = _read_trail_id(data)
     if trail is not None:
         yield Verdict(str(path), trail, verify_stream([data]))
         return
@@ -142,7 +181,7 @@ def _verify_file(path: Path) -> Iterator[Verdict]:
         yield Verdict(str(path), rec, verify_lines(recorded))
 
 
-def _find_trail(data: bytes) -> str | None:
+def _read_trail_id(data: bytes) -> str | None:
     """Return the id of the audit trail that `data` is; None: it is none."""
     try:
         _, item = decode_line(data.partition(b"\n")[0])

@@ -67,6 +67,22 @@ class TrailSummary(msgspec.Struct, frozen=True):
     end: TrailEnd | None = None
 
 
+class KnownTrail(msgspec.Struct, frozen=True):
+    """An audit trail, and what is remembered of it.
+
+    Attributes:
+        id: Its id.
+        chain: What its chain proved when it was indexed; None: it is not indexed yet.
+        follows: The trail of the same host before it.
+        follows_head: The digest of that one's last line.
+    """
+
+    id: str
+    chain: Verification | None = None
+    follows: str | None = None
+    follows_head: str | None = None
+
+
 class PlacedEvent(msgspec.Struct, frozen=True):
     """An event on its way into the index, and where its line stands in the trail.
 

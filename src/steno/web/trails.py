@@ -8,7 +8,9 @@ from starlette.concurrency import iterate_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from steno.errors import NotFoundError
-from steno.model import is_trail
+from steno.model import Verification, is_trail
+from steno.store.events import TrailSummary
+from steno.store.protocol import Store
 from steno.web.endpoint import Call, json_response
 
 
@@ -19,11 +21,17 @@ class TrailFacts(msgspec.Struct, frozen=True):
         id: Its id.
         host: The enrolled host that delivers it; null: it was put into the store by hand.
         size_bytes: How long it is so far.
+        chain: What its chain proved when it was indexed; null: it is not indexed yet.
+        follows: The trail of the same host before it.
+        follows_head: The digest of that one's last line.
     """
 
     id: str
     host: str | None
     size_bytes: int
+    chain: Verification | None = None
+    follows: str | None = None
+    follows_head: str | None = None
 
 
 class Trails(msgspec.Struct, frozen=True):
@@ -37,14 +45,24 @@ async def list_trails(call: Call) -> Response:
     store = call.services.store
 
     def read() -> Trails:
+        known = {summary.trail: summary for summary in store.trail_summaries()}
         return Trails(
-            [
-                TrailFacts(trail, store.sender_of(trail), store.size_bytes(trail))
-                for trail in sorted(store.trails())
-            ]
+            [_describe(store, trail, known.get(trail)) for trail in sorted(store.trails())]
         )
 
     return json_response(await anyio.to_thread.run_sync(read))
+
+
+def _describe(store: Store, trail: str, summary: TrailSummary | None) -> TrailFacts:
+    facts = TrailFacts(trail, store.sender_of(trail), store.size_bytes(trail))
+    if summary is None:
+        return facts
+    return msgspec.structs.replace(
+        facts,
+        chain=summary.chain,
+        follows=summary.follows,
+        follows_head=summary.follows_head,
+    )
 
 
 async def read_trail(call: Call) -> Response:
