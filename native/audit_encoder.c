@@ -115,7 +115,8 @@ static int put_value(struct output *to, struct slice value)
 /* A field of a type of record. `bytes` holds the type and the name, and how the field begins. */
 struct known {
     uint64_t hash, seen_in; /* the number of the record in which it was seen last */
-    size_t key_length, begin_length;
+    struct known *next;     /* what came after it the last time, of the same table */
+    size_t type_length, key_length, begin_length;
     unsigned int times;
     unsigned char kind;
     unsigned char bytes[];
@@ -240,7 +241,9 @@ static struct known *make_known(struct encoder *encoder, uint64_t hash, struct s
     }
     known->hash = hash;
     known->seen_in = 0;
+    known->next = NULL;
     known->times = 0;
+    known->type_length = type.length;
     known->key_length = type.length + name.length;
     known->begin_length = 1 + name.length + sizeof after - 1;
     at = known->bytes;
@@ -273,6 +276,12 @@ static struct known *know_field(struct encoder *encoder, uint64_t type_hash, str
         all->count += *place != NULL;
     }
     return *place;
+}
+
+static bool is_named(const struct known *known, struct slice name)
+{
+    return known->key_length - known->type_length == name.length &&
+           memcmp(known->bytes + known->type_length, name.at, name.length) == 0;
 }
 
 /* --- asking --- */
@@ -391,6 +400,7 @@ enum { MOST_SUFFIXES = 64 };
 struct writing {
     struct encoder *encoder;
     const struct record *record;
+    struct known *before; /* the field before; NULL: there is none */
     uint64_t type_hash;
     struct slice arch, syscall, argument_before;
     uint64_t used; /* a bit for each of auditd's fields that has told its own */
@@ -595,11 +605,22 @@ static int put_raw(struct writing *writing, struct known *known, const struct it
     return 0;
 }
 
+/* Return what is known of the record's next field: mostly what came there the last time. */
+static struct known *know_next(struct writing *writing, struct slice name)
+{
+    struct known *before = writing->before, *known = before == NULL ? NULL : before->next;
+    if (known == NULL || !is_named(known, name))
+        known = know_field(writing->encoder, writing->type_hash, writing->record->type_name, name);
+    if (before != NULL && known != NULL)
+        before->next = known;
+    writing->before = known;
+    return known;
+}
+
 static int put_field(struct writing *writing, const struct item *item)
 {
     struct encoder *encoder = writing->encoder;
-    struct known *known = know_field(encoder, writing->type_hash, writing->record->type_name,
-                                     item->name);
+    struct known *known = know_next(writing, item->name);
     unsigned char kind, class;
     if (known == NULL || put_raw(writing, known, item) < 0)
         return -1;

@@ -315,30 +315,34 @@ void decode_hexadecimal(struct slice slice, unsigned char *out)
         *out++ = (unsigned char)(value_of_digit(slice.at[i]) << 4 | value_of_digit(slice.at[i + 1]));
 }
 
-/* Load fewer bytes than a word, blanks behind them. */
+/* Load one to seven bytes, with blanks behind them: the first one lowest. */
 static inline uint64_t load_short(const unsigned char *at, size_t length)
 {
-    uint64_t word = EVERY_BYTE(' ');
-    unsigned char bytes[WORD];
-    memcpy(bytes, &word, WORD);
+    uint64_t word = EVERY_BYTE(' ') << length * 8;
     if (length >= 4) {
-        memcpy(bytes + length - 4, at + length - 4, 4);
-        memcpy(bytes, at, 4);
-    } else {
-        bytes[0] = at[0];
-        bytes[length / 2] = at[length / 2];
-        bytes[length - 1] = at[length - 1];
+        uint32_t first, last;
+        memcpy(&first, at, 4);
+        memcpy(&last, at + length - 4, 4);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+        first = __builtin_bswap32(first);
+        last = __builtin_bswap32(last);
+#endif
+        return word | first | (uint64_t)last << (length - 4) * 8;
     }
-    memcpy(&word, bytes, WORD);
-    return word;
+    return word | at[0] | (uint64_t)at[length / 2] << length / 2 * 8 |
+           (uint64_t)at[length - 1] << (length - 1) * 8;
 }
 
 /* Copy fewer bytes than a word, if all of them are copied as they are. */
 static inline bool copy_short(unsigned char *out, const unsigned char *at, size_t length)
 {
     uint64_t word = load_short(at, length);
+    bool is_plain = mark_special(word) == 0;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap64(word);
+#endif
     memcpy(out, &word, WORD);
-    return mark_special(word) == 0;
+    return is_plain;
 }
 
 unsigned char *put_json_text(unsigned char *out, struct slice slice, bool *is_valid)

@@ -478,12 +478,47 @@ static PyObject *split(PyObject *module, PyObject *arguments)
     return result;
 }
 
+/* Put records one after the other that are of one event into lists, EOE left out. */
+static PyObject *group_records(PyObject *records)
+{
+    PyObject *groups = PyList_New(0), *group = NULL, *key = NULL;
+    Py_ssize_t count = PyList_Size(records);
+    for (Py_ssize_t i = 0; groups != NULL && i < count; i++) {
+        PyObject *object = PyList_GetItem(records, i);
+        const struct record *record = (const struct record *)object;
+        int result = 0;
+        if (is_text(record->type_name, "EOE"))
+            continue;
+        if (record->key != key) {
+            key = record->key;
+            group = PyList_New(0);
+            result = append_stolen(groups, group);
+        }
+        if (result < 0 || PyList_Append(group, object) < 0)
+            Py_CLEAR(groups);
+    }
+    return groups;
+}
+
+static PyObject *split_events(PyObject *module, PyObject *arguments)
+{
+    PyObject *parts = split(module, arguments), *groups;
+    if (parts == NULL)
+        return NULL;
+    groups = group_records(PyTuple_GetItem(parts, 0));
+    Py_DECREF(parts);
+    return groups;
+}
+
 /* --- the module --- */
 
 static PyMethodDef methods[] = {
     {"split", split, METH_VARARGS,
      PyDoc_STR("split(data, offset_bytes, /)\n--\n\nReturn the records of all whole lines in `data`, "
                "what is none as (line, offset, bytes), how many bytes and how many lines were used.")},
+    {"split_events", split_events, METH_VARARGS,
+     PyDoc_STR("split_events(data, offset_bytes, /)\n--\n\nReturn the records of all whole lines in "
+               "`data`, those of one event that follow each other in one list, EOE left out.")},
     {"measure_events", measure_events, METH_VARARGS,
      PyDoc_STR("measure_events(data, at, node, serial, deadline_us, is_next, effects, /)\n--\n\n"
                "See steno.audit.coalescing.Coalescer.pass_whole_events.")},

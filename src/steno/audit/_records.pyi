@@ -79,6 +79,12 @@ def split(
 def join_arguments(records: list[Record], /) -> tuple[list[bytes], bool] | None:
     """Do what `steno.audit.arguments.join_arguments` does; None: they come out of order."""
 
+def split_events(data: bytes, offset_bytes: int, /) -> list[list[Record]]:
+    """Read all whole lines; return the records that follow each other and are of one event.
+
+    EOE is left out, and what is no record.
+    """
+
 def measure_events(
     data: bytes,
     at: int,

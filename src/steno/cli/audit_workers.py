@@ -20,8 +20,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from steno.audit._records import split
-from steno.audit.coalescing import Coalescer, RecordGroup
+from steno.audit._records import split, split_events
+from steno.audit.coalescing import RecordGroup
 from steno.errors import StenoError
 
 Convert = Callable[[list[RecordGroup]], bytes]
@@ -82,9 +82,10 @@ def pack_events(groups: list[RecordGroup]) -> Events:
 
 
 def _unpack(part: Lines | Events) -> list[RecordGroup]:
-    records = split(part.data, 0)[0]
     if isinstance(part, Lines):
-        return Coalescer().feed(records)
+        events = split_events(part.data, 0)
+        return [RecordGroup(*records[0].key, records) for records in events]
+    records = split(part.data, 0)[0]
     groups: list[RecordGroup] = []
     at = 0
     for number, count in enumerate(part.counts):
