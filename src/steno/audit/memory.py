@@ -11,6 +11,9 @@ Value = TypeVar("Value")
 LIMIT = 8192
 """So many answers are remembered; then all are forgotten."""
 
+LONGEST_BYTES = 512
+"""What is longer, is not remembered: a memory holds some megabytes at the most."""
+
 
 class Memory(dict[Key, Value]):
     """Answers of a function, by what it was asked; `memory[key]` asks if it must."""
@@ -20,7 +23,10 @@ class Memory(dict[Key, Value]):
         self._answer = answer
 
     def __missing__(self, key: Key) -> Value:
+        value = self._answer(key)
+        if isinstance(key, bytes) and len(key) > LONGEST_BYTES:
+            return value
         if len(self) >= LIMIT:
             self.clear()
-        value = self[key] = self._answer(key)
+        self[key] = value
         return value
