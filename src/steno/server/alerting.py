@@ -30,6 +30,7 @@ _TURN_BYTES = 1 << 20
 _TURN_LINES = 2000
 _RETRY_S = 5.0
 _RELOAD_S = 2.0
+_SCAN_S = 0.05
 _HEADS = 256
 """Trails whose first lines are kept in memory."""
 _ACTIONS = 1000
@@ -135,21 +136,41 @@ class Alerting:
                 self._has_news.notify()
 
     def _run(self) -> None:
-        while not self._is_stopping and not self._guard(self.look_at_all, "what came meanwhile"):
-            self._wait()
+        scan: Iterator[str] | None = self._subjects()
         while True:
             with self._has_news:
-                self._has_news.wait_for(lambda: self._waiting or self._is_stopping, _RELOAD_S)
+                wait_s = 0 if scan is not None else _RELOAD_S
+                self._has_news.wait_for(lambda: self._waiting or self._is_stopping, wait_s)
                 if self._is_stopping:
                     return
                 rec = self._waiting.popitem(last=False)[0] if self._waiting else None
             self._look_for_rules()
-            if rec is None:
-                continue
-            if not self._guard(functools.partial(self._take_turn, rec), rec):
-                with self._has_news:
-                    self._waiting[rec] = None
-                self._wait()
+            if rec is not None:
+                if not self._guard(functools.partial(self._take_turn, rec), rec):
+                    with self._has_news:
+                        self._waiting[rec] = None
+                    self._wait()
+            elif scan is not None and not self._scan_some(scan):
+                scan = None
+
+    def _scan_some(self, scan: Iterator[str]) -> bool:
+        """Look at some of what came while nobody did; return whether there is more.
+
+        What grows meanwhile has its turns in between: there may be very many recordings.
+        """
+        stop_s = self._monotonic_s() + _SCAN_S
+
+        try:
+            for rec in scan:
+                if (self._alerts.position(rec) or 0) < self._size(rec):
+                    with self._has_news:
+                        self._waiting[rec] = None
+                if self._monotonic_s() >= stop_s:
+                    return True
+        except Exception:  # noqa: BLE001  # a daemon's outermost loop
+            self._failures_total.add()
+            _log.exception("what came meanwhile cannot be looked through for alerts")
+        return False
 
     def _take_turn(self, rec: str) -> None:
         if self._look(rec):
