@@ -372,12 +372,12 @@ def test_a_trail_that_cannot_be_had_says_so_and_is_asked_for_again(
 def test_without_an_audit_trail_the_page_says_so(visit: Visit, server: Server) -> None:
     """The commands of the screen stand there, and how to have a trail of the next session."""
     session = Session("no audit", host="plainhost")
-    session.show(0.1, "avery@plainhost:~$ uptime\r\nup 3 days\r\n")
+    session.show(0.1, "avery@plainhost:~$ tty\r\n/dev/pts/3\r\n")
     session.end(1.0)
     rec = session.deliver(server.store)
     server.wait_indexed([rec])
     page = visit().enter("kim", f"/recordings/{rec}")
-    expect(command(page, "uptime")).to_be_visible()
+    expect(command(page, "tty")).to_be_visible()
     expect(page.locator("steno-commands")).to_contain_text(
         "there is no audit trail of this session"
     )
