@@ -13,7 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -93,6 +94,26 @@ def wait_for(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:
         assert time.monotonic() < until_s, what
         time.sleep(0.02)
     return found
+
+
+@contextmanager
+def borrow_audit() -> Iterator[None]:
+    """Have the machine's audit system to oneself; it is put back as it was."""
+    lock = _lock()
+    try:
+        before = read_status()
+        try:
+            yield
+        finally:
+            _restore(before)
+    finally:
+        os.close(lock)
+
+
+def _restore(before: AuditStatus) -> None:
+    auditctl("-D")
+    auditctl("-b", str(before.backlog_limit))
+    auditctl("-e", str(before.enabled))
 
 
 class AuditHost:
@@ -243,11 +264,8 @@ class AuditHost:
             if self._daemon is not None:
                 auditctl("-D")
                 self.stop_daemon()
-            before = self._before
-            if before is not None:
-                auditctl("-D")
-                auditctl("-b", str(before.backlog_limit))
-                auditctl("-e", str(before.enabled))
+            if self._before is not None:
+                _restore(self._before)
         finally:
             if self._daemon is not None:
                 self._daemon.kill()
