@@ -51,7 +51,8 @@ def test_pages_are_well_formed(manual: Path) -> None:
     if shutil.which("groff") is None:
         pytest.skip("Debian's groff-base is missing")
     words = ["groff", "-man", "-Tutf8", "-ww", "-z", "-Kutf8"]
-    pages = sorted(manual.iterdir())
+    # man(1) finds what `.so` names, below its own directories.
+    pages = [page for page in sorted(manual.iterdir()) if not page.read_text().startswith(".so ")]
     done = subprocess.run([*words, *pages], capture_output=True, text=True, check=False)
     assert len(pages) > 30
     assert (done.returncode, done.stderr) == (0, "")
