@@ -58,3 +58,8 @@ export function bringIntoView(list: Element, inner: Element): void {
   if (top >= outside.top && bottom <= outside.bottom) return;
   list.scrollTop += top - outside.top - outside.height / 3;
 }
+
+/** Scroll `list` so that `inner` stands at its top. */
+export function bringToTop(list: Element, inner: Element): void {
+  list.scrollTop += inner.getBoundingClientRect().top - list.getBoundingClientRect().top;
+}

@@ -10,7 +10,7 @@ import { shownShort } from "../text.ts";
 import "./event.ts";
 import "./filters.ts";
 import { ALL, queryOf, type Wanted } from "./filters.ts";
-import { Following } from "./following.ts";
+import { bringToTop, Following } from "./following.ts";
 import { kindStyles, listStyles } from "./styles.ts";
 import {
   beginning,
@@ -71,6 +71,9 @@ export class Trail extends PageElement {
       .what {
         font-family: inherit;
       }
+      [aria-expanded="true"] {
+        background: var(--hover);
+      }
       .failed .what {
         color: var(--bad);
       }
@@ -114,9 +117,13 @@ export class Trail extends PageElement {
     else if (changed.has("atUs")) this.#followSoon();
   }
 
-  protected override updated(): void {
-    // Who reads an event's detail does not want it to scroll away.
-    if (this.chosen !== null) return;
+  protected override updated(changed: PropertyValues): void {
+    if (this.chosen !== null) {
+      // Who reads an event's detail wants to see much of it, and not to see it scroll away.
+      const row = this.list?.querySelector('[aria-expanded="true"]');
+      if (changed.has("chosen") && this.list && row) bringToTop(this.list, row);
+      return;
+    }
     const current = this.window.items[eventAt(this.window.items, this.atUs)];
     this.#following.keep(this.list, current?.event.serial);
   }

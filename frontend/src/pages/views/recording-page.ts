@@ -89,7 +89,7 @@ export class RecordingPage extends PageElement {
           grid-template-columns: minmax(0, 1fr);
         }
         .watch > .card {
-          height: 26rem;
+          height: 30rem;
         }
       }
     `,
