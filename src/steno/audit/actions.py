@@ -48,7 +48,7 @@ WORDS: dict[str, Word] = {
     "ran": Word("run", "a program began: execve, execveat"),
     "ran with sudo": Word("run with sudo", "sudo, doas or pkexec was told to run a command"),
     "started": Word("start", "a process started another: fork, clone; `exit` is the child's id"),
-    "ended": Word("end", "a process ended by itself; `exit` is its exit status"),
+    "ended": Word("end", "a process ended by itself, or a thread; `exit` is its status"),
     "crashed": Word("crash", "a signal ended a process that did not expect it"),
     "signalled": Word("signal", "a signal was sent: kill, tkill, tgkill"),
     "traced": Word("trace", "another process was watched or altered: ptrace, process_vm_readv"),

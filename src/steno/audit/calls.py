@@ -291,7 +291,7 @@ def _start(context: CallContext) -> Deed:
 
 
 def _end(context: CallContext) -> Deed:
-    return Deed("ended", [])
+    return Deed("ended", [], context.name)
 
 
 def _signal(context: CallContext) -> Deed:

@@ -116,7 +116,9 @@ def _by(telling: Telling) -> str:
 def _ended(telling: Telling) -> str:
     status = f" with status {telling.exit}" if telling.exit is not None else ""
     name = telling.process.name or "a process"
-    return f"{telling.subject}'s {quote(name)} ended{status}"
+    # exit ends a thread, exit_group a process; a program without threads may use either.
+    thread = "a thread of " if telling.detail == "exit" else ""
+    return f"{thread}{telling.subject}'s {quote(name)} ended{status}"
 
 
 def _renamed(telling: Telling) -> str:

@@ -28,7 +28,8 @@ _PRIVILEGES = frozenset({
 })  # fmt: skip
 _PROCESSES = frozenset({"ran", "started", "ended", "crashed", "signalled"})
 _RUNS = frozenset({"execve", "execveat"})
-_EXITS = frozenset({"exit_group", "exit"})
+_EXITS = frozenset({"exit_group"})
+"""exit ends a thread; what has only one, calls exit_group too (exit(3), _exit(2))."""
 _REFUSED = frozenset({"EACCES", "EPERM", "EROFS"})
 
 

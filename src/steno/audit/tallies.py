@@ -72,7 +72,8 @@ class RanPrograms:
             if event.result == "failure":
                 return [ran]
             return [*self._end(key, event), *self._begin(key, ran)]
-        if event.syscall in ("exit_group", "exit") or event.action in ("ended", "crashed"):
+        # What is typed last stands in the event of the end; exit ends a thread only.
+        if event.syscall == "exit_group" or event.action == "crashed":
             return self._end(key, event)
         return []
 
