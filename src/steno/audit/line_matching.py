@@ -282,7 +282,10 @@ class _Alignment:
             seen_us = line.line.at_unix_us
             is_running = one.ended_unix_us is None or one.ended_unix_us >= seen_us
             is_possible = is_running or seen_us <= at_us + _LATE_US
-            has_no_doubt = score >= _NAMED + _ALL_ARGUMENTS
+            is_missing = one.is_missing and seen_us <= at_us + _LATE_US
+            has_no_doubt = score >= _NAMED + _ALL_ARGUMENTS or (
+                is_missing and not line.runs_builtins_only
+            )
             return score + _LATEST / 2 if is_possible and has_no_doubt else -1.0
         if score:
             return score + _LATEST if number == latest else score - 0.1 * (latest - number)
