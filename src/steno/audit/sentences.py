@@ -113,12 +113,18 @@ def _by(telling: Telling) -> str:
     return f" with {quote(program)}" if program and program != telling.subject else ""
 
 
+def _own(telling: Telling, program: str) -> str:
+    """Return "avery's PROGRAM as root"."""
+    person, as_, account = telling.subject.partition(" as ")
+    return f"{person}'s {program}{as_}{account}"
+
+
 def _ended(telling: Telling) -> str:
     status = f" with status {telling.exit}" if telling.exit is not None else ""
     name = telling.process.name or "a process"
     # exit ends a thread, exit_group a process; a program without threads may use either.
     thread = "a thread of " if telling.detail == "exit" else ""
-    return f"{thread}{telling.subject}'s {quote(name)} ended{status}"
+    return f"{thread}{_own(telling, quote(name))} ended{status}"
 
 
 def _renamed(telling: Telling) -> str:
@@ -261,7 +267,7 @@ def _alone(telling: Telling) -> str:
 
 def _crashed(telling: Telling) -> str:
     program = telling.objects[0].name if telling.objects else "a program"
-    return f"{telling.subject}'s {quote(program)} crashed: {signal_name(telling.detail)}"
+    return f"{_own(telling, quote(program))} crashed: {signal_name(telling.detail)}"
 
 
 def _denied(telling: Telling) -> str:
@@ -273,7 +279,7 @@ def _denied(telling: Telling) -> str:
 def _filtered(telling: Telling) -> str:
     name = telling.objects[0].name if telling.objects else "a system call"
     program = quote(telling.process.name or "program")
-    return f"{telling.subject}'s {program} called {name}, and its filter {telling.detail}"
+    return f"{_own(telling, program)} called {name}, and its filter {telling.detail}"
 
 
 def _promiscuous(telling: Telling) -> str:
