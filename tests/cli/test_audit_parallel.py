@@ -131,7 +131,7 @@ def test_results_of_any_size_keep_their_order(sizes: list[int]) -> None:
     ]
 
     def copy(groups: list[RecordGroup]) -> bytes:
-        return b"".join(record.line for group in groups for record in group.records) * 8
+        return b"".join(record.line for group in groups for record in group.records) * 12
 
     with Workers(2, lambda: copy) as workers:
         results = [

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import gc
+import mmap
 import os
 import signal
 import struct
@@ -35,6 +36,9 @@ _PIPE_BYTES = 1024 * 1024
 
 _PER_WORKER = 2
 """So many batches may be on their way through one worker."""
+
+_RESULT_BYTES = 4 * 1024 * 1024
+"""What a batch becomes, is mostly less."""
 
 _LENGTH = struct.Struct("<Q")
 
@@ -98,8 +102,44 @@ def _unpack(part: Lines | Events) -> list[RecordGroup]:
     return groups
 
 
+class _Results:
+    """What a worker made, in memory that it shares with its parent; what is too large, in a pipe.
+
+    There are as many places as batches may be on their way: a place is free again when the batch
+    after next is sent.
+    """
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, _PER_WORKER * _RESULT_BYTES)
+        self._next = 0
+
+    def put(self, file: BinaryIO, data: bytes) -> None:
+        """Pass a result on, in the worker."""
+        at = self._advance()
+        if len(data) <= _RESULT_BYTES:
+            self._memory[at : at + len(data)] = data
+            _write(file, b"s" + _LENGTH.pack(len(data)))
+        else:
+            _write(file, b"p" + data)
+
+    def take(self, pieces: _Pieces) -> memoryview | None:
+        """Return the next result, in the parent; None: the worker has ended."""
+        piece = pieces.read()
+        if piece is None:
+            return None
+        at = self._advance()
+        if piece[0] == ord("p"):
+            return piece[1:]
+        return memoryview(self._memory)[at : at + _LENGTH.unpack(piece[1:])[0]]
+
+    def _advance(self) -> int:
+        at = self._next * _RESULT_BYTES
+        self._next = (self._next + 1) % _PER_WORKER
+        return at
+
+
 class _Worker:
-    """One forked process, and the two pipes to it."""
+    """One forked process, the two pipes to it, and the memory that its results are in."""
 
     def __init__(self, make: Callable[[], Convert], others: list[_Worker]) -> None:
         """Fork it; `others` are those before it, whose pipes are no business of its."""
@@ -108,6 +148,7 @@ class _Worker:
         for descriptor in (to_worker, to_parent):
             with contextlib.suppress(OSError):  # a limit on what pipes may hold: it goes slower
                 fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        self._results = _Results()
         self.room_bytes = fcntl.fcntl(to_worker, fcntl.F_GETPIPE_SZ)
         self.pid = os.fork()
         if self.pid == 0:
@@ -115,7 +156,7 @@ class _Worker:
                 os.close(descriptor)
             for other in others:
                 other.close()
-            _work(make, from_parent, to_parent)
+            _work(make, from_parent, to_parent, self._results)
         for descriptor in (from_parent, to_parent):
             os.close(descriptor)
         self._to: BinaryIO = os.fdopen(to_worker, "wb", buffering=0)
@@ -138,7 +179,7 @@ class _Worker:
         Raises:
             StenoError: It has ended.
         """
-        data = self._from.read()
+        data = self._results.take(self._from)
         if data is None:
             raise StenoError("a worker process has ended before its work was done")
         return data
@@ -206,7 +247,7 @@ class Workers:
         return self._busy.popleft().receive()
 
 
-def _work(make: Callable[[], Convert], source: int, target: int) -> None:
+def _work(make: Callable[[], Convert], source: int, target: int, memory: _Results) -> None:
     """Do a worker's work until there is no more; never returns."""
     status = 1
     try:
@@ -222,7 +263,7 @@ def _work(make: Callable[[], Convert], source: int, target: int) -> None:
         while (packed := batches.read()) is not None:
             parts = [_unpack(part) for part in decoder.decode(packed)]
             del packed
-            _write(results, convert([group for part in parts for group in part]))
+            memory.put(results, convert([group for part in parts for group in part]))
         status = 0
     except BrokenPipeError:
         pass
