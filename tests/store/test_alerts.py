@@ -198,3 +198,16 @@ def test_a_batch_is_bounded_and_says_how_many_there_are(file: AccountsFile, aler
     batch = batches.begin("mail", "low", 10)
     assert batch is not None
     assert (len(batch.alerts), batch.total) == (10, 50)
+
+
+def test_what_is_noticed_of_a_host_is_raised_until_somebody_sees_to_it(alerts: Alerts) -> None:
+    """Once, however often it is noticed; after an acknowledgement it is news again."""
+    noticed = Finding("host-silent", "critical", "", NOW_US, "web1: no heartbeat", "web1")
+    alert = alerts.put_unless_open(noticed)
+    assert alert is not None
+    assert alerts.put_unless_open(noticed) is None
+    assert alerts.put_unless_open(msgspec.structs.replace(noticed, host="web2")) is not None
+    alerts.acknowledge(AUDREY, [alert.id], "")
+    again = alerts.put_unless_open(noticed)
+    assert again is not None
+    assert again.id != alert.id

@@ -10,11 +10,15 @@ from typing import Any
 import httpx2
 import pytest
 from running_server import STARTED_UNIX_US, Running, make_lines, running_server
+from spoken_host import SpokenHost
 
 from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.trail import TrailEncoder, TrailHead, make_trail_id
 from steno.formats.cutter import Cutter, Identity
+from steno.heartbeat import OpenSession
 from steno.model import End, Output, Start, Window
+from steno.store.accounts_file import AccountsFile
+from steno.store.hosts import HostRegistry
 from steno.store.opening import open_store
 
 BOOT_ID = "0123456789abcdef0123456789abcdef"
@@ -195,3 +199,18 @@ def test_a_restart_raises_nothing_again(tmp_path: Path, password_hash: str) -> N
         again.stop()
     assert [alert["rule"] for alert in found] == ["history-cleared-by-hand", "sudoers-written"]
     assert found[1] == before[0]
+
+
+def test_a_host_that_falls_silent_raises_an_alert(tmp_path: Path, password_hash: str) -> None:
+    """Where sessions were being recorded: that may be somebody who stopped the recorder."""
+    with running_server(tmp_path, password_hash, {"hosts.silent_after_s": 1}) as running:
+        file = AccountsFile(running.config.accounts_path)
+        registry = HostRegistry(file)
+        token = registry.enrol(registry.make_code().code, "web9", None)
+        file.close()
+        host = SpokenHost(running.url, token)
+        host.beat(OpenSession("open-1", "alice", number=3))
+        host.close()
+        (alert,) = wait(running, lambda items: len(items) == 1)
+    assert (alert["rule"], alert["host"], alert["severity"]) == ("host-silent", "web9", "critical")
+    assert "recordings that were open: 1" in alert["text"]

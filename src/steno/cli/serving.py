@@ -184,7 +184,7 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
         indexer = IndexProcess(store, config.store_directory, log=config.log, metrics=metrics)
         indexer.start()
         stack.callback(indexer.stop)
-        alerts = stack.enter_context(watching(config, store, accounts_file, metrics))
+        alert_watch = stack.enter_context(watching(config, store, accounts_file, metrics))
         orders = Orders(accounts_file, expire_us=config.orders.expire_s * 1_000_000)
         rules = Rules(
             silent_after_us=config.hosts.silent_after_s * 1_000_000,
@@ -199,10 +199,11 @@ def open_parts(config: ServerConfig) -> Iterator[Parts]:
             hosts=registry,
             orders=orders,
             rules=rules,
-            alerts=alerts,
+            alerts=alert_watch.alerts,
         )
         fleet = Fleet(store, registry, orders, authority, metrics)
-        watch = FleetWatch(store, registry, rules, metrics)
+        trouble = alert_watch.note_trouble
+        watch = FleetWatch(store, registry, rules, metrics, on_trouble=trouble)
         watch.start()
         stack.callback(watch.stop)
         ingest = Ingest(store, registry, metrics, body_limit_bytes=config.limits.ingest_body_bytes)

@@ -15,9 +15,10 @@ from steno.server.alert_rules import Rule, parse_rules
 from steno.server.alert_sending import AlertSending, SendingSettings
 from steno.server.alert_targets import make_client, make_targets
 from steno.server.alerting import Alerting
+from steno.server.fleet_watch import Trouble, TroubleKind
 from steno.store.accounts_file import AccountsFile
 from steno.store.alert_batches import Batches
-from steno.store.alerts import Alerts
+from steno.store.alerts import Alerts, Finding, Severity
 from steno.store.protocol import Store
 
 OWN_RULES = "alerts.toml"
@@ -78,10 +79,67 @@ class RulesFile:
         return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
+class AlertWatch:
+    """What is open for the rest of the server.
+
+    Attributes:
+        alerts: The alerts.
+    """
+
+    def __init__(self, alerts: Alerts, alerting: Alerting | None) -> None:
+        self.alerts = alerts
+        self._alerting = alerting
+
+    def note_trouble(self, trouble: Trouble) -> None:
+        """Raise an alert about a host, unless nobody has seen to the one before. Any thread."""
+        if self._alerting is not None:
+            self._alerting.raise_unless_open(_trouble_finding(trouble))
+
+
+_TROUBLES: dict[TroubleKind, tuple[str, Severity, str, str]] = {
+    "silent": (
+        "host-silent",
+        "critical",
+        "No heartbeats come from a host on which sessions are being recorded: the host, its network"
+        " or its courier is down, or was stopped.",
+        "no heartbeat for {silence_s} s; recordings that were open: {open}",
+    ),
+    "agent": (
+        "agent-stopped",
+        "critical",
+        "The recorder's agent on a host answered before and answers no more: stopped, or it hangs.",
+        "the agent does not answer; open recordings: {open}",
+    ),
+    "number": (
+        "numbers-back",
+        "high",
+        "A host's running number of recordings went back: its state was put back, or recordings"
+        " were taken away.",
+        "the running number of recordings went back",
+    ),
+}
+"""What hosts' troubles are called: rule, severity, description, text."""
+
+
+def _trouble_finding(trouble: Trouble) -> Finding:
+    rule, severity, description, text = _TROUBLES[trouble.kind]
+    health = trouble.health
+    said = text.format(silence_s=(health.silence_us or 0) // 1_000_000, open=health.open)
+    return Finding(
+        rule=rule,
+        severity=severity,
+        description=description,
+        at_unix_us=trouble.noticed_unix_us,
+        text=f"{trouble.host}: {said}",
+        host=trouble.host,
+        sender=trouble.host,
+    )
+
+
 @contextlib.contextmanager
 def watching(
     config: ServerConfig, store: Store, file: AccountsFile, metrics: Metrics
-) -> Iterator[Alerts]:
+) -> Iterator[AlertWatch]:
     """Look with the rules and send what they find, until the block ends.
 
     Raises:
@@ -90,7 +148,7 @@ def watching(
     settings = config.alerts
     alerts = Alerts(file)
     if not settings.enabled:
-        yield alerts
+        yield AlertWatch(alerts, None)
         return
     file_of_rules = RulesFile(config.alert_rules_path, must_exist=settings.rules is not None)
     rules = file_of_rules.read() or ()
@@ -113,4 +171,4 @@ def watching(
         )
         stack.callback(alerting.stop)
         alerting.start()
-        yield alerts
+        yield AlertWatch(alerts, alerting)

@@ -301,18 +301,27 @@ class Alerting:
 
     def _keep(self, rec: str, start: int, stop: int, findings: list[Finding]) -> None:
         for alert in self._alerts.put(rec, start, stop, findings):
-            self._raised_total.add(severity=alert.severity)
-            _log.warning(
-                "alert",
-                extra={
-                    "alert": alert.id,
-                    "rule": alert.rule,
-                    "severity": alert.severity,
-                    "host": alert.host,
-                    "user": alert.user,
-                },
-            )
-            self._on_alert(alert)
+            self._tell(alert)
+
+    def raise_unless_open(self, finding: Finding) -> None:
+        """Raise an alert that comes from no rule, unless it is known. Any thread may call this."""
+        alert = self._alerts.put_unless_open(finding)
+        if alert is not None:
+            self._tell(alert)
+
+    def _tell(self, alert: Alert) -> None:
+        self._raised_total.add(severity=alert.severity)
+        _log.warning(
+            "alert",
+            extra={
+                "alert": alert.id,
+                "rule": alert.rule,
+                "severity": alert.severity,
+                "host": alert.host,
+                "user": alert.user,
+            },
+        )
+        self._on_alert(alert)
 
 
 def _event_finding(rule: Rule, trail: str, sender: str | None, event: Event) -> Finding:

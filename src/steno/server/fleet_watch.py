@@ -7,6 +7,9 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from typing import Literal
+
+import msgspec
 
 from steno.errors import StenoError
 from steno.metrics import Metrics
@@ -38,6 +41,27 @@ def read_health(
     }
 
 
+TroubleKind = Literal["silent", "agent", "number"]
+_KINDS: tuple[TroubleKind, ...] = ("silent", "agent", "number")
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What is wrong with a host.
+
+    Attributes:
+        host: Which.
+        kind: `silent` (heartbeats are missing, and it had open sessions), `agent` (it answers no
+            more, and that for as long), `number` (its running number of recordings went back).
+        health: How the host is.
+        noticed_unix_us: When that was noticed.
+    """
+
+    host: str
+    kind: TroubleKind
+    health: Health
+    noticed_unix_us: int
+
+
 class FleetWatch:
     """Looks at the hosts every few seconds, in a thread of its own.
 
@@ -46,6 +70,7 @@ class FleetWatch:
         registry: Which hosts there are.
         rules: When a host is silent.
         metrics: Where it counts them.
+        on_trouble: Called, in that thread, when something begins to be wrong with a host.
         now_unix_us: Reads the calendar.
     """
 
@@ -56,8 +81,12 @@ class FleetWatch:
         rules: Rules,
         metrics: Metrics,
         *,
+        on_trouble: Callable[[Trouble], None] = lambda _trouble: None,
         now_unix_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
+        self._on_trouble = on_trouble
+        self._troubles: dict[tuple[str, TroubleKind], int] = {}
+        """What is wrong, and since when; once it was told, -1."""
         self._store = store
         self._registry = registry
         self._rules = rules
@@ -92,7 +121,8 @@ class FleetWatch:
 
     def look(self) -> None:
         """Look once; say which hosts fell silent since the last look, and which are back."""
-        health = read_health(self._store, self._registry, self._rules, self._now_unix_us())
+        now_unix_us = self._now_unix_us()
+        health = read_health(self._store, self._registry, self._rules, now_unix_us)
         silent = frozenset(name for name, one in health.items() if one.state == "silent")
         for name in sorted(silent - self._silent):
             one = health[name]
@@ -111,6 +141,23 @@ class FleetWatch:
         self._silent = silent
         self._states = Counter(one.state for one in health.values())
         self._silent_sessions = sum(health[name].open for name in silent)
+        self._look_for_trouble(health, now_unix_us)
+
+    def _look_for_trouble(self, health: dict[str, Health], now_unix_us: int) -> None:
+        """Tell what began to be wrong; an agent that is only being restarted is no trouble."""
+        found = {
+            (name, kind): one
+            for name, one in health.items()
+            for kind in _KINDS
+            if (one.state == "silent" if kind == "silent" else kind in one.warnings)
+        }
+        self._troubles = {key: self._troubles.get(key, now_unix_us) for key in found}
+        for key, one in found.items():
+            since_us = self._troubles[key]
+            wait_us = self._rules.silent_after_us if key[1] == "agent" else 0
+            if since_us >= 0 and now_unix_us - since_us >= wait_us:
+                self._troubles[key] = -1
+                self._on_trouble(Trouble(key[0], key[1], one, now_unix_us))
 
     def _run(self) -> None:
         while True:

@@ -225,6 +225,19 @@ class Alerts:
                     new.append(id_)
         return [self.find(id_) for id_ in new]
 
+    def put_unless_open(self, finding: Finding) -> Alert | None:
+        """Keep what no rule found but the server itself noticed of a host; None: it is known.
+
+        Known is what the same was noticed of on that host, and nobody has acknowledged yet.
+        """
+        with self._file.writing() as db:
+            row: Any = db.execute(
+                "SELECT 1 FROM alerts WHERE rule = ? AND host = ? AND acknowledged_unix_us IS NULL",
+                (finding.rule, finding.host),
+            ).fetchone()
+            id_ = None if row is not None else self._insert(db, finding, finding.host)
+        return None if id_ is None else self.find(id_)
+
     def _put_one(self, db: apsw.Connection, finding: Finding) -> int | None:
         """Keep a finding; return the new alert's number, None where an earlier one counts it."""
         at_us = finding.at_unix_us
@@ -250,14 +263,17 @@ class Alerts:
                     (at_us, msgspec.json.encode(others).decode(), id_),
                 )
                 return None
+        return self._insert(db, finding, same)
+
+    def _insert(self, db: apsw.Connection, finding: Finding, same: str) -> int:
         values = list(msgspec.structs.astuple(finding))
         values[1] = SEVERITIES.index(finding.severity)
-        values[4] = text
+        values[4] = finding.text[:_TEXT_CHARACTERS]
         marks = ", ".join("?" * (len(values) + 5))
         db.execute(
             f"INSERT INTO alerts ({_COLUMNS}, raised_unix_us, count, last_unix_us, others, same)"  # noqa: S608  # our own texts
             f" VALUES ({marks})",
-            (*values, self._now_unix_us(), 1, at_us, "[]", same),
+            (*values, self._now_unix_us(), 1, finding.at_unix_us, "[]", same),
         )
         return db.last_insert_rowid()
 
