@@ -13,7 +13,7 @@ from audit_host import AuditHost, missing_for_audit, wait_for
 from driven import STENO, Driven, Recorded
 
 from steno.audit.recorded import RecordedCommand, RecordedCommands
-from steno.cli.audited import join_messages, read_audit_log
+from steno.cli.audited import join_messages
 from steno.model import Output
 
 pytestmark = pytest.mark.lab
@@ -77,7 +77,7 @@ def join_live(audit: AuditHost, recording: Path) -> RecordedCommands:
     log = str(audit.directory / "log" / "audit.log")
 
     def look() -> RecordedCommands | None:
-        found = join_messages(messages, read_audit_log(log), None)
+        found = join_messages(messages, log, None)
         shells = [one for one in found.items if one.kind == "shell"]
         return found if shells and shells[-1].ended == "exit" else None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from steno.audit.commands import join
 from steno.audit.event import Event
+from steno.audit.events import EventBuilder
 from steno.audit.ran import Ran
 from steno.audit.reading import EventReader
 from steno.audit.recorded import RecordedCommand, RecordedCommands
@@ -21,18 +22,31 @@ from steno.web.trail_reading import find_notes, read_messages
 _PIECE_BYTES = 1 << 20
 
 
-def read_audit_log(target: str) -> list[Event]:
-    """Return all events of a log, or of a directory of rotated logs.
+def read_audit_log(target: str, session: int | None = None) -> list[Event]:
+    """Return the events of a log, or of a directory of rotated logs, without their records.
+
+    Args:
+        target: The log.
+        session: Of this audit session only.
 
     Raises:
         NotFoundError: There is none.
         FormatError: It cannot be unpacked.
     """
-    reader = EventReader()
+    reader = EventReader(EventBuilder(with_records=False))
     events: list[Event] = []
+
+    def keep(found: list[Event]) -> None:
+        events.extend(
+            event
+            for event in found
+            if event.audit_session is not None and session in (None, event.audit_session)
+        )
+
     for _, data in read_logs(find_logs([target]), follow=False):
-        events += reader.feed(data)
-    return events + reader.finish()
+        keep(reader.feed(data))
+    keep(reader.finish())
+    return events
 
 
 def sessions_of(events: Sequence[Event]) -> list[int]:
@@ -82,20 +96,20 @@ def read_library(library: Library, rec: str) -> Iterator[Message]:
 
 
 def join_messages(
-    messages: Sequence[Message], events: Sequence[Event] | None, commands: Sequence[Command] | None
+    messages: Sequence[Message], audit: str | None, commands: Sequence[Command] | None
 ) -> RecordedCommands:
     """Return what was typed and what ran, from a recording and an audit log beside it.
 
     Args:
         messages: The recording's.
-        events: The log's; None: there is none.
+        audit: The log; None: there is none.
         commands: What stood on the screen; None: it is to be found out.
 
     Raises:
-        NotFoundError: The recording does not say which audit session it is of.
+        NotFoundError: The recording does not say which audit session it is of, or there is no log.
     """
     found = screen_commands(messages) if commands is None else commands
-    if events is None:
+    if audit is None:
         return commands_of_screen(found)
     start = messages[0].start
     if start is None or start.audit_session is None:
@@ -111,14 +125,12 @@ def join_messages(
         entered_us=entered_us,
     )
     first_us, until_us = facts.span_unix_us()
-    own = [
+    events = [
         event
-        for event in events
-        if event.audit_session == start.audit_session
-        and event.at_unix_us >= first_us
-        and (until_us is None or event.at_unix_us <= until_us)
+        for event in read_audit_log(audit, start.audit_session)
+        if first_us <= event.at_unix_us and (until_us is None or event.at_unix_us <= until_us)
     ]
-    trail = join_recording(facts, own)
+    trail = join_recording(facts, events)
     return commands_of_screen(found) if trail is None else trail.commands
 
 

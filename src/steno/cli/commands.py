@@ -59,22 +59,20 @@ def command(
 
 
 def _find(target: str, audit: str | None, location: Location) -> RecordedCommands:
-    events = None if audit is None else read_audit_log(audit)
     if names_file(target):
-        return join_messages(read_file(Path(target)), events, None)
+        return join_messages(read_file(Path(target)), audit, None)
     library = open_library(location)
     try:
         rec = library.find(target).rec
-        if events is None:
+        if audit is None:
             return library.recorded_commands(rec)
-        messages = list(read_library(library, rec))
-        return join_messages(messages, events, library.commands(rec))
+        return join_messages(list(read_library(library, rec)), audit, library.commands(rec))
     finally:
         library.close()
 
 
 def _show_log(audit: str, session: int | None, *, tree: bool, as_json: bool) -> int:
-    events = read_audit_log(audit)
+    events = read_audit_log(audit, session)
     sessions = sessions_of(events) if session is None else [session]
     status = 1
     for number in sessions:
