@@ -9,6 +9,20 @@ from audit_logs import F1, F2, read_events
 
 from steno.audit.ecs import to_ecs
 
+_FIELDS = """
+    @timestamp destination.address destination.ip destination.port ecs.version error.code
+    event.action event.category event.dataset event.kind event.module event.outcome event.sequence
+    event.type file.directory file.inode file.mode file.name file.owner file.path file.target_path
+    file.type group.name host.boot.id host.hostname host.name message network.direction
+    network.type process.args process.args_count process.command_line process.executable
+    process.exit_code process.io.text process.name process.parent.pid process.pid process.title
+    process.working_directory related.hosts related.ip related.user server.address server.ip
+    server.port service.name source.address source.ip source.port tags user.effective.id
+    user.effective.name user.group.id user.group.name user.id user.name user.target.id
+    user.target.name
+"""
+"""Fields of ECS 8.17. Source: github.com/elastic/ecs, v8.17.0, generated/ecs/ecs_flat.yml."""
+
 
 @pytest.fixture(scope="module")
 def documents() -> dict[int, dict[str, Any]]:
@@ -83,3 +97,18 @@ def test_accounts_and_failures(documents: dict[int, dict[str, Any]]) -> None:
     assert documents[255]["error"] == {"code": "ENOENT"}
     assert documents[104]["process"].get("exit_code") is None
     assert documents[106]["process"]["exit_code"] == 1
+
+
+def test_only_fields_of_the_schema_are_written(documents: dict[int, dict[str, Any]]) -> None:
+    """Whatever stands in a document is a field of ECS 8.17, or stands in `steno`."""
+    found = {name for document in documents.values() for name in names_in(document)}
+    assert {name for name in found if not name.startswith("steno.")} <= set(_FIELDS.split())
+
+
+def names_in(document: dict[str, Any], above: str = "") -> list[str]:
+    """Return the dotted names of all that is in a document."""
+    names = []
+    for name, value in document.items():
+        is_object = isinstance(value, dict)
+        names += names_in(value, f"{above}{name}.") if is_object else [above + name]
+    return names
