@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.trail import Lost, TrailEncoder, TrailHead
 from steno.errors import NotFoundError, QueryError, UsageError
 from steno.model import Damage, Verification
+from steno.store.event_matching import EventMatcher
 from steno.store.events import (
     DerivedEvents,
     EventQuery,
@@ -550,6 +552,42 @@ class EventSuite:
 
         check()
 
+    def test_any_text_is_found_by_itself(self, store: Store) -> None:
+        """Names of all sorts (controls, quotes, any script, long) are found, whole and in part."""
+
+        @given(texts=st.lists(_ANY_TEXT, min_size=1, max_size=4), data=st.data())
+        def check(texts: list[str], data: st.DataObject) -> None:
+            store.clear_derived(TRAIL)
+            put_events(store, *(
+                an_event(
+                    number, "ran", host=text, error=text, who=Who(user=text, login_user=text),
+                    objects=[*about(f"/x/{text}", text), Thing("address", text)],
+                    process=Process(arguments=[text], program=text),
+                )
+                for number, text in enumerate(texts)
+            ))  # fmt: skip
+            events = {stored.event.serial: stored.event for stored in store.events(
+                EventQuery(), limit=99).items}  # fmt: skip
+            text = data.draw(st.sampled_from(texts))
+            start = data.draw(st.integers(0, max(0, len(text) - 1)))
+            value = data.draw(st.sampled_from(
+                [text, text + "*", "*" + text, text[: start + 1] + "*", text[start:], f"/x/{text}",
+                 f"/x/{text[:start]}*", text.upper(), text.lower()]
+            ))  # fmt: skip
+            for name in ("ran", "file", "user", "login", "host"):
+                if not (value.split() if name == "ran" else value):
+                    continue
+                query = Field(name, value, 0)
+                matcher = EventMatcher(query, datetime.now().astimezone())
+                expected = {number for number, one in events.items() if matcher.matches(one)}
+                got = {one.event.serial for one in store.events(EventQuery(query), limit=99).items}
+                assert got == expected, (name, value)
+                if value == text and name != "ran" and "*" not in text:
+                    number = texts.index(text)
+                    assert number in got or "/" in text
+
+        check()
+
     def test_many_events_at_once(self, store: Store) -> None:
         """A turn's worth of events, longer than many pages, is put and found."""
         put_recording(store, "r")
@@ -594,6 +632,11 @@ def _fill(store: Store, contents: list[list[Event]]) -> NaiveEvents:
     return naive
 
 
+_ANY_TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
+    st.lists(st.sampled_from([*"aA ß\"'*/\\:()-\u017f\0\n\t\x7f漢é", "x" * 90]), min_size=1)
+    .map("".join),
+)  # fmt: skip
 _NAMES = st.sampled_from(["/etc/passwd", "/etc/shadow", "/tmp/a b", "/etc", "/x/Passwd", "@abs"])
 _THINGS = st.one_of(
     _NAMES.map(lambda name: Thing("file", name)),
