@@ -26,7 +26,7 @@ from steno.store.events import (
     StoredEvent,
     TrailSummary,
 )
-from steno.store.expressions import And, Expression, Field, Not, Or, Word
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Substring, Word
 from steno.store.protocol import Change, DerivedState, StaleError, Store
 from steno.store.query import parse
 
@@ -358,7 +358,23 @@ class EventSuite:
         assert serials(store, "at:2025-10-09T08:55Z") == [2]
         assert serials(store, "at:2025-10-09T08:55Z OR after:2025-10-09T08:57:20Z") == [4, 2]
 
-    @pytest.mark.parametrize("query", ["word", '"a b"', "/x+/", "service:sshd", "is:live file:/a"])
+    WORDS = (
+        ("removed", True), ("REMOVED", True), ("remove", False), ("/etc/shadow", True),
+        ('"as root"', True), ('"root as"', False), ("*move*", True), ("/remov(ed|es)/", True),
+        ("/^removed/", False), ("-removed", False), ("removed -shadow", False),
+        ("removed file:/etc/shadow", True), ("removed file:/etc/passwd", False), ("ls", True),
+        ("größe", True), ("GRÖSSE", False),
+    )  # fmt: skip
+
+    @pytest.mark.parametrize(("query", "expected"), WORDS)
+    def test_words_of_events(self, store: Store, query: str, expected: bool) -> None:
+        """Text is looked for in the sentence that tells an event, and in what was typed."""
+        text = "avery as root removed /etc/shadow, größe 5"
+        put_events(store, an_event(1, text=text, typed="ls -l\r", objects=about("/etc/shadow")))
+        put_events(store, an_event(2, text="nothing"))
+        assert (1 in serials(store, query)) == expected
+
+    @pytest.mark.parametrize("query", ["service:sshd", "is:live file:/a", "NOT rec:3f"])
     def test_what_events_do_not_have(self, store: Store, query: str) -> None:
         """A query for events that asks for something else is refused, saying where."""
         with pytest.raises(QueryError) as caught:
@@ -625,7 +641,7 @@ def _fill(store: Store, contents: list[list[Event]]) -> NaiveEvents:
         numbered = []
         for event in events:
             serial += 1
-            numbered.append(msgspec.structs.replace(event, serial=serial))
+            numbered.append(msgspec.structs.replace(event, serial=serial, text=f"event {serial}."))
         put_events(store, *numbered[: len(numbered) // 2], trail=trail, sender=sender)
         put_events(store, *numbered[len(numbered) // 2 :], trail=trail, sender=sender)
         naive.events += [StoredEvent(trail, sender, event, 0, 0) for event in numbered]
@@ -689,5 +705,7 @@ _QUERIES = _trees(st.one_of(
 ))  # fmt: skip
 _EVENT_QUERIES = _trees(st.one_of(
     _EVENT_LEAVES, _EVENT_LEAVES,
+    st.sampled_from(["event", "1", "3", "event 2", "vent"]).map(lambda text: Phrase(text, 0)),
+    st.sampled_from(["vent 1", "t"]).map(lambda text: Substring(text, 0)),
     st.sampled_from([Field("user", "root", 0), Field("session", "7", 0), Field("host", "w*", 0)]),
 ))  # fmt: skip
