@@ -140,6 +140,8 @@ def test_rules_are_left_out_by_action_only_where_they_cannot_hold() -> None:
         rule("action:w* OR ran:ls"),
         rule('ran:"*grep -c *" OR ran:LS OR ran:"cat */shadow"'),
         rule("ran:*bin/v*"),
+        rule("file:*tes.txt OR file:SHADOW OR file:/etc/"),
+        rule("file:/home/*/notes*"),
         rule("(action:changed OR result:failure) login:avery"),
         rule("-action:ran result:success"),
     ]

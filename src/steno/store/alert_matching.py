@@ -107,7 +107,7 @@ def needed_texts(expression: Expression) -> frozenset[str] | None:
             return frozenset(text for texts in sets for text in texts or ())
         case EventGroup(part):
             return needed_texts(part)
-        case Field("ran", value):
+        case Field("ran" | "file", value):
             pieces = [piece for word in value.casefold().split() for piece in word.split("*")]
             longest = max(pieces, key=len, default="")
             return frozenset([longest]) if longest else None
@@ -116,7 +116,7 @@ def needed_texts(expression: Expression) -> frozenset[str] | None:
 
 
 def text_of(event: Event) -> str:
-    """Return all that `ran:` looks at in an event, as one text: quick to look through."""
+    """Return all that `ran:` and `file:` look at, as one text: quick to look through."""
     names = [thing.name for thing in event.objects]
     return "\n".join(
         [*(event.process.arguments or ()), event.process.program or "", *names]
