@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 
-from steno.heartbeat import AgentFacts, Heartbeat, OpenSession, OrderResult, SpoolFacts
+from steno.heartbeat import AgentFacts, AuditFacts, Heartbeat, OpenSession, OrderResult, SpoolFacts
 from steno.store.fleet import SETTLED_US, Health, Heard, Rules, hear, judge, missing_ranges, newest
 
 NOW_US = 1_760_000_000_000_000
@@ -100,6 +101,26 @@ def test_an_agent_that_answers_no_more_is_missed() -> None:
     left = hear(kept, "web1", beat(is_leaving=True), NOW_US)
     assert judge([left], NOW_US, RULES).warnings == ()
     assert judge([hear(kept, "web1", beat(agent=agent()), NOW_US)], NOW_US, RULES).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_missed"),
+    [
+        ({}, False),
+        ({"updated_unix_us": NOW_US - 90 * SECOND_US}, True),
+        ({"updated_unix_us": NOW_US - 90 * SECOND_US, "level": "none"}, False),
+        ({"enabled": 0}, True),
+        ({"enabled": None}, False),
+    ],
+)
+def test_an_audit_trail_that_is_written_no_more_is_missed(
+    changes: dict[str, object], is_missed: bool
+) -> None:
+    """A trail whose writer has fallen silent, or whose kernel tells nothing, is warned about."""
+    well = AuditFacts("auditd", NOW_US - 2 * SECOND_US, "trail-1", "session", enabled=1)
+    facts = msgspec.structs.replace(well, **changes)
+    assert ("audit" in judge([heard(audit=facts)], NOW_US, RULES).warnings) == is_missed
+    assert "audit" not in judge([heard()], NOW_US, RULES).warnings
 
 
 def test_a_number_is_missed_a_while_after_it_was_given() -> None:

@@ -52,6 +52,10 @@ export function hostWarnings(host: Host): Saying[] {
       "Its clock is off by so much against the server's.",
     ],
     full: () => ["spool nearly full", "Less than a tenth of what its spool may hold is left."],
+    audit: () => [
+      "no audit trail",
+      "It wrote an audit trail since its boot, and does not now: auditd or Steno's plugin was stopped, or auditing switched off.",
+    ],
     failures: () => ["failures", "It says that something goes wrong; its page shows what."],
   };
   return host.warnings.flatMap((kind) => {

@@ -87,6 +87,7 @@ def _print_host(console: Console, host: dict[str, Any]) -> None:
         ("lag", _duration(host["lag_us"])),
         ("recordings", f"{host['recordings']}, the last number is {host['last_number'] or '-'}"),
         ("missing", missing or "none"),
+        ("audit trail", _audit(host.get("audit"))),
         *(("failure", failure) for failure in host["failures"]),
     ]
     table = Table(box=None, show_header=False, pad_edge=False)
@@ -100,6 +101,16 @@ def _print_host(console: Console, host: dict[str, Any]) -> None:
         through = session.get("service") or "-"
         line = f"{session['rec']}  {since}  {who}" + (f" ({login})" if login else "")
         console.print(printable(f"{line}  {through}  {session.get('remote') or '-'}"))
+
+
+def _audit(audit: dict[str, Any] | None) -> str:
+    """Return how a host's audit trail fares."""
+    if audit is None:
+        return "none"
+    text = f"{audit['source']}: {audit.get('kept', 0)} of {audit.get('events', 0)} events kept"
+    lost = ", ".join(f"{count} ({why})" for why, count in sorted(audit.get("lost", {}).items()))
+    lag = _duration(audit.get("lag_us", 0))
+    return f"{text}, {lag} behind" + (f"; lost: {lost}" if lost else "")
 
 
 def _spool(host: dict[str, Any], spool: dict[str, Any]) -> str:

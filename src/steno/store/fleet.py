@@ -14,6 +14,9 @@ SETTLED_US = 30 * 1_000_000
 
 State = Literal["unheard", "good", "silent", "away", "left", "revoked"]
 
+_AUDIT_SILENCE_US = 60_000_000
+"""The audit trail's writer says every two seconds how it fares."""
+
 
 class Heard(msgspec.Struct, frozen=True):
     """The last heartbeat of one of a host's spools, and what the server made of it.
@@ -220,6 +223,8 @@ def _warnings(
         yield "failures"
     if any(_has_number_gone_back(one) for one in heard):
         yield "number"
+    if any(_has_lost_audit(one.heartbeat) for one in heard):
+        yield "audit"
 
 
 def _has_lost_agent(one: Heard) -> bool:
@@ -236,6 +241,15 @@ def _is_nearly_full(spool: SpoolFacts) -> bool:
 
 def _failures(heartbeat: Heartbeat) -> tuple[str, ...]:
     return heartbeat.failures + (heartbeat.agent.failures if heartbeat.agent is not None else ())
+
+
+def _has_lost_audit(heartbeat: Heartbeat) -> bool:
+    """Tell whether a host that wrote an audit trail does not any more, or its kernel is off."""
+    audit = heartbeat.audit
+    if audit is None or audit.level == "none":
+        return False
+    silence_us = heartbeat.sent_unix_us - audit.updated_unix_us
+    return silence_us > _AUDIT_SILENCE_US or audit.enabled == 0
 
 
 def _has_number_gone_back(one: Heard) -> bool:

@@ -29,7 +29,7 @@ class HostFacts(Host, frozen=True, kw_only=True):
         state: `good`, `silent` (no heartbeats, though it had open sessions), `away` (none, without
             any), `left` (stopped in good order), `unheard` (never sent any), `revoked`.
         warnings: What somebody should look at: `silent`, `agent`, `missing`, `lag`, `clock`,
-            `full`, `failures`, `number`.
+            `full`, `failures`, `number`, `audit`.
         heard_unix_us: When its last heartbeat came.
         silence_us: How long ago that is.
         sessions: How many sessions its agent records.

@@ -48,7 +48,7 @@ class Bench:
         self.open_writer: Callable[[], TrailWriter] = self._open
         self.pipeline = self.make()
 
-    def make(self) -> Pipeline:
+    def make(self, marks: Pages | None = None) -> Pipeline:
         """Return another pipeline on the same spool, as after a restart."""
         wanted = Wanted(lambda: Policy(Contents()), Nobody(), lambda: 0)
         return Pipeline(
@@ -56,6 +56,7 @@ class Bench:
             lambda: self.open_writer(),
             wanted,
             EventBuilder(),
+            marks=marks,
             clock_ns=lambda: self.now_ns,
             now_unix_us=lambda: 7,
         )
@@ -248,3 +249,40 @@ def test_nothing_is_told_where_nothing_was_missed(bench: Bench) -> None:
     bench.pipeline.finish("stopped")
     assert bench.serials() == list(range(744, 764))
     assert bench.lost() == []
+
+
+class Pages:
+    """Marks of a source that can be read again."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.kept = 0
+
+    def take(self, group: RecordGroup) -> bool:
+        """Count an event."""
+        self.taken += 1
+        return True
+
+    def written(self) -> None:
+        """Count what is safe."""
+        self.kept = self.taken
+
+
+def test_what_can_be_read_again_is_not_given_up(tmp_path: Path) -> None:
+    """Where nothing can be written it ends, and what it took counts as unread, not as lost."""
+    bench, pages = Bench(tmp_path / "spool"), Pages()
+    bench.pipeline = bench.make(pages)
+    bench.turn(zoo_events()[0])
+    assert (pages.taken, pages.kept) == (1, 1)
+    works, bench.pipeline.writer = bench.pipeline.writer, None
+    assert works is not None
+
+    def fail() -> TrailWriter:
+        raise StoreError("the disk failed")
+
+    bench.open_writer = fail
+    with pytest.raises(StoreError):
+        bench.turn(zoo_events()[1])
+    assert (pages.taken, pages.kept) == (2, 1)
+    assert bench.pipeline.losses.totals == {}
+    works.close()

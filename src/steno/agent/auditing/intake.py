@@ -42,6 +42,7 @@ class Intake:
         self._limit_bytes = limit_bytes
         self._queue: deque[bytes | Dropped] = deque()
         self._may_drop = may_drop
+        self._is_stopped = False
         self._waiting_bytes = 0
         self._dropping: Dropped | None = None
         self._has_ended = False
@@ -60,6 +61,7 @@ class Intake:
 
     def stop(self) -> None:
         """Read what is there already, no more; may be called by a signal's handler."""
+        self._is_stopped = True
         os.write(self._wake_write, b"x")
 
     def close(self) -> None:
@@ -108,9 +110,13 @@ class Intake:
         # Told to stop: what was sent before is still read, if it cannot be read again.
         return self._descriptor in ready and self._may_drop
 
+    def _must_wait(self) -> bool:
+        is_full = self._waiting_bytes > self._limit_bytes
+        return is_full and not self._may_drop and not self._is_stopped
+
     def _put(self, data: bytes) -> None:
         with self._changed:
-            while not self._may_drop and self._waiting_bytes > self._limit_bytes:
+            while self._must_wait():
                 self._changed.wait(1.0)
             if self._dropping is not None and self._waiting_bytes <= self._limit_bytes // 2:
                 self._dropping = None

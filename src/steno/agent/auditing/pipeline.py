@@ -121,7 +121,11 @@ class Pipeline:
             log.error("the audit trail cannot be opened yet", extra={"why": str(error)})
 
     def turn(self, taken: list[bytes | Dropped]) -> None:
-        """Take what came, if anything did, and write what is due."""
+        """Take what came, if anything did, and write what is due.
+
+        Raises:
+            StenoError: It could not be written, but can be read again.
+        """
         for data in taken:
             if isinstance(data, Dropped):
                 self._break_off(data)
@@ -278,6 +282,8 @@ class Pipeline:
         return self.writer
 
     def _give_up(self, waiting: list[Event], losses: list[Lost], error: StenoError) -> None:
+        if self._marks is not None:
+            raise error  # they can be read again, by who is started next
         log.error("audit events cannot be kept", extra={"why": str(error), "events": len(waiting)})
         self.losses.put_back(losses)
         if waiting:

@@ -157,11 +157,14 @@ class Follower:
         self.pipeline.start()
         self._intake.start()
         log.info("following audit events", extra={"source": self._settings.source})
-        while (taken := self._intake.take(self.pipeline.timeout_s)) is not None:
-            self.pipeline.turn(taken)
-            self._look_around()
-        self._intake.close()
-        self.pipeline.finish("stopped" if self.is_stopped else why)
+        try:
+            while (taken := self._intake.take(self.pipeline.timeout_s)) is not None:
+                self.pipeline.turn(taken)
+                self._look_around()
+            self.pipeline.finish("stopped" if self.is_stopped else why)
+        finally:
+            self._intake.close()
+            self.pipeline.close()
         self._tell_state()
         log.info("following audit events has ended", extra={"events": self.pipeline.events})
 
