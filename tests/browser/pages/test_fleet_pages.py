@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -12,7 +13,7 @@ from sessions import Session
 from spoken_host import SpokenHost
 from visiting import Server, Visitor
 
-from steno.heartbeat import OpenSession, SpoolFacts
+from steno.heartbeat import AuditFacts, OpenSession, SpoolFacts
 from steno.store.accounts_file import AccountsFile
 from steno.store.hosts import HostRegistry
 
@@ -94,7 +95,15 @@ def test_hosts_show_how_they_are(visit: Visit, fleet: Fleet, width: int, scheme:
     )
     page = Visitor(visit(width, 850, scheme).page, fleet.server).enter("kim", "/hosts")
     banner = page.get_by_role("status", name="Warnings")
-    with_trouble = {"spool": spool, "number": 7, "failures": (f"policy: {HOSTILE}",)}
+    audit = AuditFacts(
+        "auditd", NOW_US - 300_000_000, "trail-1", events=81_234, kept=80_112, lost={"gap": 2}
+    )
+    with_trouble: dict[str, Any] = {
+        "spool": spool,
+        "number": 7,
+        "failures": (f"policy: {HOSTILE}",),
+        "audit": audit,
+    }
     for _ in range(60):
         host.beat(opened(session, remote=HOSTILE), clock_offset_s=-7.5, **with_trouble)
         if banner.get_by_role("link", name=f"lost-{width}-{scheme}").count():
@@ -112,6 +121,8 @@ def test_hosts_show_how_they_are(visit: Visit, fleet: Fleet, width: int, scheme:
     host.beat(opened(session, remote=HOSTILE), clock_offset_s=-7.5, **with_trouble)
     expect(page.get_by_role("table", name="Open sessions")).to_contain_text("avery")
     expect(page.get_by_text("What goes wrong there")).to_be_visible()
+    expect(page.get_by_text("80,112 of 81,234 events kept")).to_be_visible()
+    expect(page.get_by_text("2 lost")).to_be_visible()
     expect(page.locator("steno-host-page img")).to_have_count(0)
     assert fits(page)
     page.get_by_role("table", name="Open sessions").get_by_role("link").first.click()

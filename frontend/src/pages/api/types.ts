@@ -318,6 +318,15 @@ export interface OpenSession {
   remote?: string | null;
 }
 
+/** How a host's audit trail fares; `lost` counts events by the reason. */
+export interface HostAudit {
+  source: string;
+  events?: number;
+  kept?: number;
+  lost?: Record<string, number>;
+  lag_us?: number;
+}
+
 export interface HostDetail extends Host {
   open_sessions: OpenSession[];
   missing_numbers: [number, number][];
@@ -327,6 +336,7 @@ export interface HostDetail extends Host {
   agent_started_unix_us?: number | null;
   policy?: string | null;
   failures: string[];
+  audit?: HostAudit | null;
   certificate_serial?: string | null;
 }
 

@@ -1,8 +1,8 @@
 /** One host: how it is, what it records now, what of it is missing. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { HostDetail, OpenSession } from "../api/types.ts";
-import { count, duration, exactDuration } from "../format.ts";
+import type { HostAudit, HostDetail, OpenSession } from "../api/types.ts";
+import { count, counted, duration, exactDuration } from "../format.ts";
 import { ago, hostSaying, hostWarnings, offset, ranges } from "../hostwords.ts";
 import { type Fact, factCard, factStyles } from "../parts/facts.ts";
 import { PageElement } from "../parts/page.ts";
@@ -102,7 +102,18 @@ function delivery(host: HostDetail): Fact[] {
     ["Spool", used == null ? UNKNOWN : html`${bytes(used)} of ${bytes(limit ?? 0)}`],
     ["Not delivered", waiting == null ? UNKNOWN : bytes(waiting)],
     ["Behind", host.lag_us ? span(host.lag_us) : "not at all"],
+    ["Audit trail", auditTrail(host.audit)],
   ];
+}
+
+function auditTrail(audit: HostAudit | null | undefined): Fact[1] {
+  if (!audit) return html`<span class="muted">none is written</span>`;
+  const lost = Object.values(audit.lost ?? {}).reduce((sum, one) => sum + one, 0);
+  const reasons = Object.entries(audit.lost ?? {}).map(([why, one]) => `${count(one)} (${why})`);
+  const kept = `${count(audit.kept ?? 0)} of ${counted(audit.events ?? 0, "event")} kept`;
+  return lost
+    ? html`${kept} ${badge({ text: `${count(lost)} lost`, tone: "warn", more: reasons.join(", ") })}`
+    : kept;
 }
 
 @customElement("steno-host-page")
