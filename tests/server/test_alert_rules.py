@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -202,3 +203,19 @@ def test_a_server_without_a_file_of_rules_has_stenos_own(tmp_path: Path) -> None
         load_rules(tmp_path / "alerts.toml", must_exist=True)
     (tmp_path / "alerts.toml").write_text("")
     assert load_rules(tmp_path / "alerts.toml", must_exist=True) == ()
+
+
+def test_the_documentations_rules_are_rules() -> None:
+    """What docs/alerts.md shows can be put into a file as it stands."""
+    text = (Path(__file__).parents[2] / "docs/alerts.md").read_text()
+    blocks = re.findall(r"```toml\n(\[\[rule.*?)```", text, re.DOTALL)
+    assert blocks
+    for block in blocks:
+        assert len(parse_rules(block.encode(), "alerts.md", NOW)) == 1
+
+
+def test_stenos_own_rules_say_what_they_mean() -> None:
+    """Each has a sentence for who gets the alert, short enough for a mail's line."""
+    for one in OWN:
+        assert one.text.description.endswith(".")
+        assert len(one.text.description) < 160
