@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Command } from "../../src/pages/api/types.ts";
-import { isOpen, rowAt, rowsOf, treeOf, windowAround } from "../../src/pages/trail/tree.ts";
+import {
+  isOpen,
+  rowAt,
+  rowsOf,
+  steadyWindow,
+  treeOf,
+  windowAround,
+} from "../../src/pages/trail/tree.ts";
 
 const NOTHING = { programs: 0, events: 0, files_changed: 0, connections: 0, denials: 0 };
 
@@ -111,4 +118,13 @@ test("the rows drawn stay within the list", () => {
   assert.deepEqual(windowAround(500, 1000, 400), [300, 700]);
   assert.deepEqual(windowAround(999, 1000, 400), [600, 1000]);
   assert.deepEqual(windowAround(0, 1000, 400), [0, 400]);
+});
+
+test("the rows drawn stay the same until the current one comes near their edge", () => {
+  assert.deepEqual(steadyWindow([0, 0], 500, 1000, 400), [300, 700]);
+  assert.deepEqual(steadyWindow([300, 700], 640, 1000, 400), [300, 700]);
+  assert.deepEqual(steadyWindow([300, 700], 660, 1000, 400), [460, 860]);
+  assert.deepEqual(steadyWindow([0, 400], 3, 1000, 400), [0, 400]);
+  assert.deepEqual(steadyWindow([0, 10], 9, 12, 400), [0, 12], "a live list has grown");
+  assert.deepEqual(steadyWindow([300, 700], 5, 20, 400), [0, 20], "another list");
 });

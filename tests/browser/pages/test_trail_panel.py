@@ -75,6 +75,17 @@ def test_a_command_shows_exactly_its_trail_and_its_moment(visit: Visit, avery: s
     expect(events(page).filter(has_text="avery renamed")).to_be_visible()
 
 
+def test_people_see_the_trail_of_their_own_recordings(visit: Visit, avery: str) -> None:
+    """Avery sees what avery's commands did; of alerts, which are for others, nothing is asked."""
+    visitor = visit()
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    page = visitor.enter("avery", f"/recordings/{avery}?t=0")
+    command(page, "cat /etc/hostname").click()
+    expect(events(page)).to_have_count(2)
+    assert not [url for url in asked if url.endswith("/alerts")]
+
+
 def test_programs_stand_below_what_ran_them(visit: Visit, avery: str) -> None:
     """A pipeline's programs, and what sudo ran, are deeper; who it ran as is said."""
     page = visit().enter("kim", f"/recordings/{avery}")

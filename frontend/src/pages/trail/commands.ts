@@ -17,6 +17,7 @@ import {
   type Row,
   rowAt,
   rowsOf,
+  steadyWindow,
   treeOf,
   windowAround,
 } from "./tree.ts";
@@ -73,19 +74,19 @@ export class Commands extends PageElement {
   @property({ attribute: false }) chosen: number | null = null;
   @state() private toggled: ReadonlyMap<number, boolean> = new Map();
   @state() private shownChildren: ReadonlyMap<number, number> = new Map();
-  /** Which rows are drawn; null: those around the current one. */
-  @state() private drawn: [number, number] | null = null;
   @state() private focused: number | null = null;
   @query(".list") private list!: HTMLElement | null;
   #roots: Node[] = [];
   #rows: Row[] = [];
+  /** Which rows are drawn. */
+  #drawn: [number, number] = [0, 0];
   #following = new Following(this);
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("rec")) {
       this.toggled = new Map();
       this.shownChildren = new Map();
-      this.drawn = null;
+      this.#drawn = [0, 0];
       this.#following.back();
     }
     if (changed.has("commands")) this.#roots = treeOf(this.commands?.items ?? []);
@@ -101,8 +102,7 @@ export class Commands extends PageElement {
     if (!commands) return html`<p class="foot muted">Loading…</p>`;
     const rows = this.#rows;
     const current = rowAt(rows, this.atUs);
-    if (!this.#following.isAway) this.drawn = null;
-    const [from, to] = this.drawn ?? windowAround(Math.max(0, current), rows.length, ROWS_DRAWN);
+    const [from, to] = this.#window(current);
     return html`${commands.items.length === 0 ? this.#empty(commands) : nothing}
       <div
         class="list"
@@ -119,6 +119,15 @@ export class Commands extends PageElement {
         ${to < rows.length ? this.#moreRows("later", rows.length - to) : nothing}
       </div>
       ${this.#foot(commands)}`;
+  }
+
+  /** Rows move under nobody's eyes: neither of who scrolled away, nor with every command. */
+  #window(current: number): [number, number] {
+    const { length } = this.#rows;
+    const [from, to] = this.#drawn;
+    const stays = this.#following.isAway && to > from && to <= length;
+    if (!stays) this.#drawn = steadyWindow(this.#drawn, Math.max(0, current), length, ROWS_DRAWN);
+    return this.#drawn;
   }
 
   #empty({ source }: CommandsAnswer) {
@@ -147,14 +156,14 @@ export class Commands extends PageElement {
 
   #moreRows(which: "earlier" | "later", hidden: number) {
     const show = (): void => {
-      const [from, to] =
-        this.drawn ??
-        windowAround(Math.max(0, rowAt(this.#rows, this.atUs)), this.#rows.length, ROWS_DRAWN);
-      const middle = which === "earlier" ? from : to;
-      this.drawn = windowAround(middle, this.#rows.length, ROWS_DRAWN);
+      const [from, to] = this.#drawn;
+      this.#drawn = windowAround(which === "earlier" ? from : to, this.#rows.length, ROWS_DRAWN);
       this.#following.isAway = true;
+      this.requestUpdate();
     };
-    return html`<button class="more" @click=${show}>${count(hidden)} ${which} rows</button>`;
+    return html`<button class="more" role="treeitem" tabindex="-1" @click=${show}>
+      ${count(hidden)} ${which} rows
+    </button>`;
   }
 
   #row(row: Row, index: number, current: number) {
@@ -162,7 +171,13 @@ export class Commands extends PageElement {
     const { command } = node;
     const depth = `depth-${Math.min(MAX_DEPTH, node.depth)}`;
     if (row.hidden > 0) {
-      return html`<button class="more ${depth}" @click=${() => this.#showChildren(node)}>
+      return html`<button
+        class="more ${depth}"
+        role="treeitem"
+        aria-level=${node.depth + 2}
+        tabindex="-1"
+        @click=${() => this.#showChildren(node)}
+      >
         ${count(row.hidden)} more
       </button>`;
     }

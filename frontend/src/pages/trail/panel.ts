@@ -26,6 +26,7 @@ import { KINDS, kindLabel } from "./words.ts";
 
 /** Longer sentences are cut; the event itself shows all. */
 const MAX_TEXT = 400;
+const NEAR_END_PX = 200;
 /** While playing, an instant outside of what is loaded is loaded this long after the last one. */
 const FOLLOW_MS = 300;
 
@@ -191,6 +192,14 @@ export class Trail extends PageElement {
     return { ...queryOf(this.wanted), command: this.command?.number ?? null, limit: PAGE };
   }
 
+  /** Who comes to the end of what is loaded gets more of it. */
+  #onScroll = (event: Event): void => {
+    this.#following.scrolled(event);
+    const list = event.currentTarget as HTMLElement;
+    const left = list.scrollHeight - list.clientHeight - list.scrollTop;
+    if (this.#following.isAway && left < NEAR_END_PX && this.window.later) this.#more("later");
+  };
+
   #followSoon(): void {
     if (this.#following.isAway || this.chosen !== null || this.#followTimer) return;
     if (placeOf(this.window, this.atUs) === "here") return;
@@ -210,7 +219,7 @@ export class Trail extends PageElement {
         @touchmove=${this.#following.touch}
         @pointerdown=${this.#following.touch}
         @keydown=${this.#onKey}
-        @scroll=${this.#following.scrolled}
+        @scroll=${this.#onScroll}
       >
         ${this.problem ? this.#failed() : nothing}
         ${this.#moreButton("earlier")} ${this.#events()} ${this.#moreButton("later")}

@@ -104,3 +104,22 @@ export function windowAround(index: number, total: number, size: number): [numbe
   const from = Math.max(0, Math.min(index - Math.floor(size / 2), total - size));
   return [from, Math.min(total, from + size)];
 }
+
+/** A window is moved when what is current comes so near to its edge. */
+const EDGE = 50;
+
+/** Which rows to draw next: the same as before as long as the current row is well inside. */
+export function steadyWindow(
+  before: readonly [number, number],
+  index: number,
+  total: number,
+  size: number,
+): [number, number] {
+  const [from, to] = before;
+  const hasRoomBefore = from === 0 || index - from >= EDGE;
+  const hasRoomAfter = to >= total || to - index > EDGE;
+  const isFull = to <= total && to - from === Math.min(size, total);
+  const isInside = index >= from && index < to;
+  if (isFull && isInside && hasRoomBefore && hasRoomAfter) return [from, to];
+  return windowAround(index, total, size);
+}
