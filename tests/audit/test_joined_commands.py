@@ -11,7 +11,9 @@ from shown_commands import show
 
 from steno.audit.commands import Joined, Root, join
 from steno.audit.ran import Ran
+from steno.audit.recording_trail import RecordingFacts, join_recording
 from steno.audit.typed_lines import TypedLine
+from steno.model import Command, Start
 
 MADE = Path(__file__).parents[1] / "data" / "audit" / "made"
 TICK_US = 5_000
@@ -371,6 +373,42 @@ def test_an_alias_belongs_to_the_line_that_was_just_entered() -> None:
     assert [(one.typed, one.origin, one.parent) for one in items[1:]] == [
         ("ll", "typed", 1),
         (None, "other", 1),
+    ]
+
+
+def test_a_late_tick_takes_no_program_from_its_line() -> None:
+    """A stamp may lie a bit further back than a tick: the line that names it has it."""
+    made = Session()
+    made.shell()
+    for number in range(9):
+        made.run(11 + number, SHELL, ["true"], 0.1 + number * 0.004)
+        made.end(11 + number, 0.1 + number * 0.004)
+    made.run(30, SHELL, ["ls", "--color=auto", "-l"], 1.000)
+    made.end(30, 1.004)
+    items = join(made.events, typed((1.0055, "ls -l"))).items
+    assert (items[-1].typed, items[-1].arguments) == ("ls -l", ["ls", "--color=auto", "-l"])
+
+
+def test_who_types_fast_has_each_line_at_its_own_enter() -> None:
+    """The screen tells the beginning of a moment: the Enter in it counts, not one before."""
+    made = Session()
+    made.shell()
+    for number, (name, at) in enumerate((("ls", 1.3), ("df", 1.9))):
+        made.run(11 + number, SHELL, [name], at)
+        made.end(11 + number, at + 0.004)
+    facts = RecordingFacts(
+        Start("avery", "web1", START_US, "steno", pid=SHELL),
+        3_000_000,
+        True,
+        commands=[Command(1_270_000, "ls"), Command(1_565_000, "cd /"), Command(1_880_000, "df")],
+        entered_us=[1_300_000, 1_600_000, 1_900_000],
+    )
+    trail = join_recording(facts, made.events)
+    assert trail is not None
+    assert [(one.typed, one.at_us) for one in trail.commands.items[1:]] == [
+        ("ls", 1_300_000),
+        ("cd /", 1_600_000),
+        ("df", 1_900_000),
     ]
 
 

@@ -282,9 +282,13 @@ class _Alignment:
             seen_us = line.line.at_unix_us
             is_running = one.ended_unix_us is None or one.ended_unix_us >= seen_us
             is_possible = is_running or seen_us <= at_us + _LATE_US
-            is_missing = one.is_missing and seen_us <= at_us + _LATE_US
-            has_no_doubt = score >= _NAMED + _ALL_ARGUMENTS or (
-                is_missing and not line.runs_builtins_only
+            is_missing = one.is_missing and not line.runs_builtins_only
+            # A virtual machine's clock misses ticks: even an alias's line may seem a bit late.
+            is_near = score > _NAMED and seen_us <= at_us + TICK_US
+            has_no_doubt = (
+                is_near
+                or score >= _NAMED + _ALL_ARGUMENTS
+                or (is_missing and seen_us <= at_us + _LATE_US)
             )
             return score + _LATEST / 2 if is_possible and has_no_doubt else -1.0
         if score:

@@ -6,7 +6,7 @@ session", says for users what this does.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,8 +32,10 @@ AFTER_US = 3600 * 1_000_000
 person in, and what went on in the background."""
 
 _ECHO_US = 2_000
+_LOOK_US = 50_000
 _UNSEEN_US = 5_000_000
-"""What is typed is recorded before its echo, and a line may be seen as one only much later."""
+"""What is typed is recorded before its echo. The screen is looked at once for all that comes within
+a moment, whose beginning is the line's instant then; and a line may be seen only much later."""
 
 _BESIDE_US = 10 * 1_000_000
 """What belongs to the session and to no command is shown where it is no further off than this."""
@@ -142,7 +144,10 @@ def _typed_lines(facts: RecordingFacts) -> list[TypedLine]:
 
 def _entered(at_us: int, after_us: int, entered_us: Sequence[int]) -> int:
     """Return when Enter was typed for a line that was seen on the screen at `at_us`."""
-    number = bisect_right(entered_us, at_us + _ECHO_US)
+    number = bisect_left(entered_us, max(after_us + 1, at_us - _ECHO_US))
+    if number < len(entered_us) and entered_us[number] < at_us + _LOOK_US:
+        return entered_us[number]
+    number = bisect_right(entered_us, at_us)
     if number == 0:
         return at_us
     typed_us = entered_us[number - 1]
