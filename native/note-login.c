@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #ifndef STENO_SOCKET
@@ -30,6 +31,17 @@ static void add(struct note *note, const char *name, const char *value)
     if (value && value[0] && strlen(value) <= VALUE_BYTES)
         note->length += 1 + (size_t)snprintf(note->bytes + note->length, sizeof note->bytes - note->length,
                                              "%s=%s", name, value);
+}
+
+/* The agent may look at the note only later. */
+static void add_instant(struct note *note)
+{
+    struct timespec now;
+    char text[32];
+    if (clock_gettime(CLOCK_REALTIME, &now) != 0)
+        return;
+    snprintf(text, sizeof text, "%lld", (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
+    add(note, "at_unix_us", text);
 }
 
 /* Add one of this process's audit ids, which it has from sshd's session. */
@@ -76,6 +88,7 @@ int main(void)
     add(&note, "terminal", getenv("PAM_TTY"));
     add_audit_id(&note, "audit_session", "/proc/self/sessionid");
     add_audit_id(&note, "login_uid", "/proc/self/loginuid");
+    add_instant(&note);
     wrong = send_note(&note);
     if (wrong) {
         openlog("steno-note-login", LOG_PID, LOG_AUTHPRIV);

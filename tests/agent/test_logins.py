@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sysconfig
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,7 @@ def test_the_hook_tells_what_pam_says(program: tuple[Path, Path]) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(str(place))
         listener.listen(1)
+        before_us = time.time_ns() // 1000
         told = run(
             path,
             PAM_TYPE="close_session",
@@ -66,7 +68,10 @@ def test_the_hook_tells_what_pam_says(program: tuple[Path, Path]) -> None:
     for name in ("sessionid", "loginuid"):
         text = Path(f"/proc/self/{name}").read_text()
         ids.append(None if text == "4294967295" else int(text))
-    assert note == LoginNote(False, "ann", "sshd", "2001:db8::1", "ssh", *ids)
+    at_us = note.at_unix_us
+    assert note == LoginNote(False, "ann", "sshd", "2001:db8::1", "ssh", *ids, at_us)
+    assert at_us is not None
+    assert before_us <= at_us <= time.time_ns() // 1000
 
 
 def test_no_login_depends_on_the_agent(program: tuple[Path, Path]) -> None:
@@ -137,6 +142,17 @@ def test_a_login_without_a_shell_is_told_at_its_end() -> None:
     assert logins.take_note(note(2, is_open=False), 300) is None
     assert logins.take_note(note(1, is_open=False), 400) == Login(note(1, is_open=False), 100, 400)
     assert len(logins) == 0
+
+
+def test_a_login_has_the_instants_of_its_notes() -> None:
+    """However late an agent takes a note, what it says counts, unless the clock was set since."""
+    logins = Logins()
+    for said, taken, counts in ((100, 900, 100), (950, 900, 900), (0, 10**9, 10**9)):
+        opened = replace(note(1, is_open=True), at_unix_us=said)
+        logins.take_note(opened, taken)
+        ended = logins.take_note(note(1, is_open=False), taken)
+        assert ended is not None
+        assert ended.began_unix_us == counts
 
 
 def test_what_began_before_the_agent_is_counted_too() -> None:

@@ -33,6 +33,7 @@ PATH_LIMIT_BYTES = 4095
 MESSAGE_LIMIT_BYTES = 8192
 
 _MOST_ID = (1 << 32) - 2
+_MOST_INSTANT = 10**18
 """The largest audit id; the next number means "unset"."""
 
 Action = Literal["terminal", "pipes", "exec", "deny"]
@@ -137,6 +138,7 @@ class LoginNote:
         terminal: PAM's name of the terminal; sshd says `ssh`.
         audit_session: The login's audit session; None when unset.
         login_uid: Who logged in; None when unset.
+        at_unix_us: When; None where a program of an earlier version says nothing of it.
     """
 
     is_open: bool
@@ -146,6 +148,7 @@ class LoginNote:
     terminal: str | None = None
     audit_session: int | None = None
     login_uid: int | None = None
+    at_unix_us: int | None = None
 
 
 LOGIN = MAGIC + b"login="
@@ -320,6 +323,9 @@ def decode_login(packet: bytes) -> LoginNote:
         if b"audit_session" in fields
         else None,
         login_uid=_number(fields, b"login_uid", _MOST_ID) if b"login_uid" in fields else None,
+        at_unix_us=_number(fields, b"at_unix_us", _MOST_INSTANT)
+        if b"at_unix_us" in fields
+        else None,
     )
 
 
@@ -369,7 +375,7 @@ def _number(fields: dict[bytes, bytes], name: bytes, most: int, default: int = 0
     value = fields.get(name)
     if value is None:
         return default
-    if not value.isdigit() or len(value) > 15 or int(value) > most:
+    if not value.isdigit() or len(value) > 19 or int(value) > most:
         raise ProtocolError(f"{_shown(name)}: {_shown(value)} is no number up to {most}")
     return int(value)
 

@@ -16,6 +16,9 @@ from steno.agent.handshake import LoginNote
 LIMIT_LOGINS = 10_000
 """So many open logins are remembered; of more the oldest are forgotten, and noted at their end."""
 
+_LATE_US = 60_000_000
+"""A note that says that it is older was written before somebody set the clock."""
+
 
 class Login(msgspec.Struct, frozen=True):
     """A login that has ended and started no login shell.
@@ -52,13 +55,16 @@ class Logins:
         """
         if note.audit_session is None:
             return None
+        at_unix_us = now_unix_us
+        if note.at_unix_us is not None and 0 <= now_unix_us - note.at_unix_us <= _LATE_US:
+            at_unix_us = note.at_unix_us
         if note.is_open:
-            self._remember(note.audit_session, _Open(now_unix_us))
+            self._remember(note.audit_session, _Open(at_unix_us))
             return None
         known = self._open.pop(note.audit_session, _Open(None))
         if known.has_shell:
             return None
-        return Login(note, known.began_unix_us, now_unix_us)
+        return Login(note, known.began_unix_us, at_unix_us)
 
     def see_shell(self, audit_session: int | None) -> None:
         """Take note that `steno-shell` asked for a session within a login."""
