@@ -127,6 +127,7 @@ class AuditHost:
         spool: The spool to write to, in place of one of its own.
         control: The control socket of an agent that decides about sessions.
         options: More options for `steno audit follow`.
+        inside: Words that run auditd and auditctl in a mount namespace whose accounts they see.
 
     Attributes:
         directory: Where everything is.
@@ -145,7 +146,9 @@ class AuditHost:
         spool: Path | None = None,
         control: Path | None = None,
         options: tuple[str, ...] = (),
+        inside: tuple[str, ...] = (),
     ) -> None:
+        self._inside = inside
         self.directory = directory
         self.spool = spool or directory / "spool"
         self.control = control or directory / "run" / "control.sock"
@@ -207,7 +210,10 @@ class AuditHost:
         with (self.directory / "auditd.log").open("ab") as log:
             self._daemon = subprocess.Popen(
                 # It ends with the test, however that ends.
-                ["setpriv", "--pdeathsig", "TERM", "auditd", "-n", "-c", str(self.directory)],
+                [
+                    *("setpriv", "--pdeathsig", "TERM", *self._inside),
+                    *("auditd", "-n", "-c", str(self.directory)),
+                ],
                 stdout=log,
                 stderr=log,
             )
@@ -247,7 +253,10 @@ class AuditHost:
         rules.write_bytes(printed.stdout)
         auditctl("-D")
         if level != "none":
-            auditctl("-R", str(rules))
+            # A path in a rule is the file that auditctl sees there.
+            subprocess.run(
+                [*self._inside, "auditctl", "-R", str(rules)], capture_output=True, check=True
+            )
 
     def state(self) -> AuditFacts | None:
         """Return what the plugin says of itself."""

@@ -248,7 +248,6 @@ const HOW: Record<string, string> = {
   text: "read its text",
   commands: "read its commands",
   events: "read its audit events",
-  event: "read an audit event",
   trail: "took an audit trail",
   export: "downloaded it",
   search: "searched",
