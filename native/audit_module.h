@@ -60,6 +60,10 @@ PyObject *intern(struct state *state, struct slice slice);
 /* Append `item`, NULL for a failure, to a list, and let go of it. */
 int append_stolen(PyObject *list, PyObject *item);
 
+/* Return the first values of the fields that a tuple names, as a tuple. */
+PyObject *get_values(struct record *record, PyObject *names);
+
+PyObject *gather(PyObject *module, PyObject *arguments);
 PyObject *join_arguments(PyObject *module, PyObject *records);
 PyObject *measure_events(PyObject *module, PyObject *arguments);
 

@@ -141,6 +141,20 @@ static void free_record(struct record *record)
     Py_DECREF(type);
 }
 
+/* A byte that tells most names from each other. */
+static unsigned char make_print(struct slice name)
+{
+    if (name.length == 0)
+        return 0;
+    return (unsigned char)(name.at[0] * 5U + name.at[name.length - 1] * 31U + name.length * 67U);
+}
+
+/* Behind a record's items, there is one for each. */
+static unsigned char *prints_of(const struct record *record)
+{
+    return (unsigned char *)(record->items + record->item_count);
+}
+
 /* Items while they are read: most records have no more than these. */
 enum { MOST_AT_FIRST = 64 };
 
@@ -196,11 +210,14 @@ int read_items(struct record *record)
         result = add_items(&to, body.suffix);
     record->item_count = to.count;
     if (result == 0)
-        record->items = PyMem_Malloc((to.count + 1) * sizeof *record->items);
-    if (record->items != NULL)
+        record->items = PyMem_Malloc((to.count + 1) * (sizeof *record->items + 1));
+    if (record->items != NULL) {
         memcpy(record->items, to.items, to.count * sizeof *record->items);
-    else
+        for (size_t i = 0; i < to.count; i++)
+            prints_of(record)[i] = make_print(to.items[i].name);
+    } else {
         (void)PyErr_NoMemory();
+    }
     if (to.items != to.first)
         PyMem_Free(to.items);
     return record->items == NULL ? -1 : 0;
@@ -324,14 +341,20 @@ static PyObject *find_field(const struct record *record, PyObject *name)
 {
     struct slice wanted;
     Py_ssize_t length;
+    const unsigned char *prints = prints_of(record), *end = prints + record->item_count, *at;
+    unsigned char print;
     wanted.at = (const unsigned char *)PyUnicode_AsUTF8AndSize(name, &length);
     if (wanted.at == NULL)
         return NULL;
     wanted.length = (size_t)length;
-    for (size_t i = 0; i < record->item_count; i++) {
-        const struct item *item = &record->items[i];
-        if (item->name.length == wanted.length && wanted.length != 0 &&
-            item->name.at[0] == wanted.at[0] && is_equal(item->name, wanted))
+    print = make_print(wanted);
+    for (at = prints; at < end; at++) {
+        const struct item *item;
+        at = memchr(at, print, (size_t)(end - at));
+        if (at == NULL)
+            break;
+        item = &record->items[at - prints];
+        if (wanted.length != 0 && is_equal(item->name, wanted))
             return make_bytes(item->value);
     }
     return Py_NewRef(Py_None);
@@ -342,7 +365,7 @@ static PyObject *get_field(struct record *record, PyObject *name)
     return read_items(record) < 0 ? NULL : find_field(record, name);
 }
 
-static PyObject *get_values(struct record *record, PyObject *names)
+PyObject *get_values(struct record *record, PyObject *names)
 {
     Py_ssize_t count = PyTuple_Size(names);
     PyObject *values;
@@ -522,6 +545,8 @@ static PyMethodDef methods[] = {
     {"measure_events", measure_events, METH_VARARGS,
      PyDoc_STR("measure_events(data, at, node, serial, deadline_us, is_next, effects, /)\n--\n\n"
                "See steno.audit.coalescing.Coalescer.pass_whole_events.")},
+    {"gather", gather, METH_VARARGS,
+     PyDoc_STR("gather(records, places, names, make, path, /)\n--\n\nSee steno.audit.gathering.")},
     {"join_arguments", join_arguments, METH_O,
      PyDoc_STR("join_arguments(records, /)\n--\n\nReturn what steno.audit.arguments does, or None "
                "for what is out of order.")},

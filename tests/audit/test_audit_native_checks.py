@@ -27,6 +27,7 @@ sys.modules["steno.audit._records"] = steno.audit._records = module
 from steno.audit.coalescing import Coalescer
 from steno.audit.decoding import Decoder
 from steno.audit.encoding import RecordEncoder
+from steno.audit.events import EventBuilder
 from steno.audit.names import Names
 from steno.audit.records import LineReader
 from steno.audit import _records
@@ -34,7 +35,7 @@ chance = random.Random(7)
 data = b"".join(open(path, "rb").read() for path in sys.argv[2:])
 lines = data.splitlines(keepends=True)
 specials = [b"\\x1d", b'"', b"'", b"=", b" ", b"{", b"}", b"\\xff", b"\\n", b"\\0", b"msg='"]
-encoder = RecordEncoder(Decoder(Names()))
+encoder, builder = RecordEncoder(Decoder(Names())), EventBuilder()
 count = 0
 for turn in range(150):
     piece = bytearray(b"".join(chance.sample(lines, 20)))
@@ -45,7 +46,7 @@ for turn in range(150):
     records = reader.feed(bytes(piece)) + reader.finish()
     for group in coalescer.feed(records) + coalescer.finish():
         json.loads(encoder.encode(group.records))
-        _records.join_arguments(group.records)
+        builder.build(group)
         count += 1
     for record in records:
         record.fields, record.pairs, record.words, record.get("uid"), record.values(("a0", "x"))

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Sequence
+from typing import Any
 
 class Record:
     """One audit record.
@@ -109,4 +110,22 @@ def measure_events(
     Returns:
         Where the first event that is not so begins, how many lines and events are before it, the
         last one's serial and the latest one's time.
+    """
+
+def gather(
+    records: list[Record],
+    places: dict[str, int],
+    names: tuple[str, ...],
+    make: Callable[..., Any],
+    path: type[Any],
+    /,
+) -> tuple[Any, ...]:
+    """Sort an event's records; return what `steno.audit.gathering.Gathered` holds, in its order.
+
+    Args:
+        records: The event's.
+        places: Where records of a type go; one that is not named leads, if it is the first.
+        names: The fields of PATH records.
+        make: Makes a `path` of their values.
+        path: The first argument of `make`.
     """

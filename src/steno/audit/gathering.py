@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from steno.audit import _records
 from steno.audit.actions import SUPPORTING
 from steno.audit.coalescing import RecordGroup
 from steno.audit.records import Record
@@ -83,23 +84,7 @@ class Gathered(msgspec.Struct):
 
 def gather(group: RecordGroup) -> Gathered:
     """Sort the records of `group`."""
-    found = Gathered()
-    for record in group.records:
-        kind = record.type
-        if kind == "PATH":
-            path = _make(PathFields, record.values(PathFields._fields))
-            (found.parents if path.nametype == b"PARENT" else found.paths).append(path)
-        elif kind in _SINGLE:
-            setattr(found, _SINGLE[kind], record)
-        elif kind == "EXECVE":
-            found.runs.append(record)
-        elif kind == "OBJ_PID":
-            found.targets.append(record)
-        elif kind in SUPPORTING:
-            found.details[kind] = record
-        elif found.lead is None:
-            found.lead = record
-    return found
+    return Gathered(*_records.gather(group.records, _PLACES, PathFields._fields, _make, PathFields))
 
 
 def read_main(record: Record) -> MainFields:
@@ -110,4 +95,15 @@ def read_main(record: Record) -> MainFields:
 _make = tuple.__new__
 """What `_make` of named tuples does besides, is known to be so: the number of fields."""
 
-_SINGLE = {"SYSCALL": "call", "PROCTITLE": "title", "CWD": "directory", "SOCKADDR": "peer"}
+# The same numbers as `enum place` in native/audit_gathering.c.
+_CALL, _DIRECTORY, _PEER, _TITLE, _PATH, _RUN, _TARGET, _DETAIL = range(8)
+
+_PLACES = dict.fromkeys(SUPPORTING, _DETAIL) | {
+    "SYSCALL": _CALL,
+    "CWD": _DIRECTORY,
+    "SOCKADDR": _PEER,
+    "PROCTITLE": _TITLE,
+    "PATH": _PATH,
+    "EXECVE": _RUN,
+    "OBJ_PID": _TARGET,
+}
