@@ -206,7 +206,7 @@ def test_rebuilding_trails_changes_nothing(store: Store) -> None:
     first, lines = make_trail(*F1_EVENTS, Lost(5, 3, "gap"))
     data = b"".join(lines)
     small = Indexer(store, IndexerSettings(turn_bytes=90_000))
-    for start in range(0, len(data), 100_000):
+    for start in range(0, len(data), 200_000):
         append(store, first, data[start : start + 200_000])
         small.drain([first])
     second, more = make_trail(*F1_EVENTS, name="2")
@@ -218,6 +218,19 @@ def test_rebuilding_trails_changes_nothing(store: Store) -> None:
     assert whole_index(store, first) == before
     assert {rec for rec, done, total in told if done == total} == {first, second}
     assert store.trail_summaries()[0].events == len(F1_EVENTS)
+
+
+def test_a_trail_that_says_everything_twice(store: Store) -> None:
+    """Lines that were sent again, against all rules, give the same however they are cut."""
+    trail, lines = make_trail(*F1_EVENTS[-40:], has_end=False)
+    append(store, trail, b"".join(lines + lines[1:]))
+    for turn_bytes in (20_000, 1_000_000):
+        store.clear_derived(trail)
+        Indexer(store, IndexerSettings(turn_bytes=turn_bytes)).drain()
+        assert len(serials(store)) == 80
+        assert store.trail_summaries()[0].chain.state == "broken"
+        assert len(store.logins(LoginQuery()).items) == 2
+        assert store.login_failures(LoginQuery()).items[0].count == 2
 
 
 def test_a_trail_s_state_of_another_version_is_built_anew(

@@ -24,7 +24,7 @@ def fact(kind: str, serial: int, *, at_us: int = 0, **facts: Any) -> LoginFact: 
     defaults: dict[str, Any] = {"user": "avery", "service": "sshd", "pid": 100}
     if kind != "failure":
         defaults["audit_session"] = 7
-    return LoginFact(serial, kind, START_US + at_us, **(defaults | facts))
+    return LoginFact(serial, 10 * serial, kind, START_US + at_us, **(defaults | facts))
 
 
 def put_facts(store: Store, *facts: LoginFact, trail: str = TRAIL, **summary: object) -> None:
@@ -36,7 +36,7 @@ def put_facts(store: Store, *facts: LoginFact, trail: str = TRAIL, **summary: ob
             an_event(
                 one.serial, at_us=one.at_unix_us - START_US, audit_session=one.audit_session,
                 boot_id=boot_id,
-            ), 0, 10,
+            ), one.offset_bytes, 10,
         )
         for one in facts
     ]  # fmt: skip

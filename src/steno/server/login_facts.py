@@ -38,8 +38,11 @@ class LoginWatch:
         """Return what to begin another watch with."""
         return list(self._refused)
 
-    def look(self, event: Event) -> LoginFact | None:
-        """Return what an event, its records with it, says of logins; None: nothing."""
+    def look(self, event: Event, offset_bytes: int = 0) -> LoginFact | None:
+        """Return what an event, its records with it, says of logins; None: nothing.
+
+        Its line begins at `offset_bytes` of its trail.
+        """
         match = _TYPE.match(memoryview(event.records))
         kind = None if match is None else self._kind(match[1], event)
         if kind is None:
@@ -51,6 +54,7 @@ class LoginWatch:
             return None
         return LoginFact(
             serial=event.serial,
+            offset_bytes=offset_bytes,
             kind=kind,
             at_unix_us=event.at_unix_us,
             user=_account(event),

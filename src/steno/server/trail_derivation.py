@@ -198,7 +198,7 @@ class TrailDerivation:
             # Nobody knows whose it is: no session may claim it.
             self._add_damage(length_bytes, "an event before the trail's first line")
             return
-        login = self._watch.look(event)
+        login = self._watch.look(event, state.upto_bytes)
         if login is not None:
             self._logins.append(login)
         event = msgspec.structs.replace(

@@ -142,7 +142,7 @@ class _Putting:
         """Put the events; return the (id, session's key) of each that logins speak of."""
         place = self._counts.key << PLACE_BITS | self._counts.events
         rows, terms, ids = [], [], []
-        wanted = {fact.serial for fact in derived.logins}
+        wanted = {fact.offset_bytes for fact in derived.logins}
         found: dict[int, tuple[int, int]] = {}
         for number, placed in enumerate(derived.events):
             event = placed.event
@@ -151,8 +151,8 @@ class _Putting:
             rows.append((event_id, place + number, session, fit(event.process.pid)))
             terms.append((event_id, terms_of(event, session)))
             ids.append(event_id)
-            if event.serial in wanted:
-                found[event.serial] = event_id, session
+            if placed.offset_bytes in wanted:
+                found[placed.offset_bytes] = event_id, session
         self._connection.executemany("INSERT INTO events VALUES(?, ?, ?, ?)", rows)
         self._connection.executemany("INSERT INTO event_terms(rowid, terms) VALUES(?, ?)", terms)
         self._put_chunks(derived.events, ids)
@@ -234,7 +234,7 @@ def _put_logins(
     ids: dict[int, tuple[int, int]],
 ) -> None:
     def row(fact: LoginFact) -> tuple[Any, ...]:
-        event_id, session = ids[fact.serial]
+        event_id, session = ids[fact.offset_bytes]
         return (
             event_id, key, fit(fact.serial), session, fact.kind, fit(fact.at_unix_us), fact.user,
             fact.service, fact.source, fact.terminal, fact.login_user, summary.host,
@@ -243,7 +243,7 @@ def _put_logins(
 
     connection.executemany(
         f"INSERT OR REPLACE INTO login_facts VALUES({', '.join('?' * 14)})",
-        [row(fact) for fact in derived.logins if fact.serial in ids],
+        [row(fact) for fact in derived.logins if fact.offset_bytes in ids],
     )
 
 

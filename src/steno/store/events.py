@@ -145,6 +145,7 @@ class LoginFact(msgspec.Struct, frozen=True):
 
     Attributes:
         serial: The event's.
+        offset_bytes: Where its line begins in the trail: a damaged trail may repeat serials.
         kind: `open` (a session began), `start` (who, from where), `close`, `failure`.
         at_unix_us: When.
         user: Whose account; "" where the records do not say.
@@ -157,6 +158,7 @@ class LoginFact(msgspec.Struct, frozen=True):
     """
 
     serial: int
+    offset_bytes: int
     kind: str
     at_unix_us: int
     user: str = ""
