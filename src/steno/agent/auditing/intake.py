@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import select
 import threading
+import time
 from collections import deque
 
 import msgspec
 
 LIMIT_BYTES = 64 << 20
 _READ_BYTES = 1 << 18
+_LITTLE_BYTES = 1 << 14
+_READ_EVERY_S = 0.003
+"""auditd writes each record by itself: a pause this long after little was read gathers some of
+them. A socket holds many times more than comes meanwhile, and what fills it is read at once."""
+_TAKE_EVERY_S = 0.05
+"""So long what was read is gathered before somebody takes it."""
 
 
 class Dropped(msgspec.Struct):
@@ -77,6 +84,10 @@ class Intake:
         with self._changed:
             if not self._queue and not self._has_ended:
                 self._changed.wait(timeout_s)
+            is_more_to_come = self._queue and not self._has_ended
+        if is_more_to_come:
+            time.sleep(_TAKE_EVERY_S)
+        with self._changed:
             taken = [*self._queue]
             self._queue.clear()
             self._waiting_bytes = 0
@@ -92,6 +103,8 @@ class Intake:
                 if not data:
                     return
                 self._put(data)
+                if len(data) < _LITTLE_BYTES:
+                    time.sleep(_READ_EVERY_S)
         except OSError:
             return  # as good as its end: the other side is gone
         finally:
@@ -128,6 +141,7 @@ class Intake:
                 self._dropping.bytes += len(data)
                 self._dropping.lines += data.count(b"\n")
                 return
+            if not self._queue:
+                self._changed.notify()
             self._queue.append(data)
             self._waiting_bytes += len(data)
-            self._changed.notify()
