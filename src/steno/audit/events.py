@@ -64,6 +64,24 @@ class EventBuilder:
 
     def build(self, group: RecordGroup) -> Event:
         """Return the event that `group` tells of. Takes any records and raises nothing."""
+        return self._build(group, self._encode(group))
+
+    def build_all(self, groups: list[RecordGroup]) -> list[Event]:
+        """Return the events of many groups: faster than one by one.
+
+        All JSON of records is written first, so that the processor's caches hold what each step
+        needs.
+        """
+        encoded = [self._encode(group) for group in groups]
+        build = self._build
+        return [build(group, records) for group, records in zip(groups, encoded, strict=True)]
+
+    def _encode(self, group: RecordGroup) -> msgspec.Raw:
+        if self._encoder is None:
+            return _NO_RECORDS
+        return msgspec.Raw(self._encoder.encode(group.records))
+
+    def _build(self, group: RecordGroup, records: msgspec.Raw) -> Event:
         found = gather(group)
         call, lead = found.call, found.lead
         rule = report_of(lead.type) if lead is not None else None
@@ -90,7 +108,7 @@ class EventBuilder:
         )
         keys = [] if call is None else self._keys[fields.key]
         return self._make(
-            group, telling, outcome, who, host, self._sessions[fields.ses], name, keys
+            group, telling, outcome, who, host, self._sessions[fields.ses], name, keys, records
         )
 
     def _make(
@@ -103,6 +121,7 @@ class EventBuilder:
         session: int | None,
         syscall: str,
         keys: list[str],
+        records: msgspec.Raw,
     ) -> Event:
         # Positional, in the order of `Event`: keywords would take eight times as long.
         return Event(
@@ -124,7 +143,7 @@ class EventBuilder:
             tell(telling),
             telling.typed,
             group.lost_before,
-            msgspec.Raw(self._encoder.encode(group.records)) if self._encoder else _NO_RECORDS,
+            records,
         )
 
     def forget_names(self) -> None:

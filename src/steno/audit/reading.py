@@ -55,5 +55,4 @@ class EventReader:
 
     def build(self, groups: list[RecordGroup]) -> list[tuple[Event, RecordGroup]]:
         """Return the events of groups, each with its records."""
-        build = self._builder.build
-        return [(build(group), group) for group in groups]
+        return list(zip(self._builder.build_all(groups), groups, strict=True))
