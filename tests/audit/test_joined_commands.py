@@ -433,6 +433,48 @@ def test_what_the_prompt_runs_is_not_the_lines() -> None:
     )
 
 
+def test_a_shell_behind_a_pipe_or_with_a_file_runs_a_script() -> None:
+    """`curl ... | bash` and `bash < file`: what such a shell runs was typed by nobody."""
+    made = Session()
+    made.shell()
+    made.run(11, SHELL, ["curl", "http://x"], 1)
+    made.run(12, SHELL, ["bash"], 1)
+    made.run(13, 12, ["rm", "-rf", "x"], 1.1)
+    made.end(13, 1.2)
+    made.end(11, 1.2)
+    made.end(12, 1.3)
+    made.run(14, SHELL, ["sh"], 2, program="/usr/bin/dash")
+    made.run(15, 14, ["date"], 2.1)
+    made.end(15, 2.2)
+    made.end(14, 2.3)
+    lines = (1, "curl http://x | bash"), (2, "sh < ./install")
+    assert tree(made, *lines) == (
+        "-bash [shell] (other)\n"
+        "  curl http://x | bash [line] =0\n"
+        "    curl http://x =0 |1\n"
+        "    bash =0 |1\n"
+        "      rm -rf x (script) =0\n"
+        "  sh < ./install =0\n"
+        "    date (script) =0\n"
+    )
+
+
+def test_a_shell_within_a_shell_was_not_typed_into_itself() -> None:
+    """`bash` begins a shell at once: its line is the outer one's, later ones the inner one's."""
+    made = Session()
+    made.shell()
+    made.run(11, SHELL, ["bash"], 1.0)
+    made.run(12, 11, ["ls"], 2)
+    made.end(12, 2.01)
+    made.end(11, 3)
+    made.run(13, SHELL, ["ls"], 4)
+    made.end(13, 4.01)
+    # The recorder saw the line 20 ms after the kernel had begun the shell.
+    assert tree(made, (1.02, "bash"), (2, "ls"), (3, "exit"), (4, "ls")) == (
+        "-bash [shell] (other)\n  bash [shell] =0\n    ls =0\n    exit [line]\n  ls =0\n"
+    )
+
+
 def test_what_a_sourced_file_runs_is_the_lines_and_a_scripts() -> None:
     """`. ./env.sh` runs in the shell itself; what it began is below the line all the same."""
     made = Session()

@@ -6,6 +6,7 @@ each of a shell's children belongs to, and then what stands below what.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from steno.audit.line_matching import (
     describe,
     leave_out_own,
     match,
+    may_have_read,
     measure_tick,
 )
 from steno.audit.lineages import Image, Life, Lineages, arguments_of, parents_first, program_of
@@ -188,19 +190,21 @@ class TreeBuilder:
 
     # Which line each of a shell's children belongs to.
 
-    def _share_lines(self, shells: Sequence[Node]) -> dict[Node, list[TypedLine]]:
+    def _share_lines(self, shells: Sequence[Node]) -> dict[Node, list[SplitLine]]:
         """Return which shell read which lines: the one that began last and lived."""
-        shared: dict[Node, list[TypedLine]] = {}
-        for line in self._typed:
-            reader: Node | None = None
-            for shell in shells:
-                if shell.image is not None and _may_have_read(shell.image, line):
-                    reader = shell
-            if reader is not None:
-                shared.setdefault(reader, []).append(line)
+        shared: dict[Node, list[SplitLine]] = {}
+        began = [shell.at_unix_us for shell in shells]
+        for line in map(SplitLine.of, self._typed):
+            until_us = line.line.until_unix_us
+            latest_us = line.line.at_unix_us if until_us is None else until_us + TICK_US
+            for number in range(bisect_right(began, latest_us) - 1, -1, -1):
+                shell = shells[number]
+                if shell.image is not None and may_have_read(shell.image, line):
+                    shared.setdefault(shell, []).append(line)
+                    break
         return shared
 
-    def _join_lines(self, shell: Node, typed: Sequence[TypedLine]) -> None:
+    def _join_lines(self, shell: Node, lines: Sequence[SplitLine]) -> None:
         image = shell.image
         if image is None:
             return
@@ -212,7 +216,6 @@ class TreeBuilder:
             ),
             key=lambda one: one.number,
         )
-        lines = [SplitLine.of(line) for line in typed]
         begun = [describe(child) for child in children]
         matched = match(lines, begun, self._tick_us)
         owners = leave_out_own(lines, begun, matched)
@@ -381,16 +384,3 @@ class TreeBuilder:
                 continue
             if last.line.line.text.strip() in _LEAVING and ended_us is not None and not last.events:
                 last.at_unix_us = max(last.at_unix_us, ended_us)
-
-
-def _may_have_read(image: Image, line: TypedLine) -> bool:
-    life = image.life
-    if line.pid is not None and line.pid != life.pid:
-        return False
-    latest_us = line.at_unix_us if line.until_unix_us is None else line.until_unix_us
-    if image.begun_by is not None and image.at_unix_us > latest_us + TICK_US:
-        return False
-    ended_us = life.ended_unix_us
-    if image is not life.image:
-        ended_us = life.images[image.number + 1].at_unix_us
-    return ended_us is None or ended_us + TICK_US >= line.at_unix_us

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import gcd
 
-from steno.audit.lineages import Life
+from steno.audit.lineages import Image, Life
 from steno.audit.shell_lines import BUILTINS, Part, split_line
 from steno.audit.shells import base_name
 from steno.audit.typed_lines import TypedLine
@@ -29,6 +29,9 @@ _LATE_US = 100_000
 
 _LATE_RUNNING_US = 3_000_000
 """A line may be known that late that began a program which took the screen at once."""
+
+_BEGINNING_US = 150_000
+"""A line that names a shell and comes so soon after its beginning, or seems to, began it."""
 
 _PAUSE_US = 50_000
 _APART = 0.75
@@ -136,6 +139,34 @@ def names_of(
         found.add(base_name(arguments[0])[:_COMM_CHARACTERS])
         found |= {base_name(word)[:_COMM_CHARACTERS] for word in arguments[1:2] if "/" in word}
     return frozenset(found - {""})
+
+
+def may_have_read(image: Image, line: SplitLine) -> bool:
+    """Return whether a shell may have read a line: it lived, and it is not the line that began it.
+
+    Args:
+        image: The shell.
+        line: A line that was not typed before the shell began.
+    """
+    life, typed = image.life, line.line
+    if typed.pid is not None and typed.pid != life.pid:
+        return False
+    if typed.is_exact and image.begun_by is not None:
+        names = _names_of_image(image) | _names_of_image(life.parent_image)
+        is_just_there = typed.at_unix_us < image.at_unix_us + _BEGINNING_US
+        if is_just_there and not line.names.isdisjoint(names):
+            return False
+    ended_us = life.ended_unix_us
+    if image is not life.image:
+        ended_us = life.images[image.number + 1].at_unix_us
+    return ended_us is None or ended_us + TICK_US >= typed.at_unix_us
+
+
+def _names_of_image(image: Image | None) -> frozenset[str]:
+    if image is None or image.event is None:
+        return frozenset()
+    process = image.event.process
+    return names_of(process.program, process.name, process.arguments)
 
 
 def describe(life: Life) -> Begun:

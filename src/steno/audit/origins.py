@@ -17,7 +17,8 @@ def find_origins(nodes: Sequence[Node], with_lines: set[Node]) -> dict[Node, Ori
 
     Args:
         nodes: All nodes, parents before their children.
-        with_lines: The shells of which it is known what was typed into them.
+        with_lines: The shells of which it is known what was typed into them; where nothing is known
+            of any, what they ran is taken for typed.
     """
     origins: dict[Node, Origin] = {}
     for node in nodes:
@@ -40,7 +41,7 @@ def _origin_of(node: Node, origins: dict[Node, Origin], with_lines: set[Node]) -
         line = _line_above(parent)
         return "typed" if line is not None and _is_said(line, node) else origins[parent]
     if parent.kind == "shell":
-        return "other" if parent in with_lines else "typed"
+        return "other" if with_lines else "typed"
     if origins[parent] == "typed" and _is_in_arguments(parent, node):
         return "typed"
     program = None if parent.image is None else program_of(parent.image)

@@ -33,6 +33,8 @@ def mark_pipelines(roots: Sequence[Node]) -> None:
                 number += 1
                 for one in group:
                     one.pipeline = number
+                for one in group[1:]:
+                    _take_for_script(one)
 
 
 def _walk(roots: Sequence[Node]) -> Iterator[Node]:
@@ -71,8 +73,17 @@ def _mark(line: SplitLine, programs: list[tuple[Node, Life | None]]) -> list[lis
         part = line.parts[found]
         at = found + 1
         node.is_background = part.is_background
+        first = next(one for one in line.parts if one.chain == part.chain)
+        if part.reads_file or first is not part:
+            _take_for_script(node)
         groups.setdefault((part.chain, turn), []).append(node)
     return [*groups.values()]
+
+
+def _take_for_script(node: Node) -> None:
+    """A shell that reads from a pipe or a file runs a script, though its arguments don't say so."""
+    if node.kind == "shell":
+        node.kind = "program"
 
 
 def _find_part(line: SplitLine, names: frozenset[str], at: int) -> int | None:

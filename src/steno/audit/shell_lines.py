@@ -37,12 +37,14 @@ class Part:
         chain: Commands joined by pipes have the same number.
         is_background: Whether the shell goes on without waiting for it.
         depth: 0, or how deep it stands in `$(...)` and the like.
+        reads_file: Whether its standard input is a file, or text in the line.
     """
 
     words: list[str] = field(default_factory=list)
     chain: int = 0
     is_background: bool = False
     depth: int = 0
+    reads_file: bool = False
 
     @property
     def name(self) -> str:
@@ -176,6 +178,8 @@ class _Splitter:
         if self._word is not None and all(one.isdecimal() for one in self._word):
             self._word = None  # the 2 of 2>file
         self._end_word()
+        if self._text[self._at] == "<":
+            self._part.reads_file = True
         while self._at < len(self._text) and self._text[self._at] in "<>&|":
             self._at += 1
 
