@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,3 +171,46 @@ def test_workers_are_for_large_files_only(tmp_path: Path) -> None:
     for paths in ([small], [large, None], [large, pipe], [tmp_path / "absent"]):
         assert count_workers(Wanted(), paths) == 0
     assert count_workers(Wanted(format="aushape"), [large]) == 0
+
+
+def large_log(tmp_path: Path) -> Path:
+    """Return a log that is worth several processes."""
+    path = tmp_path / "audit.log"
+    path.write_bytes(F1 * (9_000_000 // len(F1) + 1))
+    return path
+
+
+def children_of(pid: int) -> list[int]:
+    """Return the processes that a process has started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one processor: no workers")
+@pytest.mark.parametrize("end", ["kill", "close"])
+def test_workers_end_with_their_parent(end: str, tmp_path: Path) -> None:
+    """Nothing is left of a conversion that is killed, or whose reader has gone."""
+    steno = Path(sys.executable).with_name("steno")
+    command = [str(steno), "audit", "convert", str(large_log(tmp_path))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert len(process.stdout.read(100)) == 100
+        workers = children_of(process.pid)
+        assert len(workers) >= 2
+        if end == "kill":
+            process.kill()
+        process.stdout.close()
+        process.wait(60)
+    deadline_s = time.monotonic() + 60
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < deadline_s
+        time.sleep(0.05)
+
+
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    """The exit code says that there is no room, whoever of the processes wrote."""
+    steno = Path(sys.executable).with_name("steno")
+    command = [str(steno), "audit", "convert", str(large_log(tmp_path))]
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False)
+    assert done.returncode == 10
+    assert b"No space left" in done.stderr

@@ -54,9 +54,9 @@ def find_outcome(call: MainFields | None, name: str, lead: Record | None) -> Out
     success = call.success
     exit_ = _exit_of(call, name)
     if success == b"yes" or name in _ENDS:
-        return Outcome("success", exit=exit_)
+        return Outcome("success", None, "", exit_)
     if success != b"no":
-        return Outcome(exit=exit_)
+        return Outcome("unknown", None, "", exit_)
     number = -exit_ if exit_ is not None and exit_ < 0 else 0
     if number in _IN_PROGRESS:
         return Outcome("unknown", errors.NAMES.get(number), "in progress", exit_)
