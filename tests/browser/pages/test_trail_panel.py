@@ -150,7 +150,7 @@ def test_commands_and_trail_move_with_the_player(visit: Visit, avery: str) -> No
         expect(now_event).to_be_in_viewport()
     page.locator("steno-player").evaluate("p => { p.speed = 4; return p.play(); }")
     expect(now_command).to_contain_text("exit", timeout=30_000)
-    expect(now_event).to_contain_text("status 255", timeout=30_000)
+    expect(now_event).to_contain_text("0:06.3", timeout=30_000)
     expect(now_event).to_be_in_viewport()
     listed = page.locator("steno-commands .list")
     listed.hover()
