@@ -6,7 +6,6 @@ each of a shell's children belongs to, and then what stands below what.
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from steno.audit.line_matching import (
     Begun,
     SplitLine,
     describe,
+    is_gone,
     leave_out_own,
     match,
     may_have_read,
@@ -192,16 +192,30 @@ class TreeBuilder:
 
     def _share_lines(self, shells: Sequence[Node]) -> dict[Node, list[SplitLine]]:
         """Return which shell read which lines: the one that began last and lived."""
-        shared: dict[Node, list[SplitLine]] = {}
-        began = [shell.at_unix_us for shell in shells]
-        for line in map(SplitLine.of, self._typed):
-            until_us = line.line.until_unix_us
-            latest_us = line.line.at_unix_us if until_us is None else until_us + TICK_US
-            for number in range(bisect_right(began, latest_us) - 1, -1, -1):
-                shell = shells[number]
+        by_pid: dict[int, list[Node]] = {}
+        for shell in shells:
+            if shell.image is not None:
+                by_pid.setdefault(shell.image.life.pid, []).append(shell)
+        lines = [SplitLine.of(line) for line in self._typed]
+        readers: dict[int, Node] = {}
+        alive: list[Node] = []
+        waiting = [*reversed(shells)]
+        for number in sorted(range(len(lines)), key=lambda one: lines[one].line.at_unix_us):
+            line = lines[number]
+            while waiting and waiting[-1].at_unix_us <= line.line.at_unix_us:
+                alive.append(waiting.pop())
+            # Lines come in their order: a shell that has ended reads no later one.
+            while alive and alive[-1].image is not None and is_gone(alive[-1].image, line.line):
+                alive.pop()
+            pid = line.line.pid
+            candidates = alive if pid is None else by_pid.get(pid, [])
+            for shell in reversed(candidates):
                 if shell.image is not None and may_have_read(shell.image, line):
-                    shared.setdefault(shell, []).append(line)
+                    readers[number] = shell
                     break
+        shared: dict[Node, list[SplitLine]] = {}
+        for number in sorted(readers):
+            shared.setdefault(readers[number], []).append(lines[number])
         return shared
 
     def _join_lines(self, shell: Node, lines: Sequence[SplitLine]) -> None:

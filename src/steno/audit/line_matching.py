@@ -156,10 +156,22 @@ def may_have_read(image: Image, line: SplitLine) -> bool:
         is_just_there = typed.at_unix_us < image.at_unix_us + _BEGINNING_US
         if is_just_there and not line.names.isdisjoint(names):
             return False
-    ended_us = life.ended_unix_us
-    if image is not life.image:
-        ended_us = life.images[image.number + 1].at_unix_us
-    return ended_us is None or ended_us + TICK_US >= typed.at_unix_us
+    until_us = typed.until_unix_us
+    if (
+        until_us is not None
+        and image.begun_by is not None
+        and image.at_unix_us > until_us + TICK_US
+    ):
+        return False
+    return not is_gone(image, typed)
+
+
+def is_gone(image: Image, line: TypedLine) -> bool:
+    """Return whether a shell had ended before a line was typed."""
+    ended_us = image.life.ended_unix_us
+    if image is not image.life.image:
+        ended_us = image.life.images[image.number + 1].at_unix_us
+    return ended_us is not None and ended_us + TICK_US < line.at_unix_us
 
 
 def _names_of_image(image: Image | None) -> frozenset[str]:
