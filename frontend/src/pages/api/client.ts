@@ -213,6 +213,11 @@ export class Api {
     return this.#page(["events"], withZone(parameters), signal);
   }
 
+  /** One audit event of any host, with its records. */
+  foundEvent(trail: string, serial: number, signal?: AbortSignal): Promise<FoundEvent> {
+    return this.#call("GET", ["events", trail, String(serial)], { signal });
+  }
+
   logins(
     filter: LoginFilter,
     cursor: string | null,

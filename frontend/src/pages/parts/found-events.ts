@@ -4,7 +4,8 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { Problem } from "../api/problem.ts";
 import type { FoundEvent, Page } from "../api/types.ts";
 import { counted, localDay, localTime } from "../format.ts";
-import { eventLink, hitStyles } from "./hit.ts";
+import "../trail/event.ts";
+import { eventLine, eventLink, hitStyles } from "./hit.ts";
 import { PageElement } from "./page.ts";
 import { emptyState, foreign } from "./templates.ts";
 
@@ -46,6 +47,8 @@ export class FoundEvents extends PageElement {
   ];
 
   @property() query = "";
+  /** The events outside of recordings that were opened. */
+  @state() private opened: ReadonlySet<string> = new Set();
   @state() private found: Page<FoundEvent> | null = null;
 
   protected override willUpdate(changed: PropertyValues): void {
@@ -71,6 +74,28 @@ export class FoundEvents extends PageElement {
     this.dispatchEvent(new CustomEvent<Problem | null>("steno-problem", { detail: this.problem }));
   }
 
+  /** What was recorded leads to its moment; what was not opens here. */
+  #row({ trail, event, rec, at_us }: FoundEvent) {
+    const at = localTime(event.at_unix_us);
+    if (rec !== null) return eventLink(event, rec, at_us, at);
+    const key = `${trail} ${event.serial}`;
+    const toggle = ({ target }: Event): void => {
+      if ((target as HTMLDetailsElement).open) this.opened = new Set([...this.opened, key]);
+    };
+    return html`<details @toggle=${toggle}>
+      <summary class="hit event">${eventLine(event, at)}</summary>
+      ${
+        this.opened.has(key)
+          ? html`<steno-event
+              .context=${this.context}
+              trail=${trail}
+              .item=${{ event, command: null, at_us: null }}
+            ></steno-event>`
+          : nothing
+      }
+    </details>`;
+  }
+
   override render() {
     const { found } = this;
     if (!found) return html`<p class="muted">${this.isBusy ? "Searching…" : ""}</p>`;
@@ -93,9 +118,7 @@ export class FoundEvents extends PageElement {
             <h2>${foreign(host || "unknown host")}</h2>
             <span class="muted">${day}</span>
           </header>
-          ${items.map(({ event, rec, at_us }) =>
-            eventLink(event, rec, at_us, localTime(event.at_unix_us)),
-          )}
+          ${items.map((item) => this.#row(item))}
         </section>`,
       )}
       ${

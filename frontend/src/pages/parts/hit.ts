@@ -35,8 +35,9 @@ export const hitStyles = css`
   .done.failure {
     color: var(--bad);
   }
-  div.hit:hover {
-    background: none;
+  summary.hit {
+    cursor: pointer;
+    list-style: none;
   }
   .screen {
     font-family: var(--mono);
@@ -74,16 +75,18 @@ function eventText(event: AuditEvent): TemplateResult {
   </span>`;
 }
 
-/** What an audit event did, as a link to its moment; without one where nothing was recorded. */
+/** What an audit event did, and when. */
+export function eventLine(event: AuditEvent, at: unknown): TemplateResult {
+  return html`<span class="number">${at}</span> ${eventText(event)}`;
+}
+
+/** What an audit event did, as a link to its moment. */
 export function eventLink(
   event: AuditEvent,
-  rec: string | null,
+  rec: string,
   atUs: number | null,
   at: unknown,
 ): TemplateResult {
-  if (rec === null) {
-    return html`<div class="hit event"><span class="number">${at}</span> ${eventText(event)}</div>`;
-  }
   return html`<a class="hit event" href=${recordingPath(rec, atUs)} data-at-us=${atUs}>
     <span class="at">${at}</span> ${eventText(event)}
   </a>`;

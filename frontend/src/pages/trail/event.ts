@@ -61,10 +61,14 @@ export class EventPart extends PageElement {
   ];
 
   @property() rec = "";
-  @property({ attribute: false }) item!: RecordedEvent;
+  /** The audit trail, for an event outside of recordings; then there is no `rec`. */
+  @property() trail = "";
+  @property({ attribute: false }) item!: Pick<RecordedEvent, "event" | "command"> & {
+    at_us: number | null;
+  };
   /** Whether the trail around it is of more than its command. */
   @property({ type: Boolean }) hasOthers = false;
-  @state() private whole: EventDetail | null = null;
+  @state() private whole: Pick<EventDetail, "event"> | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("item")) return;
@@ -72,7 +76,11 @@ export class EventPart extends PageElement {
     if (before?.event.serial === this.item.event.serial) return;
     this.whole = null;
     void this.load(async (signal) => {
-      this.whole = await this.context.api.event(this.rec, this.item.event.serial, signal);
+      const { api } = this.context;
+      const { serial } = this.item.event;
+      this.whole = await (this.trail
+        ? api.foundEvent(this.trail, serial, signal)
+        : api.event(this.rec, serial, signal));
     });
   }
 
@@ -111,10 +119,11 @@ export class EventPart extends PageElement {
   }
 }
 
-function factsOf(event: AuditEvent, atUs: number): Fact[] {
+function factsOf(event: AuditEvent, atUs: number | null): Fact[] {
   const { process = {}, who = {} } = event;
+  const place = atUs === null ? "" : ` (${exactDuration(atUs)} in)`;
   return [
-    ["When", `${utcInstant(event.at_unix_us)} (${exactDuration(atUs)} in)`],
+    ["When", `${utcInstant(event.at_unix_us)}${place}`],
     ["Result", resultWords(event)],
     ["Who", whoWords(who)],
     ...(event.objects ?? []).map((thing): Fact => [thing.role || thing.kind, thingWords(thing)]),
