@@ -57,6 +57,18 @@ int read_items(struct record *record);
 /* Return a string for `slice`, the same object where it came lately. */
 PyObject *intern(struct state *state, struct slice slice);
 
+/* A record, whose event the next one often shares, and its head. */
+struct before {
+    const struct record *record; /* borrowed; NULL: there is none */
+    struct head head;
+};
+
+/* Make a record of `line`, which becomes the record's own and is lost on failure, too. */
+struct record *make_record(struct state *state, PyObject *line, const struct head *head,
+                           const unsigned char *head_at, const struct before *before);
+
+PyObject *make_bytes(struct slice slice);
+
 /* Append `item`, NULL for a failure, to a list, and let go of it. */
 int append_stolen(PyObject *list, PyObject *item);
 
@@ -67,6 +79,6 @@ PyObject *gather(PyObject *module, PyObject *arguments);
 PyObject *join_arguments(PyObject *module, PyObject *records);
 PyObject *measure_events(PyObject *module, PyObject *arguments);
 
-extern PyType_Spec encoder_spec;
+extern PyType_Spec encoder_spec, record_spec;
 
 #endif
