@@ -248,6 +248,7 @@ const HOW: Record<string, string> = {
   text: "read its text",
   commands: "read its commands",
   events: "read its audit events",
+  alerts: "looked at its alerts",
   trail: "took an audit trail",
   export: "downloaded it",
   search: "searched",

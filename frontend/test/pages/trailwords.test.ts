@@ -55,7 +55,7 @@ test("who ran it, as whom, how it ended and what it did is said", () => {
   ]);
   assert.deepEqual(said({ origin: "other", error: "ENOENT" }), ["by itself", "ENOENT"]);
   const below = { ...NOTHING, files_changed: 1, connections: 2, denials: 3 };
-  assert.deepEqual(said({ below }), ["1 file", "2 connections", "3 denied"]);
+  assert.deepEqual(said({ below }), ["1 file change", "2 connections", "3 denied"]);
   const denied = remarksOn({ ...PLAIN, below }).at(-1);
   assert.equal(denied?.tone, "bad");
 });

@@ -101,7 +101,7 @@ def test_programs_stand_below_what_ran_them(visit: Visit, avery: str) -> None:
     )
     busy = command(page, "sudo useradd")
     expect(busy).to_have_attribute("aria-expanded", "false")
-    expect(busy).to_contain_text("154 files")
+    expect(busy).to_contain_text("154 file changes")
     expect(busy).to_contain_text("below")
 
 

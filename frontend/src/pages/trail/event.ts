@@ -126,9 +126,9 @@ function factsOf(event: AuditEvent, atUs: number | null): Fact[] {
     ["When", `${utcInstant(event.at_unix_us)}${place}`],
     ["Result", resultWords(event)],
     ["Who", whoWords(who)],
-    ...(event.objects ?? []).map((thing): Fact => [thing.role || thing.kind, thingWords(thing)]),
+    ...(event.objects ?? []).map((thing): Fact => [objectWords(thing), thingWords(thing)]),
     ["Typed", event.typed],
-    ["Program", process.program],
+    ["By program", event.action === "ran" ? null : process.program],
     ["Arguments", process.arguments ? commandWords(process.arguments) : process.title],
     ["Directory", process.directory],
     ["Process", processWords(process)],
@@ -154,6 +154,11 @@ function whoWords(who: NonNullable<AuditEvent["who"]>): string {
   const parts = [user, effective ? `with the rights of ${effective}` : ""];
   if (login && login !== user) parts.push(`logged in as ${login}`);
   return parts.filter((part) => part !== "").join(", ");
+}
+
+function objectWords({ role, kind }: Thing): string {
+  const words = role || kind;
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function thingWords({ name, mode, owner }: Thing): string {

@@ -81,12 +81,16 @@ export function originWords({ origin, kind }: Command): Remark | null {
   return { text: "by itself", tone: "plain", more: "Not typed: a program or the shell ran it." };
 }
 
-/** What a command and all below it did: "3 files, 1 connection". */
+/** What a command and all below it did: "3 file changes, 1 connection". */
 export function countsWords(counts: Counts): Remark[] {
   const { files_changed: files, connections, denials } = counts;
   const remarks: Remark[] = [];
   if (files > 0) {
-    remarks.push({ text: counted(files, "file"), tone: "plain", more: "Files changed." });
+    remarks.push({
+      text: counted(files, "file change"),
+      tone: "plain",
+      more: "Created, written, renamed, deleted: each time counts.",
+    });
   }
   if (connections > 0) {
     remarks.push({ text: counted(connections, "connection"), tone: "plain", more: "Addresses." });
