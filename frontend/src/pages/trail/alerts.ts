@@ -24,7 +24,7 @@ export function timelineOf(
     last_us: at_us ?? 0,
     events: Math.max(1, count),
     failures: 0,
-    text: `${severity}: ${description || rule}: ${text}`,
+    text: `${severity}: ${(description || rule).replace(/\.$/, "")}: ${text}`,
   }));
   return {
     ...(hasTrail ? { commands: commands.items } : {}),
