@@ -20,7 +20,7 @@ from steno.audit.gathering import Gathered, MainFields, Raw, gather, read_main
 from steno.audit.kinds import Kind
 from steno.audit.memory import Memory
 from steno.audit.names import Names
-from steno.audit.outcomes import Outcome, find_outcome
+from steno.audit.outcomes import Outcome, Outcomes
 from steno.audit.people import People
 from steno.audit.records import Record
 from steno.audit.reports import describe_report, report_of
@@ -58,6 +58,7 @@ class EventBuilder:
         self._files = Files(self._names)
         self._tools = Tools(self._files, Memory(peer_thing))
         self._call_names = Memory(self._call_name)
+        self._outcomes = Outcomes()
         self._keys = Memory(_read_keys)
         self._sessions = Memory(_read_session)
         self._encoder = RecordEncoder(self._decoder) if with_records else None
@@ -90,7 +91,9 @@ class EventBuilder:
         main = call or lead or group.records[0]
         fields = read_main(main)
         name = "" if call is None else self._call_names[fields.arch, fields.syscall, fields.SYSCALL]
-        outcome = find_outcome(None if call is None else fields, name, lead if rule else None)
+        outcome = self._outcomes.find(
+            None if call is None else fields, name, lead if rule else None
+        )
         deed = self._deed(found, fields, name, rule, is_failed=outcome.result == "failure")
         who, person = self._people.find(fields)
         process = self._doers.find(found, main, fields)

@@ -24,9 +24,15 @@ class Memory(dict[Key, Value]):
 
     def __missing__(self, key: Key) -> Value:
         value = self._answer(key)
-        if isinstance(key, bytes) and len(key) > LONGEST_BYTES:
+        if _length_of(key) > LONGEST_BYTES:
             return value
         if len(self) >= LIMIT:
             self.clear()
         self[key] = value
         return value
+
+
+def _length_of(key: object) -> int:
+    if isinstance(key, tuple):
+        return sum(map(_length_of, key))
+    return len(key) if isinstance(key, bytes) else 0

@@ -6,7 +6,8 @@ import msgspec
 
 from steno.audit.actions import CALLS
 from steno.audit.event import Result
-from steno.audit.gathering import MainFields
+from steno.audit.gathering import MainFields, Raw
+from steno.audit.memory import Memory
 from steno.audit.records import Record
 from steno.audit.tables import errors
 from steno.audit.things import number_of
@@ -36,23 +37,38 @@ UNKNOWN = Outcome()
 _SUCCESSES = frozenset({b"success", b"1", b"yes", b'"success"'})
 
 
-def find_outcome(call: MainFields | None, name: str, lead: Record | None) -> Outcome:
-    """Return how it went.
+_Call = tuple[str, Raw, Raw, Raw]
+"""A call's name, its `success` and `exit`, and, where it ends the process, its `a0`."""
 
-    Args:
-        call: What the SYSCALL record says.
-        name: The call's name.
-        lead: The record that decides what the event is, if that is not the call's.
-    """
-    if lead is not None:
-        raw = lead.get("res") or lead.get("result")
-        if raw is not None:
-            result: Result = "success" if raw in _SUCCESSES else "failure"
-            return Outcome(result, exit=_exit_of(call, name))
-    if call is None:
-        return UNKNOWN
-    success = call.success
-    exit_ = _exit_of(call, name)
+
+class Outcomes:
+    """Work out how system calls went, and remember it: most went like many before."""
+
+    def __init__(self) -> None:
+        self._known = Memory(_outcome_of)
+
+    def find(self, call: MainFields | None, name: str, lead: Record | None) -> Outcome:
+        """Return how it went.
+
+        Args:
+            call: What the SYSCALL record says.
+            name: The call's name.
+            lead: The record that decides what the event is, if that is not the call's.
+        """
+        known = UNKNOWN
+        if call is not None:
+            known = self._known[(name, call.success, call.exit, call.a0 if name in _ENDS else None)]
+        if lead is not None:
+            raw = lead.get("res") or lead.get("result")
+            if raw is not None:
+                result: Result = "success" if raw in _SUCCESSES else "failure"
+                return Outcome(result, None, "", known.exit)
+        return known
+
+
+def _outcome_of(call: _Call) -> Outcome:
+    name, success, _, _ = call
+    exit_ = _exit_of(call)
     if success == b"yes" or name in _ENDS:
         return Outcome("success", None, "", exit_)
     if success != b"no":
@@ -67,10 +83,9 @@ def find_outcome(call: MainFields | None, name: str, lead: Record | None) -> Out
 _ENDS = frozenset(name for name, call in CALLS.items() if call.shape == "end")
 
 
-def _exit_of(call: MainFields | None, name: str) -> int | None:
-    if call is None:
-        return None
+def _exit_of(call: _Call) -> int | None:
+    name, _, exit_, first = call
     if name in _ENDS:
-        status = number_of(call.a0, 16)
+        status = number_of(first, 16)
         return None if status is None else status & 0xFF
-    return number_of(call.exit)
+    return number_of(exit_)

@@ -117,6 +117,7 @@ class Files:
         self._names = names
         self._modes = Memory(_read_mode)
         self._owners = Memory(self._find_owner)
+        self._paths = Memory(_find_path)
 
     def forget(self) -> None:
         """Ask for owners anew from now on."""
@@ -137,16 +138,10 @@ class Files:
             role: See `Thing`.
             kind: What it is; None: a file or a directory, as its mode says.
         """
-        raw = path.name
         inode = number_of(path.inode)
-        hexadecimal = None
-        if raw is None or raw in _NO_NAMES or raw == b'""':
+        text, hexadecimal = self._paths[path.name, directory]
+        if not text:
             text = f"inode {inode}" if inode is not None else "?"
-        else:
-            data = bytes_of(raw)
-            if data[:1] != b"/" or b"/." in data or b"//" in data or data[-1:] == b"/":
-                data = resolve(data, directory)
-            text, hexadecimal = decode(data)
         shown, known_kind = self._modes[path.mode]
         owner = self._owners[(path.ouid, path.OUID)]
         return Thing(kind or known_kind, text, role, hexadecimal, inode, shown, owner)
@@ -162,6 +157,17 @@ class Files:
         if not name and number is not None:
             name = self._names.user(number) or ""
         return name or plain_text(uid) or None
+
+
+def _find_path(path: tuple[bytes | None, bytes | None]) -> tuple[str, str | None]:
+    """Return a name that starts from a directory, as `decode` does; "" where there is none."""
+    raw, directory = path
+    if raw is None or raw in _NO_NAMES or raw == b'""':
+        return "", None
+    data = bytes_of(raw)
+    if data[:1] != b"/" or b"/." in data or b"//" in data or data[-1:] == b"/":
+        data = resolve(data, directory)
+    return decode(data)
 
 
 def _read_mode(raw: bytes | None) -> tuple[str | None, ThingKind]:
