@@ -77,10 +77,13 @@ class Host:
     def items(self) -> list[TrailItem]:
         """Return what the spool's trails say, which all verify."""
         found: list[TrailItem] = []
-        for entry in Spool(self.spool).entries():
-            data = self.spool.joinpath(entry.rec + (".done" if entry.is_finished else ".open"))
-            assert verify_stream([data.read_bytes()]).state in ("complete", "so_far")
-            placed = TrailDecoder().feed(data.read_bytes())
+        spool = Spool(self.spool)
+        for entry in spool.entries():
+            reader = spool.open(entry.rec)
+            data = reader.read(0, reader.available()[0])
+            reader.close()
+            assert verify_stream([data]).state in ("complete", "so_far")
+            placed = TrailDecoder().feed(data)
             found += [one.item for one in placed if isinstance(one, Placed)]
         return found
 
@@ -226,3 +229,21 @@ def test_the_state_can_be_read_by_others(host: Host) -> None:
     assert path.stat().st_mode & 0o777 == 0o644
     assert msgspec.json.decode(path.read_bytes(), type=AuditFacts).source == "auditd"
     assert host.end() == 0
+
+
+def test_it_waits_for_its_spool(host: Host) -> None:
+    """Where the spool cannot be used it goes on reading, and keeps what comes once it can."""
+    host.spool.write_text("in the way")
+    host.start()
+    host.feed(b"".join(LINES[:40]))
+    wait_for(lambda: bool((state := host.state()) and state.lost), "losses are told")
+    host.spool.unlink()
+    whole = b"".join(LINES[40:])
+    host.feed(whole)
+    assert host.end() == 0
+    kept = host.serials()
+    assert kept
+    assert kept[-1] == 889
+    lost = [item for item in host.items() if isinstance(item, Lost)]
+    assert {one.why for one in lost} == {"unwritable"}
+    assert sum(one.count for one in lost) + len(kept) == 146

@@ -182,9 +182,11 @@ class Journal:
         found: list[TrailItem] = []
         if not self.spool.exists():
             return found
-        for entry in Spool(self.spool).entries():
-            suffix = ".done" if entry.is_finished else ".open"
-            data = self.spool.joinpath(entry.rec + suffix).read_bytes()
+        spool = Spool(self.spool)
+        for entry in spool.entries():
+            reader = spool.open(entry.rec)
+            data = reader.read(0, reader.available()[0])
+            reader.close()
             assert verify_stream([data]).state in ("complete", "so_far")
             found += [one.item for one in TrailDecoder().feed(data) if isinstance(one, Placed)]
         return found

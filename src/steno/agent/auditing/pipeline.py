@@ -24,6 +24,7 @@ _MOST_WAITING = 500
 _EXPIRE_NS = 500_000_000
 """When nothing came for so long, what is open is taken to be whole."""
 _RETRY_NS = 1_000_000_000
+_COMPLAIN_NS = 60_000_000_000
 
 log = logging.getLogger("steno.audit")
 
@@ -100,6 +101,7 @@ class Pipeline:
         self._since_ns: int | None = None
         self._came_ns: int | None = None
         self._retry_ns = 0
+        self._complain_ns = 0
         self._is_behind = False
         self._is_torn = False
         self._first_serial: int | None = None
@@ -284,7 +286,10 @@ class Pipeline:
     def _give_up(self, waiting: list[Event], losses: list[Lost], error: StenoError) -> None:
         if self._marks is not None:
             raise error  # they can be read again, by who is started next
-        log.error("audit events cannot be kept", extra={"why": str(error), "events": len(waiting)})
+        now_ns = self._clock_ns()
+        if now_ns >= self._complain_ns:
+            self._complain_ns = now_ns + _COMPLAIN_NS
+            log.error("audit events cannot be kept", extra={"why": str(error)})
         self.losses.put_back(losses)
         if waiting:
             why = "full" if isinstance(error, NoSpaceError) else "unwritable"
@@ -292,8 +297,8 @@ class Pipeline:
             loss = Lost(waiting[0].at_unix_us, len(waiting), why, min(serials), max(serials))
             self.losses.add(loss)
         # There is something to tell when it works again.
-        self._since_ns = self._clock_ns()
-        self._retry_ns = self._since_ns + _RETRY_NS
+        self._since_ns = now_ns
+        self._retry_ns = now_ns + _RETRY_NS
 
 
 def _key(group: RecordGroup) -> tuple[str, int, int]:

@@ -114,9 +114,6 @@ class Follower:
             kernel: Where the kernel's own word comes from.
             open_source: Makes what reads records from the descriptor's bytes.
             marks: Told what was dealt with, of a source that can be read again.
-
-        Raises:
-            StenoError: The spool cannot be used.
         """
         self._settings = settings
         self.is_stopped = False
@@ -126,10 +123,10 @@ class Follower:
         self._policy_ns = 0
         self._state_ns = 0
         self._refresh_policy()
-        spool = Spool(Path(settings.config.spool))
         origin = TrailOrigin(settings.host, settings.boot_id, f"steno {__version__}")
 
         def open_writer() -> TrailWriter:
+            spool = Spool(Path(settings.config.spool))
             level = self._policy.policy.most_audit
             return TrailWriter(spool, msgspec.structs.replace(origin, level=level))
 
