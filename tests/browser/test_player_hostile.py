@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -204,12 +205,29 @@ def test_a_hostile_recording_inside_a_page_stays_inside(guarded: Page, site: Sit
     segments = ",".join(
         answers[f"/segments/{n}"].decode() for n in range(len(recording.segments()))
     )
-    data = f'{{"index":{index},"segments":[{segments}]}}'.replace("<", "\\u003c")
+    trail = json.dumps(
+        {
+            "commands": [{"at_us": 0, "end_us": 900_000, "text": HTML[0], "signal": 9}],
+            "lanes": {
+                "files": [
+                    {"first_us": 0, "last_us": 0, "events": 1, "failures": 1, "text": HTML[0]}
+                ]
+            },
+        }
+    )
+    data = f'{{"index":{index},"segments":[{segments}],"trail":{trail}}}'.replace("<", "\\u003c")
     inside = f'<script type="application/json">{data}</script>'
     open_player(page, site.put_player("/inline", "", inside))
     ask(page, "await p.seek(p.duration)")
     assert drawn_rows(page)[0] == HTML[0]
     assert ask(page, "await p.find('pwned')") > 0
+    lane = page.locator("steno-player .lane.of-files").bounding_box()
+    assert lane is not None
+    page.mouse.move(lane["x"] + 1, lane["y"] + 5)
+    assert HTML[0][:40] in page.locator("steno-player .tip").inner_text()
+    page.keyboard.press("[")
+    page.get_by_role("button", name="Commands and notes").click()
+    assert "ended by signal 9" in page.locator("steno-player .marks-list").inner_text()
     assert page.evaluate("window.pwned") is None
     assert page.evaluate("window.seen") == []
     assert page.title() == "A page"

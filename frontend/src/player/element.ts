@@ -37,6 +37,8 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   private readonly view: View;
   private player: Player | null = null;
   private inline: RecordingData | null = null;
+  /** What stands inside the element. */
+  private inside: RecordingData | null = null;
   private meanwhile: TrailData | null = null;
   private isStartPending = false;
   /** Sought before there was a player. */
@@ -95,7 +97,7 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   }
 
   get trail(): TrailData | null {
-    return this.meanwhile ?? this.inline?.trail ?? null;
+    return this.meanwhile ?? (this.inline ?? this.inside)?.trail ?? null;
   }
 
   set trail(value: TrailData | null) {
@@ -261,10 +263,15 @@ export class StenoPlayer extends HTMLElement implements StenoPlayerElement {
   }
 
   private makeSource(): RecordingSource | null {
+    this.inside = null;
     if (this.inline) return new InlineSource(this.inline);
     if (this.src) return new HttpSource(this.src);
     const script = this.querySelector(':scope > script[type="application/json"]');
-    return script ? new InlineSource(JSON.parse(script.textContent ?? "null")) : null;
+    if (!script) return null;
+    const inside: RecordingData = JSON.parse(script.textContent ?? "null");
+    const source = new InlineSource(inside);
+    this.inside = inside;
+    return source;
   }
 
   private options(): PlayerOptions {
