@@ -18,6 +18,8 @@ from steno.audit.event import Event
 from steno.cli.remote import RemoteLibrary
 from steno.store.opening import open_store
 from steno.web.trail_joining import TrailJoiner
+from steno.web.trail_reading import read_events as read_stored
+from steno.web.trail_reading import session_of
 
 REC = "f1-0001"
 UNAUDITED = "f1-0002"
@@ -309,3 +311,18 @@ def test_the_command_line_reads_the_same_from_the_server(
         ]
     finally:
         library.close()
+
+
+def test_of_very_many_events_the_first_are_read(audited: Running) -> None:
+    """Events of a session are read up to a limit, and it is said that there are more."""
+    store = open_store(audited.config.store_directory)
+    try:
+        session = session_of(store.find(REC))
+        assert session is not None
+        everything, is_cut = read_stored(store, session, 0, None)
+        assert (len(everything), is_cut) == (368, False)
+        some, is_cut = read_stored(store, session, 0, None, limit=100)
+        assert (some, is_cut) == (everything[:100], True)
+        assert read_stored(store, session, 0, None, limit=368) == (everything, False)
+    finally:
+        store.close()

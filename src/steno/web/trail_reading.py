@@ -107,9 +107,13 @@ def find_others(store: Store, summary: Summary) -> list[Root]:
 
 
 def read_events(
-    store: Store, session: SessionKey, from_unix_us: int, until_unix_us: int | None
+    store: Store,
+    session: SessionKey,
+    from_unix_us: int,
+    until_unix_us: int | None,
+    limit: int = EVENTS_LIMIT,
 ) -> tuple[list[Event], bool]:
-    """Return a session's events of a time, and whether there are more than may be joined."""
+    """Return a session's events of a time, the first `limit`, and whether there are more."""
     events: list[Event] = []
     query = EventQuery(
         session=session,
@@ -118,10 +122,12 @@ def read_events(
         is_ascending=True,
     )
     cursor: str | None = None
-    while len(events) < EVENTS_LIMIT:
+    while len(events) <= limit:
         page = store.events(query, cursor=cursor, limit=_PAGE)
         events += [stored.event for stored in page.items]
         cursor = page.cursor
-        if cursor is None:
+        if cursor is None and len(events) <= limit:
             return events, False
-    return events[:EVENTS_LIMIT], True
+        if cursor is None:
+            break
+    return events[:limit], True
