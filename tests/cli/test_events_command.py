@@ -63,9 +63,11 @@ def test_order_limit_and_nothing_found(steno: Steno, site: Path) -> None:
     assert oldest.stdout.count("\n") == 3
     assert "-bash" in oldest.stdout
     assert steno("events", "file:/nowhere", *store).returncode == 1
-    wrong = steno("events", "passwd", *store)
+    said = steno("events", '"wrote /etc/passwd with useradd"', *store)
+    assert said.stdout.count("\n") == 2
+    wrong = steno("events", "is:live", *store)
     assert wrong.returncode == 7
-    assert "this looks for text on screens" in wrong.stderr
+    assert "is: says something of recordings" in wrong.stderr
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_rebuilding_trails_changes_nothing(store: Store) -> None:
     for start in range(0, len(data), 200_000):
         append(store, first, data[start : start + 200_000])
         small.drain([first])
-    second, more = make_trail(*F1_EVENTS, name="2")
+    second, more = make_trail(*repeated(F1_EVENTS, 2)[len(F1_EVENTS) :], name="2")
     append(store, second, b"".join(more))
     small.drain()
     before = whole_index(store, first)

@@ -145,7 +145,8 @@ def event_holds(query: Expression, event: Event) -> bool:
             return not event_holds(part, event)
         case Field(name, value):
             return _field_holds(name, value, event)
-    raise TypeError(query)
+        case _:
+            return any(matches(query, text) for text in (event.text, event.typed or ""))
 
 
 def _field_holds(name: str, value: str, event: Event) -> bool:

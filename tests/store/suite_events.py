@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.trail import Lost, TrailEncoder, TrailHead
 from steno.errors import NotFoundError, QueryError, UsageError
 from steno.model import Damage, Verification
+from steno.store.event_matching import EventMatcher
 from steno.store.events import (
     DerivedEvents,
     EventQuery,
@@ -24,7 +26,7 @@ from steno.store.events import (
     StoredEvent,
     TrailSummary,
 )
-from steno.store.expressions import And, Expression, Field, Not, Or, Word
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Substring, Word
 from steno.store.protocol import Change, DerivedState, StaleError, Store
 from steno.store.query import parse
 
@@ -356,7 +358,23 @@ class EventSuite:
         assert serials(store, "at:2025-10-09T08:55Z") == [2]
         assert serials(store, "at:2025-10-09T08:55Z OR after:2025-10-09T08:57:20Z") == [4, 2]
 
-    @pytest.mark.parametrize("query", ["word", '"a b"', "/x+/", "service:sshd", "is:live file:/a"])
+    WORDS = (
+        ("removed", True), ("REMOVED", True), ("remove", False), ("/etc/shadow", True),
+        ('"as root"', True), ('"root as"', False), ("*move*", True), ("/remov(ed|es)/", True),
+        ("/^removed/", False), ("-removed", False), ("removed -shadow", False),
+        ("removed file:/etc/shadow", True), ("removed file:/etc/passwd", False), ("ls", True),
+        ("größe", True), ("GRÖSSE", False),
+    )  # fmt: skip
+
+    @pytest.mark.parametrize(("query", "expected"), WORDS)
+    def test_words_of_events(self, store: Store, query: str, expected: bool) -> None:
+        """Text is looked for in the sentence that tells an event, and in what was typed."""
+        text = "avery as root removed /etc/shadow, größe 5"
+        put_events(store, an_event(1, text=text, typed="ls -l\r", objects=about("/etc/shadow")))
+        put_events(store, an_event(2, text="nothing"))
+        assert (1 in serials(store, query)) == expected
+
+    @pytest.mark.parametrize("query", ["service:sshd", "is:live file:/a", "NOT rec:3f"])
     def test_what_events_do_not_have(self, store: Store, query: str) -> None:
         """A query for events that asks for something else is refused, saying where."""
         with pytest.raises(QueryError) as caught:
@@ -550,6 +568,42 @@ class EventSuite:
 
         check()
 
+    def test_any_text_is_found_by_itself(self, store: Store) -> None:
+        """Names of all sorts (controls, quotes, any script, long) are found, whole and in part."""
+
+        @given(texts=st.lists(_ANY_TEXT, min_size=1, max_size=4), data=st.data())
+        def check(texts: list[str], data: st.DataObject) -> None:
+            store.clear_derived(TRAIL)
+            put_events(store, *(
+                an_event(
+                    number, "ran", host=text, error=text, who=Who(user=text, login_user=text),
+                    objects=[*about(f"/x/{text}", text), Thing("address", text)],
+                    process=Process(arguments=[text], program=text),
+                )
+                for number, text in enumerate(texts)
+            ))  # fmt: skip
+            events = {stored.event.serial: stored.event for stored in store.events(
+                EventQuery(), limit=99).items}  # fmt: skip
+            text = data.draw(st.sampled_from(texts))
+            start = data.draw(st.integers(0, max(0, len(text) - 1)))
+            value = data.draw(st.sampled_from(
+                [text, text + "*", "*" + text, text[: start + 1] + "*", text[start:], f"/x/{text}",
+                 f"/x/{text[:start]}*", text.upper(), text.lower()]
+            ))  # fmt: skip
+            for name in ("ran", "file", "user", "login", "host"):
+                if not (value.split() if name == "ran" else value):
+                    continue
+                query = Field(name, value, 0)
+                matcher = EventMatcher(query, datetime.now().astimezone())
+                expected = {number for number, one in events.items() if matcher.matches(one)}
+                got = {one.event.serial for one in store.events(EventQuery(query), limit=99).items}
+                assert got == expected, (name, value)
+                if value == text and name != "ran" and "*" not in text:
+                    number = texts.index(text)
+                    assert number in got or "/" in text
+
+        check()
+
     def test_many_events_at_once(self, store: Store) -> None:
         """A turn's worth of events, longer than many pages, is put and found."""
         put_recording(store, "r")
@@ -587,13 +641,18 @@ def _fill(store: Store, contents: list[list[Event]]) -> NaiveEvents:
         numbered = []
         for event in events:
             serial += 1
-            numbered.append(msgspec.structs.replace(event, serial=serial))
+            numbered.append(msgspec.structs.replace(event, serial=serial, text=f"event {serial}."))
         put_events(store, *numbered[: len(numbered) // 2], trail=trail, sender=sender)
         put_events(store, *numbered[len(numbered) // 2 :], trail=trail, sender=sender)
         naive.events += [StoredEvent(trail, sender, event, 0, 0) for event in numbered]
     return naive
 
 
+_ANY_TEXT = st.one_of(
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
+    st.lists(st.sampled_from([*"aA ß\"'*/\\:()-\u017f\0\n\t\x7f漢é", "x" * 90]), min_size=1)
+    .map("".join),
+)  # fmt: skip
 _NAMES = st.sampled_from(["/etc/passwd", "/etc/shadow", "/tmp/a b", "/etc", "/x/Passwd", "@abs"])
 _THINGS = st.one_of(
     _NAMES.map(lambda name: Thing("file", name)),
@@ -646,5 +705,7 @@ _QUERIES = _trees(st.one_of(
 ))  # fmt: skip
 _EVENT_QUERIES = _trees(st.one_of(
     _EVENT_LEAVES, _EVENT_LEAVES,
+    st.sampled_from(["event", "1", "3", "event 2", "vent"]).map(lambda text: Phrase(text, 0)),
+    st.sampled_from(["vent 1", "t"]).map(lambda text: Substring(text, 0)),
     st.sampled_from([Field("user", "root", 0), Field("session", "7", 0), Field("host", "w*", 0)]),
 ))  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from steno.store.chunks import fold
+from steno.store.folding import fold
 from steno.store.literals import literals_query, trigram_query
 from steno.store.patterns import compile_pattern
 

@@ -99,7 +99,7 @@ def test_pages_of_events_in_both_orders(audited: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "position"), [("passwd", 0), ("ran:x is:live", 6), ("file:/a AND (", 13)]
+    ("query", "position"), [("service:x", 0), ("ran:x is:live", 6), ("file:/a AND (", 13)]
 )
 def test_what_is_no_query_for_events(audited: Running, query: str, position: int) -> None:
     """It is refused with the place where it goes wrong."""

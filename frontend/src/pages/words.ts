@@ -249,6 +249,7 @@ const HOW: Record<string, string> = {
   commands: "read its commands",
   events: "read its audit events",
   alerts: "looked at its alerts",
+  event: "read an audit event",
   trail: "took an audit trail",
   export: "downloaded it",
   search: "searched",

@@ -69,7 +69,7 @@ def make_matcher(query: str, expression: Expression, now: datetime) -> EventMatc
         known = ", ".join(f"{name}:" for name in EVENT_FIELDS)
         reason = f"this would hold for everything: say what is looked for, text or {known}"
         raise QueryError(reason, query=query, position=0)
-    check_event_query(expression, query)
+    check_event_query(expression, query, allows_text=False)
     return EventMatcher(expression, now)
 
 

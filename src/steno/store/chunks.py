@@ -10,6 +10,7 @@ import zstandard
 
 from steno.errors import StoreError
 from steno.model import TextLine
+from steno.store.folding import fold
 from steno.store.index import CHUNK_BITS
 
 CHUNK_LINES = 64
@@ -39,11 +40,6 @@ class Chunk:
         """Return the lines one by one."""
         times_us = msgspec.msgpack.decode(self._times, type=list[int])
         return [TextLine(*line) for line in zip(times_us, self.texts(), strict=True)]
-
-
-def fold(text: str) -> str:
-    """Return `text` as the full-text indexes see it: the same for capital and small letters."""
-    return text.casefold()
 
 
 def pack_chunk(lines: list[TextLine]) -> tuple[str, bytes, bytes]:

@@ -62,23 +62,25 @@ def asks_for_events(expression: Expression) -> bool:
             return is_event_term(expression)
 
 
-def check_event_query(expression: Expression, query: str) -> None:
+def check_event_query(expression: Expression, query: str, *, allows_text: bool = True) -> None:
     """See that a query says nothing but what events can answer.
 
+    Text is looked for in the sentence that an event is told with, unless `allows_text` is false.
+
     Raises:
-        QueryError: It looks for text on screens, or names a field that only recordings have.
+        QueryError: It looks for text, or names a field that only recordings have.
     """
     match expression:
         case And(parts) | Or(parts):
             for part in parts:
-                check_event_query(part, query)
+                check_event_query(part, query, allows_text=allows_text)
         case Not(part) | EventGroup(part):
-            check_event_query(part, query)
+            check_event_query(part, query, allows_text=allows_text)
         case Field(name):
             if name not in (*EVENT_FIELDS, *SHARED_FIELDS):
                 known = ", ".join((*EVENT_FIELDS, *SHARED_FIELDS))
                 reason = f"{name}: says something of recordings; of events: {known}"
                 raise QueryError(reason, query=query, position=expression.position)
-        case _:
+        case _ if not allows_text:
             reason = "this looks for text on screens; events are found by ran:, file:, addr: ..."
             raise QueryError(reason, query=query, position=expression.position)

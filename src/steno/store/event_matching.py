@@ -13,6 +13,7 @@ from steno.audit.event import Event, Thing
 from steno.store.addresses import is_within, parse_address, plain_address
 from steno.store.expressions import And, EventGroup, Expression, Field, Not, Or
 from steno.store.fields import parse_instant
+from steno.store.terms import TextTerm
 
 _PATH_KINDS = frozenset({"file", "directory", "program"})
 
@@ -116,7 +117,18 @@ def _build(expression: Expression, now: datetime) -> Test:
                 return test(expression.value.casefold())
             if name in ("after", "before", "at"):
                 return _instant(name, expression.value, now.astimezone(expression.zone))
+        case _:
+            return _text(TextTerm(expression))
     raise TypeError(f"says nothing of events: {expression}")
+
+
+def _text(term: TextTerm) -> Test:
+    return lambda event: any(term.spans(said) is not None for said in sentences(event))
+
+
+def sentences(event: Event) -> list[str]:
+    """Return the texts in which a query's words are looked for."""
+    return [event.text, event.typed] if event.typed else [event.text]
 
 
 def _instant(name: str, value: str, now: datetime) -> Test:

@@ -19,8 +19,10 @@ from steno.store.event_matching import (
     command_words,
     paths,
     programs,
+    sentences,
 )
-from steno.store.expressions import And, Expression, Field, Not, Or
+from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Word
+from steno.store.folding import fold
 
 TERM_LIMIT_CHARACTERS = 80
 """So much of a term is kept."""
@@ -33,6 +35,9 @@ TERMS_LIMIT = 400
 
 MORE_WORDS, MORE_TERMS = "zx", "z"
 """Mark an event that has more of them."""
+
+_TEXT_WORD = re.compile(r"[^\W_]+")
+"""Letters and digits in a row: where a word of a query matches, these are whole."""
 
 _BREAKS = re.compile(r"[\x00-\x20\x7f]")
 
@@ -71,6 +76,8 @@ def _terms(event: Event, session: int) -> Iterable[str]:
     yield from ("u" + name for name in account_names(who.user, who.uid))
     yield from ("l" + name for name in account_names(who.login_user, who.login_uid))
     yield from _address_terms(event)
+    for said in sentences(event):
+        yield from ("w" + word for word in _text_words(said))
     for path in paths(event):
         yield f"f{path}"
         yield f"b{base_name(path)}"
@@ -81,6 +88,10 @@ def _word_terms(event: Event) -> Iterable[str]:
         yield f"x{word}"
         if "/" in word:
             yield f"x{base_name(word)}"
+
+
+def _text_words(text: str) -> list[str]:
+    return _TEXT_WORD.findall(fold(text))
 
 
 def _action_terms(action: str) -> Iterable[str]:
@@ -128,6 +139,9 @@ def question(expression: Expression) -> str | None:
                 return None
             more = MORE_WORDS if name == "ran" else MORE_TERMS
             return " OR ".join([*alternatives, _quoted(more)])
+        case Word(text) | Phrase(text):
+            words = [_quoted(_clean("w" + word)) for word in _text_words(text)]
+            return f"({' AND '.join(words)}) OR {_quoted(MORE_TERMS)}" if words else None
         case _:
             return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from steno.store.chunks import fold
+from steno.store.folding import fold
 
 TRIGRAMS_LIMIT = 24
 """Most trigrams of one literal that the index is asked for: more only cost time."""

@@ -6,8 +6,8 @@ import unicodedata
 
 import msgspec
 
-from steno.store.chunks import fold
 from steno.store.expressions import Phrase, Regex, Substring, Word
+from steno.store.folding import fold
 from steno.store.literals import literals_query, trigram_query
 from steno.store.patterns import Pattern, compile_pattern, escape
 
