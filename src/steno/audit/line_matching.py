@@ -24,7 +24,7 @@ TICK_US = 11_000
 _TICKS_MS = (10, 4)
 _STAMPS_TO_KNOW = 8
 
-_LATE_US = 100_000
+_LATE_US = 500_000
 """A recorder on a busy machine may see a line that late after the shell had it."""
 
 _LATE_RUNNING_US = 3_000_000
@@ -32,6 +32,9 @@ _LATE_RUNNING_US = 3_000_000
 
 _BEGINNING_US = 150_000
 """A line that names a shell and comes so soon after its beginning, or seems to, began it."""
+
+_AT_ONCE_US = 300_000
+"""So soon after a line, or what it ran, its shell begins what the line does not name."""
 
 _PAUSE_US = 50_000
 _APART = 0.75
@@ -336,5 +339,6 @@ class _Alignment:
             return score + _LATEST / 2 if is_possible and has_no_doubt else -1.0
         if score:
             return score + _LATEST if number == latest else score - 0.1 * (latest - number)
-        is_at_once = at_us <= max(self._quiet_us, line.line.at_unix_us) + _PAUSE_US
+        is_at_once = at_us <= max(self._quiet_us, line.line.at_unix_us) + _AT_ONCE_US
+        is_at_once = is_at_once or (one.is_missing and not line.runs_builtins_only)
         return _LATEST if number == latest and is_at_once else -1.0
