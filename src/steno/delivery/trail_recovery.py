@@ -43,6 +43,11 @@ class TrailTail(msgspec.Struct, frozen=True):
     is_ended: bool
 
 
+def is_numbered(event: Event) -> bool:
+    """Return whether the kernel numbered an event; auditd numbers its own as it likes."""
+    return b'"DAEMON_' not in bytes(event.records)[:32]
+
+
 def read_boot_id() -> str:
     """Return this boot's id, without dashes.
 
@@ -86,7 +91,7 @@ def read_trail_tail(descriptor: int) -> TrailTail:
             is_ended = isinstance(item, TrailEnd)
             tail = TrailTail(digest_of_line(line), end_bytes, cut_bytes, None, is_ended)
         if isinstance(item, Event):
-            serials.add(item.serial)
+            serials |= {item.serial} if is_numbered(item) else set()
         elif isinstance(item, Lost) and item.to_serial is not None:
             first = max(item.from_serial or 0, item.to_serial - _LOOKED_AT)
             serials |= {*range(first, item.to_serial + 1)}
@@ -137,10 +142,14 @@ class LastTrail(msgspec.Struct, frozen=True):
     Attributes:
         id: Its id.
         head: The digest of its last line, once it has ended.
+        boot_id: Of which boot it is, once it has ended.
+        last_serial: The serial number behind which it has no events, once it has ended.
     """
 
     id: str
     head: str | None = None
+    boot_id: str | None = None
+    last_serial: int | None = None
 
 
 def load_last_trail(spool: Spool) -> LastTrail | None:
@@ -153,7 +162,7 @@ def load_last_trail(spool: Spool) -> LastTrail | None:
     except NotFoundError:
         return last
     try:
-        return LastTrail(last.id, read_trail_tail(reader.fileno()).head)
+        return msgspec.structs.replace(last, head=read_trail_tail(reader.fileno()).head)
     except (NotFoundError, OSError):
         return last
     finally:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from steno.audit.event import Event
 from steno.audit.trail import TrailEncoder, TrailEnd, TrailHead, TrailItem, make_trail_id
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool import Spool
@@ -20,6 +21,7 @@ from steno.delivery.trail_recovery import (
     LastTrail,
     TrailTail,
     closing_lines,
+    is_numbered,
     load_last_trail,
     read_trail_head,
     read_trail_tail,
@@ -50,6 +52,8 @@ class TrailWriter:
     Attributes:
         resumed: What was found of a trail that a crash left open; None: this one is new.
         trail: The id of the trail that is being written; None before the first line.
+        follows_serial: The last serial number of the trail of the same boot that the first new one
+            follows; None: it follows none, or goes on with one.
     """
 
     def __init__(
@@ -78,6 +82,8 @@ class TrailWriter:
         """
         self.trail: str | None = None
         self.resumed: TrailTail | None = None
+        self.follows_serial: int | None = None
+        self._last_serial: int | None = None
         self._spool = spool
         self._origin = origin
         self._is_live = is_live
@@ -187,12 +193,16 @@ class TrailWriter:
             self._abandon()
             raise
         self._trails_bytes += len(data)
+        serials = [one.serial for one in items if isinstance(one, Event) and is_numbered(one)]
+        self._last_serial = max(serials, default=self._last_serial)
 
     def _finish(self, why: str) -> None:
         if self._file is None:
             return
         self._write([TrailEnd(self._now_unix_us(), why)])
-        self._previous = LastTrail(self._file.rec, self._encoder.head)
+        self._previous = LastTrail(
+            self._file.rec, self._encoder.head, self._origin.boot_id, self._last_serial
+        )
         self._sync_thread.forget(self._file)
         file, self._file = self._file, None
         file.finish()
@@ -229,6 +239,8 @@ class TrailWriter:
     def _resume(self) -> None:
         """Go on with the trail that was begun last; end others that were left open."""
         last = load_last_trail(self._spool)
+        if last is not None and last.boot_id == self._origin.boot_id:
+            self.follows_serial = last.last_serial
         paths = sorted(self._spool.directory.glob(f"{TRAIL_PREFIX}*{OPEN}"))
         for path in paths:
             if is_sane_rec(path.stem):
@@ -278,6 +290,7 @@ class TrailWriter:
         self._sync_thread.watch(file)
         self._encoder = TrailEncoder(tail.head)
         self.trail, self.resumed = file.rec, tail
+        self.follows_serial, self._last_serial = None, tail.last_serial
 
 
 def _lock(spool: Spool) -> int:

@@ -238,6 +238,42 @@ def test_a_crash_is_told_by_the_next(bench: Bench) -> None:
     assert bench.lost() == [("away", 0, 754, 758)]
 
 
+DAEMON = (
+    b"type=DAEMON_START msg=audit(1795161000.123:%d): op=start ver=3.0.9 format=enriched auid=0"
+    b" pid=812 uid=0 ses=1 res=success\n"
+)
+"""auditd's own events have numbers of their own."""
+
+
+@pytest.mark.parametrize("own", [12, 9_999])
+def test_what_happened_while_auditd_was_stopped_is_told(bench: Bench, own: int) -> None:
+    """The trail of the next auditd says between which events nobody listened."""
+    events = zoo_events()
+    bench.turn(DAEMON % own, *events[:10])
+    bench.pipeline.finish("stopped")
+    for entry in bench.spool.entries():
+        bench.spool.complete(entry.rec)  # delivered, and so gone
+    bench.pipeline = bench.make()
+    bench.pipeline.start()
+    bench.turn(DAEMON % (own + 1))
+    bench.turn(*events[15:20])
+    bench.pipeline.finish("stopped")
+    assert bench.serials() == [own + 1, *range(759, 764)]
+    assert bench.lost() == [("away", 0, 754, 758)]
+
+
+def test_auditds_own_numbers_tell_nothing_of_a_crash(bench: Bench) -> None:
+    """What both auditd's and the plugin's crash missed is told by the kernel's numbers alone."""
+    events = zoo_events()
+    bench.turn(*events[:10], DAEMON % 9_999)
+    bench.pipeline.close()
+    bench.pipeline = bench.make()
+    bench.pipeline.start()
+    bench.turn(DAEMON % 20_000, *events[15:20])
+    bench.pipeline.finish("stopped")
+    assert bench.lost() == [("away", 0, 754, 758)]
+
+
 def test_nothing_is_told_where_nothing_was_missed(bench: Bench) -> None:
     """A restart between two events that follow each other leaves no word about a loss."""
     events = zoo_events()

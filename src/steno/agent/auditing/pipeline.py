@@ -203,7 +203,8 @@ class Pipeline:
             if self._marks is not None and not self._marks.take(group):
                 continue
             self.events += 1
-            if self._first_serial is None:
+            # auditd numbers its own events as it likes.
+            if self._first_serial is None and not group.records[0].type.startswith("DAEMON_"):
                 self._first_serial = group.serial
                 self._note_absence(group.at_unix_us)
             if group.lost_before:
@@ -281,6 +282,9 @@ class Pipeline:
                 log.info("a trail is gone on with", extra={"trail": self.writer.trail})
                 if resumed.cut_bytes:
                     self.losses.add(Lost(self._now_unix_us(), 0, "torn"))
+            elif self.writer.follows_serial is not None:
+                self._resumed_serial = self.writer.follows_serial
+                self._note_absence(self._now_unix_us())
         return self.writer
 
     def _give_up(self, waiting: list[Event], losses: list[Lost], error: StenoError) -> None:
