@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -12,11 +11,11 @@ import msgspec
 
 from steno.errors import StenoError
 from steno.metrics import Metrics
-from steno.server.derivation import Derivation, StateError
+from steno.server.derivation import Derivation
+from steno.server.reopening import reopen
 from steno.server.turns import Turns
 from steno.store.protocol import Store
 
-_log = logging.getLogger(__name__)
 _SLICE_BYTES = 64 * 1024
 
 
@@ -248,17 +247,7 @@ class Indexing:
     def _open(self, rec: str) -> _Opened:
         opened = self._opened.get(rec)
         if opened is None:
-            state = self._store.derived_state(rec)
-            try:
-                derivation = Derivation.restore(rec, state.state) if state.serial else None
-            except StateError as error:
-                _log.warning("%s; it is built anew", error)
-                derivation = None
-            if derivation is None:
-                if state.serial:
-                    self._store.clear_derived(rec)
-                    state = self._store.derived_state(rec)
-                derivation = Derivation(rec)
+            derivation, state = reopen(self._store, rec, Derivation.restore, Derivation)
             opened = _Opened(derivation, state.upto_bytes, state.serial)
             self._opened[rec] = opened
             if rec not in self._quiet:

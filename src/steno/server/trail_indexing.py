@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -10,13 +9,12 @@ from collections.abc import Callable
 import msgspec
 
 from steno.metrics import Counter, Metrics
-from steno.server.derivation import StateError
 from steno.server.indexing import IndexerSettings, naming_failures
+from steno.server.reopening import reopen
 from steno.server.trail_derivation import TrailDerivation
 from steno.server.turns import Turns
 from steno.store.protocol import Store
 
-_log = logging.getLogger(__name__)
 _SLICE_BYTES = 64 * 1024
 _MAX_OPEN = 256
 
@@ -127,17 +125,7 @@ class TrailIndexing:
     def _open(self, trail: str) -> _Opened:
         opened = self._opened.get(trail)
         if opened is None:
-            state = self._store.derived_state(trail)
-            try:
-                derivation = TrailDerivation.restore(trail, state.state) if state.serial else None
-            except StateError as error:
-                _log.warning("%s; it is built anew", error)
-                derivation = None
-            if derivation is None:
-                if state.serial:
-                    self._store.clear_derived(trail)
-                    state = self._store.derived_state(trail)
-                derivation = TrailDerivation(trail)
+            derivation, state = reopen(self._store, trail, TrailDerivation.restore, TrailDerivation)
             opened = _Opened(derivation, state.upto_bytes, state.serial, self._monotonic_s())
             self._opened[trail] = opened
             while len(self._opened) > _MAX_OPEN:
