@@ -670,14 +670,14 @@ _EVENTS = st.builds(
         error="EACCES" if result == "failure" else None, who=Who(user=user, login_user="avery"),
     ),
     st.sampled_from(["ran", "wrote", "changed mode of"]),
-    st.sampled_from([-30, -20, 0, 5_000, 35_000, 40_000, 40_001, 70_000, 90_000]),
-    st.sampled_from([7, 8, None]),
+    st.sampled_from([-30, -20, 0, 5_000, 5_000, 6_000, 35_000, 40_000, 40_001, 70_000, 90_000]),
+    st.sampled_from([7, 7, 7, 8, None]),
     st.lists(_THINGS, max_size=2),
     st.none() | st.lists(st.sampled_from(["curl", "-s", "a b", "/bin/sh"]), max_size=3),
     st.sampled_from(["success", "failure", "unknown"]),
     st.sampled_from(["root", "avery"]),
 )  # fmt: skip
-_CONTENTS = st.lists(st.lists(_EVENTS, max_size=6), min_size=1, max_size=3)
+_CONTENTS = st.lists(st.lists(_EVENTS, max_size=8), min_size=1, max_size=3)
 _EVENT_LEAVES: st.SearchStrategy[Expression] = st.sampled_from([
     ("ran", "curl"), ("ran", "a b"), ("ran", "sh"), ("ran", "s*"), ("ran", "curl -s"),
     ("file", "/etc/passwd"), ("file", "passwd"), ("file", "/etc/*"), ("file", "*w*"),
@@ -699,7 +699,17 @@ def _trees(leaves: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expressio
     )
 
 
-_QUERIES = _trees(st.one_of(
+_COMMON_LEAVES: st.SearchStrategy[Expression] = st.sampled_from([
+    ("action", "wrote"), ("action", "ran"), ("file", "/etc/*"), ("result", "failure"),
+    ("result", "success"), ("addr", ":443"),
+]).map(lambda pair: Field(*pair, 0))  # fmt: skip
+_REFINED: st.SearchStrategy[Expression] = st.builds(
+    lambda asked, denied, more: And([asked, Not(denied), *more]),
+    _COMMON_LEAVES,
+    _COMMON_LEAVES | st.lists(_COMMON_LEAVES, min_size=2, max_size=2).map(Or),
+    st.lists(_COMMON_LEAVES, max_size=1),
+)
+_QUERIES = _REFINED | _trees(st.one_of(
     _EVENT_LEAVES, _EVENT_LEAVES,
     st.sampled_from([Word("err", 0), Word("no", 0), Field("user", "avery", 0)]),
 ))  # fmt: skip
