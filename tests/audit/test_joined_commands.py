@@ -376,6 +376,23 @@ def test_an_alias_belongs_to_the_line_that_was_just_entered() -> None:
     ]
 
 
+@pytest.mark.parametrize("adopter", [1, 363])
+def test_what_sudos_monitor_ran_is_sudos(adopter: int) -> None:
+    """Only its exit tells of sudo's monitor, which may outlive sudo and be adopted."""
+    made = Session()
+    made.shell()
+    made.run(20, SHELL, ["sudo", "useradd", "temp9"], 1, effective="root")
+    made.run(22, 21, ["useradd", "temp9"], 1.1, user="root", terminal="pts/9")
+    made.end(22, 1.2)
+    made.end(20, 1.204)
+    made.end(21, 1.204, 1, parent=adopter, program="/usr/bin/sudo")
+    items = join(made.events, typed((1, "sudo useradd temp9"))).items
+    assert [(one.arguments, one.parent) for one in items[1:]] == [
+        (["sudo", "useradd", "temp9"], 1),
+        (["useradd", "temp9"], 2),
+    ]
+
+
 def test_a_late_tick_takes_no_program_from_its_line() -> None:
     """A stamp may lie a bit further back than a tick: the line that names it has it."""
     made = Session()

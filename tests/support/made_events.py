@@ -61,11 +61,21 @@ class Session:
                   self._names.get(parent), exit_=child)  # fmt: skip
         return child
 
-    def end(self, pid: int, at: float, status: int = 0, *, parent: int | None = None) -> None:
+    def end(
+        self,
+        pid: int,
+        at: float,
+        status: int = 0,
+        *,
+        parent: int | None = None,
+        program: str | None = None,
+    ) -> None:
         """A process ends, which only some rule sets tell."""
         if self._exits:
             parent = self._parents.get(pid, SHELL) if parent is None else parent
             names = self._names.get(pid, ("/usr/bin/bash", "bash"))
+            if program is not None:
+                names = program, program.rpartition("/")[2]
             self._add(at, pid, parent, "ended", "exit_group", names, exit_=status)
 
     def write(self, pid: int, path: str, at: float, *, parent: int | None = None) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from steno.audit.event import Event
+from steno.audit.shells import SWITCHERS, base_name
 from steno.audit.sorts import exit_status_of, is_exit, is_fork, is_run, killed_by, target_of_kill
 
 _LINGER_US = 1_000_000
@@ -271,8 +272,25 @@ class _Tracer:
         if life is None:
             life = self._begin(pid, event.at_unix_us)
         if life.parent_pid is None and process.parent_pid is not None:
+            if (forker := self._forker_of(life, event)) is not None:
+                self._link(life, forker)
             self._set_parent(life, process.parent_pid, event.at_unix_us)
         return life
+
+    def _forker_of(self, life: Life, event: Event) -> Life | None:
+        """Return who forked sudo's monitor, say, which may be seen only after sudo's end.
+
+        Who adopted it tells nothing, but a fork runs its parent's program.
+        """
+        program = event.process.program
+        is_hidden = not life.is_seen and bool(life.children) and base_name(program) in SWITCHERS
+        if not is_hidden or event.process.parent_pid in self._now:
+            return None
+        for one in reversed(self.lives):
+            is_over = one.ended_unix_us is not None and one.ended_unix_us < life.at_unix_us
+            if one.is_seen and one.image.program == program and not is_over:
+                return None if _descends_from(one, life) else one
+        return None
 
     def _reader_of(self, event: Event, life: Life | None) -> Life | None:
         """Return who read what was typed; TTY records name the thread, not the process."""
