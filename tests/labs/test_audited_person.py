@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import ssl
 import subprocess
@@ -36,6 +38,7 @@ pytestmark = pytest.mark.lab
 POLICY = '[defaults]\ninput = "all"\n'
 PROMPT = b"\x1b[00m$ "
 PAGE = b"x" * 4711
+PAGE_FOR_USERS = Path(__file__).parents[2] / "docs" / "getting-started-host.md"
 SCRIPT = "echo 'date >now; rm now; echo ti''died' >tidy.sh"
 
 # What avery types; the arguments of what it runs; what the terminal shows next.
@@ -223,6 +226,13 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 
 def _live(logins: AuditedLogins, place: Place) -> None:
     """Let avery fail to log in, log in, work, copy a file, and kill a shell."""
+    checked = subprocess.run(
+        [*logins.inside(), *STENO, "audit", "rules", "check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
     wrong = os.environ | {"SSH_ASKPASS": "/bin/true", "SSH_ASKPASS_REQUIRE": "force"}
     words = logins.ssh("avery", "true", with_key=False)
     assert subprocess.run(words, env=wrong, capture_output=True, check=False).returncode == 255
@@ -392,6 +402,17 @@ def test_the_commands_of_the_auditor_answer(place: Place, rec: str) -> None:
     alerts = place.say("alerts", "list", "--json").splitlines()
     raised = {json.loads(line)["rule"] for line in alerts}
     assert {"shadow-refused", "account-changed"} <= raised
+
+
+def test_what_the_getting_started_page_asks_is_answered(place: Place) -> None:
+    """The page's commands about the audit trail find avery's, as they find pat's."""
+    section = (
+        PAGE_FOR_USERS.read_text().partition("## What the system did")[2].partition("\n## ")[0]
+    )
+    lines = re.findall(r"^steno1# (steno [^|\n]*)$", section, re.M)
+    assert len(lines) >= 3
+    for line in lines:
+        assert "avery" in place.say(*shlex.split(line.replace("pat", "avery"))[1:]), line
 
 
 def test_nothing_is_lost_and_all_is_there_in_time(place: Place) -> None:
