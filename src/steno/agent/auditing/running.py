@@ -87,20 +87,49 @@ def lower_privileges(user: str) -> tuple[int, int] | None:
     return find_user(user)
 
 
+class Stop:
+    """What a SIGTERM or a SIGINT asks for, whenever it comes from the first call of `listen` on.
+
+    Attributes:
+        is_asked: Whether one has come.
+    """
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        self._end: Callable[[], None] | None = None
+
+    def listen(self, end: Callable[[], None]) -> None:
+        """Have `end` called when a signal comes; at once if it has come already."""
+        self._end = end
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._ask())
+        if self.is_asked:
+            end()
+
+    def forget(self) -> None:
+        """Call nobody any more; a signal is still remembered."""
+        self._end = None
+
+    def _ask(self) -> None:
+        self.is_asked = True
+        if self._end is not None:
+            self._end()
+
+
 class Follower:
-    """Follows one source until its end, a SIGTERM or a SIGINT; a SIGHUP reads the policy again.
+    """Follows one source until its end, or until it is stopped; a SIGHUP reads the policy again.
 
     Owns everything but the descriptor that is read.
 
     Attributes:
         pipeline: What becomes of the events.
-        is_stopped: Whether a signal has ended it.
     """
 
     def __init__(
         self,
         settings: FollowSettings,
         descriptor: int,
+        stop: Stop,
         *,
         kernel: KernelWatch | None = None,
         open_source: Callable[[], RecordSource] = LineReader,
@@ -111,12 +140,13 @@ class Follower:
         Args:
             settings: How.
             descriptor: What to read.
+            stop: Who wants it to end.
             kernel: Where the kernel's own word comes from.
             open_source: Makes what reads records from the descriptor's bytes.
             marks: Told what was dealt with, of a source that can be read again.
         """
         self._settings = settings
-        self.is_stopped = False
+        self._stop = stop
         self._kernel = kernel
         self._status: AuditStatus | None = None
         self._policy = PolicyFile(Path(settings.config.policy))
@@ -148,8 +178,7 @@ class Follower:
         Raises:
             StenoError: What came last could not be written.
         """
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._stop())
+        self._stop.listen(self._intake.stop)
         signal.signal(signal.SIGHUP, lambda *_: self._forget_policy())
         self.pipeline.start()
         self._intake.start()
@@ -158,16 +187,13 @@ class Follower:
             while (taken := self._intake.take(self.pipeline.timeout_s)) is not None:
                 self.pipeline.turn(taken)
                 self._look_around()
-            self.pipeline.finish("stopped" if self.is_stopped else why)
+            self.pipeline.finish("stopped" if self._stop.is_asked else why)
         finally:
+            self._stop.forget()
             self._intake.close()
             self.pipeline.close()
         self._tell_state()
         log.info("following audit events has ended", extra={"events": self.pipeline.events})
-
-    def _stop(self) -> None:
-        self.is_stopped = True
-        self._intake.stop()
 
     # Beside the events.
 
@@ -242,7 +268,7 @@ def follow_dispatcher(settings: FollowSettings) -> None:
         if user is not None:
             become(*user, [])
         os.umask(0o077)
-        Follower(settings, 0, kernel=kernel).run()
+        Follower(settings, 0, Stop(), kernel=kernel).run()
     finally:
         if kernel is not None:
             kernel.close()
@@ -262,26 +288,28 @@ def follow_journal(settings: FollowSettings, options: Sequence[str] = ()) -> Non
     if user is not None:
         become(*user, [])
     os.umask(0o077)
-    path = Path(settings.config.spool) / BOOKMARK
-    known = read_bookmark(path)
+    stop = Stop()
+    known = read_bookmark(Path(settings.config.spool) / BOOKMARK)
     if known is not None and known.boot_id != settings.boot_id:
         earlier = msgspec.structs.replace(settings, boot_id=known.boot_id)
-        if _follow_boot(earlier, known, path, options, is_followed=False):
+        _follow_boot(earlier, known, stop, options, is_followed=False)
+        if stop.is_asked:
             return
         known = None
     bookmark = known or Bookmark(settings.boot_id)
-    _follow_boot(settings, bookmark, path, options, is_followed=True)
+    _follow_boot(settings, bookmark, stop, options, is_followed=True)
 
 
 def _follow_boot(
     settings: FollowSettings,
     bookmark: Bookmark,
-    path: Path,
+    stop: Stop,
     options: Sequence[str],
     *,
     is_followed: bool,
-) -> bool:
-    """Follow one boot's part of the journal; return whether a signal has ended that."""
+) -> None:
+    """Follow one boot's part of the journal."""
+    spool = Path(settings.config.spool)
     reader = JournalReader(bookmark)
     with open_journal(bookmark, is_followed=is_followed, options=options) as journal:
         try:
@@ -290,18 +318,18 @@ def _follow_boot(
             follower = Follower(
                 settings,
                 journal.stdout.fileno(),
+                stop,
                 open_source=lambda: reader,
-                marks=JournalMarks(reader, path),
+                marks=JournalMarks(reader, spool / BOOKMARK),
             )
             follower.pipeline.start()
             writer = follower.pipeline.writer
             if writer is not None and writer.trail is not None:
                 # What was written after the bookmark was must not be doubled.
-                reader.skip(read_last_events(Spool(Path(settings.config.spool)), writer.trail))
+                reader.skip(read_last_events(Spool(spool), writer.trail))
             follower.run("stopped" if is_followed else "boot")
         finally:
             journal.terminate()
-    return follower.is_stopped
 
 
 def _watch_kernel(user: tuple[int, int] | None) -> KernelWatch | None:
