@@ -87,6 +87,17 @@ def _lock() -> int:
     return descriptor
 
 
+def _guard(before: AuditStatus, lock: int) -> subprocess.Popen[bytes]:
+    """Start what puts the audit system back if the test is killed; it keeps the lock until then."""
+    back = f"auditctl -D; sleep 1; auditctl -b {before.backlog_limit}; auditctl -e {before.enabled}"
+    return subprocess.Popen(
+        ["sh", "-c", f'read -r word; [ "$word" = done ] || {{ {back}; }} >/dev/null 2>&1'],
+        stdin=subprocess.PIPE,
+        pass_fds=[lock],
+        start_new_session=True,
+    )
+
+
 def wait_for(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:
     """Return what `look` does as soon as that is true."""
     until_s = time.monotonic() + timeout_s
@@ -159,12 +170,14 @@ class AuditHost:
         self._options = options
         self._before: AuditStatus | None = None
         self._lock = -1
+        self._guard: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> AuditHost:
         self._lock = _lock()
         try:
             self._before = read_status()
+            self._guard = _guard(self._before, self._lock)
             self._lay_out()
             self.start_daemon()
             self.load_rules(self._level)
@@ -279,6 +292,8 @@ class AuditHost:
             if self._daemon is not None:
                 self._daemon.kill()
                 self._daemon.wait()
+            if self._guard is not None:
+                self._guard.communicate(b"done\n")
             os.close(self._lock)
 
 

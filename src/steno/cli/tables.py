@@ -81,7 +81,7 @@ def format_end(summary: Summary) -> str:
     if end is None:
         return "live" if summary.is_live else "cut off"
     if end.reason == "exit":
-        return f"exit {end.exit_status}"
+        return "ended" if end.exit_status is None else f"exit {end.exit_status}"
     if end.reason == "signal":
         return f"signal {end.signal}"
     return end.reason
