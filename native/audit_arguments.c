@@ -1,7 +1,7 @@
-/* steno.audit._records.join_arguments: what steno.audit.arguments does, for what comes in order. */
+/* steno.audit._records.join_arguments: what steno.audit.values.arguments does, for what comes in order. */
 #include "audit_module.h"
 
-/* What EXECVE records say, as long as it comes in order; see steno.audit.arguments. */
+/* What EXECVE records say, as long as it comes in order; see steno.audit.values.arguments. */
 struct joining {
     PyObject *arguments;
     unsigned char *joined; /* the pieces of the last argument, decoded */

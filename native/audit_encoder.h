@@ -8,7 +8,7 @@
 
 /* How values of a kind are decoded; src/steno/audit/encoding.py says which kind is of which class. */
 enum class {
-    ASK,           /* steno.audit.decoding knows */
+    ASK,           /* steno.audit.values.decoding knows */
     AS_IT_IS,      /* nothing but quotes to take off */
     STRING,        /* quoted or hexadecimal */
     TITLE,         /* the same, with NULs between arguments */
@@ -84,7 +84,7 @@ struct known_fields {
 
 enum { FIRST_ROOM = 1024, MOST_KNOWN = 8192 };
 
-/* An answer of steno.audit.decoding: what it was asked, and the JSON that follows of it. */
+/* An answer of steno.audit.values.decoding: what it was asked, and the JSON that follows of it. */
 struct answer {
     uint64_t hash;
     uint32_t question_length, answer_length;

@@ -1,7 +1,7 @@
 /* steno.audit._records.gather: an event's records, sorted by what they tell. */
 #include "audit_module.h"
 
-/* Where records of a type are put; the same numbers as in steno.audit.gathering. */
+/* Where records of a type are put; the same numbers as in steno.audit.words.gathering. */
 enum place { CALL, DIRECTORY, PEER, TITLE, PATH, RUN, TARGET, DETAIL, LEAD };
 
 /* What becomes of it; all are owned. The first ones are NULL until there is one. */

@@ -48,7 +48,7 @@ bool is_equal(struct slice one, struct slice other);
 bool is_text(struct slice slice, const char *text);
 
 /* The bytes between the quotes of a value that begins with one: up to the last quote, as
- * steno.audit.escaping does it. */
+ * steno.audit.values.escaping does it. */
 struct slice find_quoted(struct slice raw);
 
 bool is_hexadecimal(struct slice slice);

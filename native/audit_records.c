@@ -1,7 +1,7 @@
 /* steno.audit._records: lines of audit logs to records, and those to JSON.
  *
  * Every byte of an audit log passes through; Python alone is slower by an order of magnitude than what a busy
- * host writes (docs/performance.md). What values mean is decided in Python alone (steno.audit.decoding):
+ * host writes (docs/performance.md). What values mean is decided in Python alone (steno.audit.values.decoding):
  * it is asked once for each (kind, value, fact), and the answers are kept in a table of fixed size.
  * Values that hardly ever come twice (names, titles) are decoded here as it does.
  *
@@ -124,9 +124,9 @@ static PyMethodDef methods[] = {
      PyDoc_STR("measure_events(data, at, node, serial, deadline_us, is_next, effects, /)\n--\n\n"
                "See steno.audit.coalescing.Coalescer.pass_whole_events.")},
     {"gather", gather, METH_VARARGS,
-     PyDoc_STR("gather(records, places, names, make, path, /)\n--\n\nSee steno.audit.gathering.")},
+     PyDoc_STR("gather(records, places, names, make, path, /)\n--\n\nSee steno.audit.words.gathering.")},
     {"join_arguments", join_arguments, METH_O,
-     PyDoc_STR("join_arguments(records, /)\n--\n\nReturn what steno.audit.arguments does, or None "
+     PyDoc_STR("join_arguments(records, /)\n--\n\nReturn what steno.audit.values.arguments does, or None "
                "for what is out of order.")},
     {NULL, NULL, 0, NULL},
 };

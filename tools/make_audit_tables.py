@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make src/steno/audit/tables/ from a kernel's sources and Debian's python3-audit.
+"""Make src/steno/audit/values/tables/ from a kernel's sources and Debian's python3-audit.
 
     apt-get download linux-source-6.12
     dpkg-deb --fsys-tarfile linux-source-6.12_*.deb | tar x
@@ -25,7 +25,7 @@ from typing import Any
 import audit  # Debian's python3-audit
 
 SPECS = tomllib.loads((Path(__file__).parent / "audit_tables.toml").read_text())
-OUT = Path(__file__).parent.parent / "src/steno/audit/tables"
+OUT = Path(__file__).parent.parent / "src/steno/audit/values/tables"
 
 UAPI = "include/uapi/"
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
-from steno.audit.names import Names
 from steno.audit.reading import EventReader
+from steno.audit.values.names import Names
 
 DATA = Path(__file__).parents[1] / "data" / "audit"
 F1 = DATA / "f1" / "audit-enriched.log"

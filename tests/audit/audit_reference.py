@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from steno.audit.decoding import Decoder
-from steno.audit.fields import kind_of, kinds_of_arguments
-from steno.audit.kinds import NEEDS_ARCH, NEEDS_ARGUMENT_BEFORE, Kind
 from steno.audit.records import Field
+from steno.audit.values.decoding import Decoder
+from steno.audit.values.fields import kind_of, kinds_of_arguments
+from steno.audit.values.kinds import NEEDS_ARCH, NEEDS_ARGUMENT_BEFORE, Kind
 
 _HEADER = re.compile(
     rb"(?:node=([^ ]{1,255}) )?type=([A-Z0-9_\[\]]{1,64}) "

@@ -6,12 +6,12 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from steno.audit import calls
-from steno.audit.actions import CALLS, FAMILIES, PLAIN, TYPES, WORDS, Shape
 from steno.audit.ecs import KINDS
 from steno.audit.record_types import NAMES
-from steno.audit.reports import report_of
-from steno.audit.tables import syscalls_i386, syscalls_x86_64
+from steno.audit.values.tables import syscalls_i386, syscalls_x86_64
+from steno.audit.words import calls
+from steno.audit.words.actions import CALLS, FAMILIES, PLAIN, TYPES, WORDS, Shape
+from steno.audit.words.reports import report_of
 
 DOCUMENTATION = Path(__file__).parents[2] / "docs" / "formats" / "event.md"
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.addresses import SocketAddress, parse_address
+from steno.audit.values.addresses import SocketAddress, parse_address
 
 
 @pytest.mark.parametrize(

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.arguments import join_arguments
-from steno.audit.escaping import encode_string
 from steno.audit.event import Event
 from steno.audit.reading import EventReader
 from steno.audit.records import Field, LineReader
+from steno.audit.values.arguments import join_arguments
+from steno.audit.values.escaping import encode_string
 
 DATA = Path(__file__).parent.parent / "data/audit"
 

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steno.audit import _records
-from steno.audit.arguments import arguments_of, join_arguments
 from steno.audit.records import LineReader, Record
+from steno.audit.values.arguments import arguments_of, join_arguments
 
 DATA = Path(__file__).parent.parent / "data" / "audit"
 

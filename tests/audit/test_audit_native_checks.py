@@ -25,10 +25,10 @@ module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 sys.modules["steno.audit._records"] = steno.audit._records = module
 from steno.audit.coalescing import Coalescer
-from steno.audit.decoding import Decoder
+from steno.audit.values.decoding import Decoder
 from steno.audit.encoding import RecordEncoder
 from steno.audit.events import EventBuilder
-from steno.audit.names import Names
+from steno.audit.values.names import Names
 from steno.audit.records import LineReader
 from steno.audit import _records
 chance = random.Random(7)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from steno.audit.decoding import Decoder
 from steno.audit.encoding import RecordEncoder
-from steno.audit.names import Names
 from steno.audit.records import DamagedLine, LineReader, Record
+from steno.audit.values.decoding import Decoder
+from steno.audit.values.names import Names
 
 DATA = Path(__file__).parents[1] / "data" / "audit"
 LOGS = [

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-import steno.audit.tables
-from steno.audit.tables import choices, errors, flags, records
+import steno.audit.values.tables
+from steno.audit.values.tables import choices, errors, flags, records
 
-FOLDER = Path(steno.audit.tables.__file__).parent
+FOLDER = Path(steno.audit.values.tables.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("[a-z]*.py"))
 CALLS = [name for name in MODULES if name.startswith("syscalls_")]
 
@@ -83,7 +83,7 @@ _ONLY_32_BITS = frozenset({"ppc64"})
 def test_system_calls_are_those_of_libaudit(arch: str) -> None:
     """All numbers that libaudit knows have the same name here, but for names that it made up."""
     done = subprocess.run(["ausyscall", arch, "--dump"], capture_output=True, text=True, check=True)
-    ours = importlib.import_module(f"steno.audit.tables.syscalls_{arch}").NAMES
+    ours = importlib.import_module(f"steno.audit.values.tables.syscalls_{arch}").NAMES
     lines = [line.split() for line in done.stdout.splitlines()[1:]]
     wrong = {
         (int(number), name, ours.get(int(number)))

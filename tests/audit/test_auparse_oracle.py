@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from steno.audit.coalescing import Coalescer
-from steno.audit.decoding import Decoder
 from steno.audit.encoding import RecordEncoder
-from steno.audit.names import Names
 from steno.audit.records import LineReader
-from steno.audit.tables.records import NAMES
+from steno.audit.values.decoding import Decoder
+from steno.audit.values.names import Names
+from steno.audit.values.tables.records import NAMES
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data/audit"

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.aushape import AushapeFormat, AushapeWriter
+from steno.audit.aushape.documents import AushapeFormat, AushapeWriter
 from steno.audit.coalescing import Coalescer
 from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.events import EventBuilder

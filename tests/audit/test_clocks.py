@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.clocks import KIND, Calendar
+from steno.audit.session.clocks import KIND, Calendar
 from steno.model import Note
 
 START_US = 1_760_000_000_000_000

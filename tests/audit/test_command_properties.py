@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_events import START_US
 
-from steno.audit.commands import Joined, Root, join
 from steno.audit.event import Event, Process, Thing, Who
-from steno.audit.ran import Ran
-from steno.audit.shell_lines import is_unfinished, split_line
-from steno.audit.typed_lines import TypedLine, lines_of_keys
+from steno.audit.session.commands import Joined, Root, join
+from steno.audit.session.ran import Ran
+from steno.audit.session.shell_lines import is_unfinished, split_line
+from steno.audit.session.typed_lines import TypedLine, lines_of_keys
 
 EVENTS = read_events(4)
 TYPED = read_typed()

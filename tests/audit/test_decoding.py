@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.decoding import Decoder, shown
-from steno.audit.escaping import decode_string, encode_string
-from steno.audit.fields import kind_of, kinds_of_arguments
-from steno.audit.kinds import NEEDS_ARCH, NEEDS_ARGUMENT_BEFORE, Kind
-from steno.audit.names import Names
-from steno.audit.numbers import names_of_bits
-from steno.audit.tables import flags
+from steno.audit.values.decoding import Decoder, shown
+from steno.audit.values.escaping import decode_string, encode_string
+from steno.audit.values.fields import kind_of, kinds_of_arguments
+from steno.audit.values.kinds import NEEDS_ARCH, NEEDS_ARGUMENT_BEFORE, Kind
+from steno.audit.values.names import Names
+from steno.audit.values.numbers import names_of_bits
+from steno.audit.values.tables import flags
 
 X86_64 = b"c000003e"
 PLAIN_DECODER = Decoder(Names())

@@ -13,7 +13,7 @@ import pytest
 from audit_logs import DATA, F1, F2, F5, read_events, read_raw
 
 from steno.audit.event import Event
-from steno.audit.names import Names
+from steno.audit.values.names import Names
 
 BUILTINS = {
     "cd",

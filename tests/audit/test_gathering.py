@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from steno.audit import _records
-from steno.audit.actions import SUPPORTING
 from steno.audit.coalescing import Coalescer, RecordGroup
-from steno.audit.gathering import Gathered, MainFields, PathFields, gather, read_main
 from steno.audit.records import LineReader, Record
+from steno.audit.words.actions import SUPPORTING
+from steno.audit.words.gathering import Gathered, MainFields, PathFields, gather, read_main
 
 DATA = Path(__file__).parents[1] / "data" / "audit"
 SINGLE = {"SYSCALL": "call", "PROCTITLE": "title", "CWD": "directory", "SOCKADDR": "peer"}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.keystrokes import spell_keystrokes
+from steno.audit.values.keystrokes import spell_keystrokes
 
 
 @pytest.mark.parametrize(

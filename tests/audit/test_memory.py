@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steno.audit.memory import LIMIT, LONGEST_BYTES, Memory
+from steno.audit.words.memory import LIMIT, LONGEST_BYTES, Memory
 
 
 def test_answers_are_asked_for_once() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from steno.audit.decoding import Decoder
 from steno.audit.events import EventBuilder
-from steno.audit.kinds import Kind
-from steno.audit.names import Names
 from steno.audit.reading import EventReader
+from steno.audit.values.decoding import Decoder
+from steno.audit.values.kinds import Kind
+from steno.audit.values.names import Names
 
 
 class Directory:

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.rules import AuditRule, Level, compare
-from steno.audit.rules_sets import MACHINES, rule_set
-from steno.audit.rules_text import parse_rules, parse_status
+from steno.audit.rules.levels import AuditRule, Level, compare
+from steno.audit.rules.sets import MACHINES, rule_set
+from steno.audit.rules.text import parse_rules, parse_status
 from steno.errors import FormatError, UsageError
 
 DATA = Path(__file__).parents[1] / "data/audit"

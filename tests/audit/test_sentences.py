@@ -11,12 +11,12 @@ from audit_logs import DATA, F1, F2, F5, read_events
 from hypothesis import given
 from hypothesis import strategies as st
 
-from steno.audit.actions import WORDS
 from steno.audit.ecs import to_ecs
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
-from steno.audit.names import Names
 from steno.audit.reading import EventReader
+from steno.audit.values.names import Names
+from steno.audit.words.actions import WORDS
 
 NAMES = Names({0: "root", 1501: "avery", 1502: "blake"}.get, {1501: "avery"}.get)
 MORE = (DATA / "made" / "more-records.txt").read_text()

@@ -6,10 +6,10 @@ import pytest
 from audit_logs import F1, F2, read_events
 
 from steno.audit.event import Event, Process, Thing, Who
-from steno.audit.logins import Failure, Logins, Session
 from steno.audit.sorts import CHANGES
-from steno.audit.summaries import Summaries
-from steno.audit.tallies import MAX_RUNNING, TALKS, RanProgram, RanPrograms, Tallies, Tally
+from steno.audit.totals.logins import Failure, Logins, Session
+from steno.audit.totals.summaries import Summaries
+from steno.audit.totals.tallies import MAX_RUNNING, TALKS, RanProgram, RanPrograms, Tallies, Tally
 
 
 @pytest.fixture(scope="module")

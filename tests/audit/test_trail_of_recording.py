@@ -5,9 +5,9 @@ from __future__ import annotations
 import msgspec
 from audited_session import SHELL_PID, read_events, read_typed
 
-from steno.audit.clocks import KIND
 from steno.audit.event import Event
-from steno.audit.recording_trail import RecordingFacts, RecordingTrail, join_recording
+from steno.audit.session.clocks import KIND
+from steno.audit.session.recording_trail import RecordingFacts, RecordingTrail, join_recording
 from steno.model import Command, Note, Start
 
 START_US = 1_795_161_724_402_132

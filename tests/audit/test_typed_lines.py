@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from steno.audit.line_matching import TICK_US, Begun, SplitLine, match, measure_tick
-from steno.audit.shell_lines import is_unfinished, split_line
-from steno.audit.typed_lines import TypedLine, lines_of_keys, merge_lines
+from steno.audit.session.line_matching import TICK_US, Begun, SplitLine, match, measure_tick
+from steno.audit.session.shell_lines import is_unfinished, split_line
+from steno.audit.session.typed_lines import TypedLine, lines_of_keys, merge_lines
 
 
 @pytest.mark.parametrize(

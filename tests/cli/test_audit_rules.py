@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from steno.audit.rules_text import parse_rules, parse_status
+from steno.audit.rules.text import parse_rules, parse_status
 from steno.cli import group
 from steno.cli.audit_rules import is_fixed_until_boot
 from steno.errors import NotFoundError, RefusedError, StenoError

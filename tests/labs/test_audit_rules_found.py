@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from steno.audit.event import Event
 from steno.audit.reading import EventReader
-from steno.audit.rules_sets import rule_set
+from steno.audit.rules.sets import rule_set
 from steno.cli import group
 from steno.server.alert_rules import parse_rules
 from steno.server.alert_watch import read_own_rules

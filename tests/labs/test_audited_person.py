@@ -27,7 +27,7 @@ from audited_logins import HOST, PASSWORD, AuditedLogins, missing_for_logins, wh
 from driven import Driven
 from live_server import LiveServer, run_steno
 
-from steno.audit.line_matching import TICK_US
+from steno.audit.session.line_matching import TICK_US
 from steno.audit.trail import Lost, Placed, TrailDecoder
 from steno.formats.tlog import Decoder
 from steno.formats.tlog import Placed as PlacedMessage

@@ -12,7 +12,7 @@ from agent_host import AgentHost, build_plain_shell
 from audit_host import AuditHost, missing_for_audit, wait_for
 from driven import STENO, Driven, Recorded
 
-from steno.audit.recorded import RecordedCommand, RecordedCommands
+from steno.audit.session.recorded import RecordedCommand, RecordedCommands
 from steno.cli.audited import join_messages
 from steno.model import Output
 

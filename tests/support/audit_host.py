@@ -20,7 +20,7 @@ from types import TracebackType
 from typing import TypeVar
 
 from steno.agent.auditing.kernel import read_status
-from steno.audit.rules_text import AuditStatus
+from steno.audit.rules.text import AuditStatus
 from steno.delivery.audit_state import read_audit_state
 from steno.errors import StenoError
 from steno.heartbeat import AuditFacts

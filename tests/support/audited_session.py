@@ -7,8 +7,8 @@ from pathlib import Path
 
 from steno.audit.event import Event
 from steno.audit.reading import EventReader
+from steno.audit.session.typed_lines import TypedLine
 from steno.audit.trail import TrailEncoder, TrailHead
-from steno.audit.typed_lines import TypedLine
 from steno.formats.asciicast import Decoder
 from steno.formats.cutter import Cutter, Identity
 from steno.model import End, Input, Piece, Start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from steno.audit.ran import Ran
+from steno.audit.session.ran import Ran
 
 
 def show(items: Iterable[Ran], *, start_unix_us: int | None = None) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from steno.audit.event import Event
-from steno.audit.recorded import RecordedCommands, RecordedEvent
-from steno.audit.recording_trail import RecordingTrail
+from steno.audit.session.recorded import RecordedCommands, RecordedEvent
+from steno.audit.session.recording_trail import RecordingTrail
 from steno.web.lanes import STRETCHES, Stretch, lay_out
 from steno.web.trail import EventsQuery, _read_cursor, find_page
 from steno.web.trail_joining import JoinedRecording, pack

@@ -11,9 +11,9 @@ stands as fields of its own, in capitals. docs/formats/event.md says the same to
 from __future__ import annotations
 
 from steno.audit._records import Encoder, Record
-from steno.audit.decoding import Decoder
-from steno.audit.fields import kind_of, kinds_of_arguments
-from steno.audit.kinds import NEEDS_ARGUMENT_BEFORE, Kind
+from steno.audit.values.decoding import Decoder
+from steno.audit.values.fields import kind_of, kinds_of_arguments
+from steno.audit.values.kinds import NEEDS_ARGUMENT_BEFORE, Kind
 
 # In the order of `enum class` in native/audit_encoder.c.
 _ASK, _AS_IT_IS, _STRING, _TITLE, _ID, _ARCH, _SYSCALL, _IF_NEGATIVE, _AFTER_ANOTHER = range(9)

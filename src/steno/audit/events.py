@@ -9,23 +9,23 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from steno.audit.actions import CALLS, Report
-from steno.audit.calls import Deed, Tools, describe_call, describe_uring
 from steno.audit.coalescing import RecordGroup
-from steno.audit.decoding import Decoder, shown
-from steno.audit.doers import Doers
 from steno.audit.encoding import RecordEncoder
 from steno.audit.event import Event, Process, Thing, Who
-from steno.audit.gathering import Gathered, MainFields, Raw, gather, read_main
-from steno.audit.kinds import Kind
-from steno.audit.memory import Memory
-from steno.audit.names import Names
-from steno.audit.outcomes import Outcome, Outcomes
-from steno.audit.people import People
 from steno.audit.records import Record
-from steno.audit.reports import describe_report, report_of
-from steno.audit.sentences import Telling, tell
-from steno.audit.things import Files, number_of, peer_thing, text_of
+from steno.audit.values.decoding import Decoder, shown
+from steno.audit.values.kinds import Kind
+from steno.audit.values.names import Names
+from steno.audit.words.actions import CALLS, Report
+from steno.audit.words.calls import Deed, Tools, describe_call, describe_uring
+from steno.audit.words.doers import Doers
+from steno.audit.words.gathering import Gathered, MainFields, Raw, gather, read_main
+from steno.audit.words.memory import Memory
+from steno.audit.words.outcomes import Outcome, Outcomes
+from steno.audit.words.people import People
+from steno.audit.words.reports import describe_report, report_of
+from steno.audit.words.sentences import Telling, tell
+from steno.audit.words.things import Files, number_of, peer_thing, text_of
 from steno.model import NO_AUDIT_SESSION
 
 _NO_RECORDS = msgspec.Raw(b"[]")

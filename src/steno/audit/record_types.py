@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from steno.audit.tables.records import NAMES
+from steno.audit.values.tables.records import NAMES
 
 NUMBERS: dict[str, int] = {name: number for number, name in NAMES.items()}
 """The number of each name."""

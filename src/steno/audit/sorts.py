@@ -6,7 +6,7 @@ That is its sort, and what it says of processes.
 from __future__ import annotations
 
 from steno.audit.event import Event
-from steno.audit.ran import TrailKind
+from steno.audit.session.ran import TrailKind
 
 SIGKILL = 9
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from steno.audit.aushape import MIN_EVENT_BYTES, AushapeFormat
+from steno.audit.aushape.documents import MIN_EVENT_BYTES, AushapeFormat
 from steno.errors import UsageError
 
 FORMATS = ("aushape-json", "aushape-xml")

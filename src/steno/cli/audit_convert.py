@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
-from steno.audit.aushape import AushapeFormat
+from steno.audit.aushape.documents import AushapeFormat
 from steno.cli.audit_aushape import aushape_options
 from steno.cli.audit_converting import Conversion, Wanted
 from steno.cli.audit_files import find_logs, read_logs

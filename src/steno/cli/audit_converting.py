@@ -9,14 +9,14 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from steno.audit.aushape import AushapeFormat, AushapeWriter
+from steno.audit.aushape.documents import AushapeFormat, AushapeWriter
 from steno.audit.coalescing import RecordGroup
 from steno.audit.ecs import to_ecs
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
-from steno.audit.names import Names
 from steno.audit.reading import EventReader
 from steno.audit.records import DamagedLine
+from steno.audit.values.names import Names
 from steno.cli.audit_selecting import Selection
 
 Format = Literal["steno", "ecs", "aushape"]

@@ -10,11 +10,11 @@ import click
 import msgspec
 
 from steno.audit.event import Event
-from steno.audit.logins import Failure, Logins, Session
 from steno.audit.reading import EventReader
 from steno.audit.sorts import CHANGES
-from steno.audit.summaries import Summaries, Summary
-from steno.audit.tallies import TALKS, RanProgram, RanPrograms, Tallies, Tally
+from steno.audit.totals.logins import Failure, Logins, Session
+from steno.audit.totals.summaries import Summaries, Summary
+from steno.audit.totals.tallies import TALKS, RanProgram, RanPrograms, Tallies, Tally
 from steno.cli.audit_converting import open_reader
 from steno.cli.audit_files import find_logs, read_logs
 from steno.cli.audit_selecting import Selection, selection_options

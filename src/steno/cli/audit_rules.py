@@ -11,9 +11,9 @@ from typing import Any
 import click
 import msgspec
 
-from steno.audit.rules import LEVELS, AuditRule, Difference, Level, RuleSet, compare
-from steno.audit.rules_sets import rule_set
-from steno.audit.rules_text import AuditStatus, parse_rules, parse_status
+from steno.audit.rules.levels import LEVELS, AuditRule, Difference, Level, RuleSet, compare
+from steno.audit.rules.sets import rule_set
+from steno.audit.rules.text import AuditStatus, parse_rules, parse_status
 from steno.cli.lazy import LazyGroup
 from steno.cli.messages import escape_controls
 from steno.errors import NotFoundError, RefusedError, StenoError, UnsafeHostError

@@ -9,11 +9,11 @@ from typing import TypeVar
 from rich.table import Table
 from rich.text import Text
 
-from steno.audit.logins import Failure, Session
-from steno.audit.quoting import join_arguments
-from steno.audit.sentences import signal_name
-from steno.audit.summaries import Summary
-from steno.audit.tallies import RanProgram, Tally
+from steno.audit.totals.logins import Failure, Session
+from steno.audit.totals.summaries import Summary
+from steno.audit.totals.tallies import RanProgram, Tally
+from steno.audit.words.quoting import join_arguments
+from steno.audit.words.sentences import signal_name
 from steno.cli.tables import format_duration, format_instant, make_console, printable
 
 _SHOWN = 15

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from steno.audit.commands import join
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
-from steno.audit.ran import Ran
 from steno.audit.reading import EventReader
-from steno.audit.recorded import RecordedCommand, RecordedCommands
-from steno.audit.recording_trail import RecordingFacts, commands_of_screen, join_recording
+from steno.audit.session.commands import join
+from steno.audit.session.ran import Ran
+from steno.audit.session.recorded import RecordedCommand, RecordedCommands
+from steno.audit.session.recording_trail import RecordingFacts, commands_of_screen, join_recording
 from steno.cli.audit_files import find_logs, read_logs
 from steno.cli.input_files import open_input, read_input
 from steno.cli.library import Library

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from steno.audit.recorded import RecordedCommand, RecordedCommands
+from steno.audit.session.recorded import RecordedCommand, RecordedCommands
 from steno.cli.audited import (
     commands_of_session,
     join_messages,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import click
 import msgspec
 
-from steno.audit.recorded import RecordedCommands
+from steno.audit.session.recorded import RecordedCommands
 from steno.config import default_directory
 from steno.errors import NotFoundError, StoreError, UsageError
 from steno.model import Command, Damage, TextLine, Verification

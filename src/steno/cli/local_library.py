@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from steno.audit.recorded import RecordedCommands
+from steno.audit.session.recorded import RecordedCommands
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification
 from steno.store.event_groups import check_event_query

@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from steno.audit.event import Event
-from steno.audit.recorded import RecordedCommands
+from steno.audit.session.recorded import RecordedCommands
 from steno.delivery.transport import explain, open_client
 from steno.delivery.wire import checked_url
 from steno.errors import (

@@ -9,7 +9,7 @@ import anyio.to_thread
 import msgspec
 from starlette.responses import Response
 
-from steno.audit.clocks import KIND, Calendar
+from steno.audit.session.clocks import KIND, Calendar
 from steno.errors import UsageError
 from steno.store.alerts import COMMENT_CHARACTERS, Alert, AlertQuery, Severity
 from steno.store.protocol import Store, Summary

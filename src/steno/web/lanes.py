@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from steno.audit.event import Result
-from steno.audit.ran import Origin, RanKind
+from steno.audit.session.ran import Origin, RanKind
 from steno.web.trail_joining import JoinedRecording
 
 STRETCHES = 1000

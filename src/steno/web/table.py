@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from steno.audit.recorded import RecordedCommands
+from steno.audit.session.recorded import RecordedCommands
 from steno.model import Verification
 from steno.store.accounts import User
 from steno.store.alerts import Alert

@@ -11,7 +11,7 @@ import msgspec
 from starlette.responses import Response
 
 from steno.audit.event import Event
-from steno.audit.recorded import RecordedEvent
+from steno.audit.session.recorded import RecordedEvent
 from steno.errors import NotFoundError, UsageError
 from steno.store.event_groups import check_event_query
 from steno.store.event_matching import EventMatcher

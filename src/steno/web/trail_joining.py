@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import msgspec
 
 from steno.audit.event import Event
-from steno.audit.ran import TrailKind
-from steno.audit.recorded import RecordedCommands, RecordedEvent
-from steno.audit.recording_trail import (
+from steno.audit.session.ran import TrailKind
+from steno.audit.session.recorded import RecordedCommands, RecordedEvent
+from steno.audit.session.recording_trail import (
     RecordingTrail,
     commands_of_screen,
     join_recording,

@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from steno.audit.event import Event
-from steno.audit.ran import TrailKind
-from steno.audit.recorded import RecordedCommand, RecordedCommands, RecordedEvent, Source
+from steno.audit.session.ran import TrailKind
+from steno.audit.session.recorded import RecordedCommand, RecordedCommands, RecordedEvent, Source
 
 __all__ = [
     "EventAnswer",

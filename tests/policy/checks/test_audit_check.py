@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from steno.audit.rules_text import AuditStatus
+from steno.audit.rules.text import AuditStatus
 from steno.heartbeat import AuditFacts
 from steno.policy.checks.audit import LiveAudit, check_live_audit, read_live
 from steno.policy.decision import AuditWord

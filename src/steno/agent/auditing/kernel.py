@@ -9,7 +9,7 @@ import os
 import socket
 import struct
 
-from steno.audit.rules_text import AuditStatus
+from steno.audit.rules.text import AuditStatus
 from steno.errors import ProtocolError, UnreachableError
 
 _NETLINK_AUDIT = 9

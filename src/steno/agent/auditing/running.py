@@ -30,9 +30,9 @@ from steno.agent.auditing.watch import KernelWatch
 from steno.agent.configuration import AgentConfig
 from steno.agent.privileges import become, find_user
 from steno.audit.events import EventBuilder
-from steno.audit.names import Names
 from steno.audit.records import LineReader
-from steno.audit.rules_text import AuditStatus
+from steno.audit.rules.text import AuditStatus
+from steno.audit.values.names import Names
 from steno.delivery.audit_state import write_audit_state
 from steno.delivery.spool import Spool
 from steno.delivery.trail_recovery import read_last_events

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from steno.audit.coalescing import RecordGroup
-from steno.audit.rules_sets import rule_set
+from steno.audit.rules.sets import rule_set
 from steno.model import NO_AUDIT_SESSION
 from steno.policy.decision import AuditWord
 from steno.policy.rules import Policy

@@ -17,7 +17,7 @@ import msgspec
 
 from steno.agent.auditing.kernel import read_status
 from steno.agent.privileges import become
-from steno.audit.rules_text import AuditStatus
+from steno.audit.rules.text import AuditStatus
 from steno.errors import StenoError
 
 _CAP_AUDIT_CONTROL = 30

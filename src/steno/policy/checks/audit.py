@@ -13,9 +13,9 @@ from pathlib import Path
 
 import msgspec
 
-from steno.audit.rules import compare
-from steno.audit.rules_sets import MACHINES, rule_set
-from steno.audit.rules_text import AuditStatus, parse_rules, parse_status
+from steno.audit.rules.levels import compare
+from steno.audit.rules.sets import MACHINES, rule_set
+from steno.audit.rules.text import AuditStatus, parse_rules, parse_status
 from steno.errors import ConfigError, FormatError
 from steno.heartbeat import AuditFacts
 from steno.policy.checks.finding import Finding, HostFiles

@@ -1,0 +1,1 @@
+"""aushape's JSON and XML."""

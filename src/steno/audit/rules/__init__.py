@@ -1,0 +1,1 @@
+"""The kernel's audit rules: levels, sets, auditctl's words."""

@@ -1,0 +1,1 @@
+"""Events added up: logins, commands, files, addresses."""

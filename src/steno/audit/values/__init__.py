@@ -1,0 +1,1 @@
+"""What the values in audit records mean: kinds, decoders, tables."""

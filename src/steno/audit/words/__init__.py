@@ -1,0 +1,1 @@
+"""What an event says in plain words: action, objects, people, sentence."""
