@@ -47,7 +47,10 @@ def test_a_host_shows_what_it_said_last(running: Running, host: SpokenHost) -> N
     """State, sessions, clock, spool and failures; an unknown host is 404, a user's question 403."""
     spool = SpoolFacts(used_bytes=7, limit_bytes=1 << 30, free_bytes=1 << 34, open=("live-1",))
     session = OpenSession("live-1", "alice", service="sshd", number=3)
-    audit = AuditFacts("auditd", 7, "trail-1", events=20, kept=10, lost={"gap": 2}, enabled=1)
+    by_its_clock_us = time.time_ns() // 1000 - 30_000_000
+    audit = AuditFacts(
+        "auditd", by_its_clock_us, "trail-1", events=20, kept=10, lost={"gap": 2}, enabled=1
+    )
     host.beat(
         session, spool=spool, number=9, failures=("policy: no",), audit=audit, clock_offset_s=-30
     )
