@@ -134,9 +134,9 @@ static _Noreturn void become_parent(const struct session *session, pid_t child)
 {
     char socket[12], outer[12], pid[12], settings[2 * sizeof session->before.bytes + 1];
     char name[] = "steno-wait", terminal[] = "terminal", pipes[] = "pipes";
-    char *no_environment[] = {NULL};
+    char *environment[] = {settings, NULL};
     char *argv[] = {name, socket, outer, pid,
-                    session->answer.action == ACTION_TERMINAL ? terminal : pipes, settings, NULL};
+                    session->answer.action == ACTION_TERMINAL ? terminal : pipes, NULL};
 
     (void)snprintf(socket, sizeof socket, "%d", session->socket);
     (void)snprintf(outer, sizeof outer, "%d", session->outer);
@@ -147,7 +147,7 @@ static _Noreturn void become_parent(const struct session *session, pid_t child)
     }
     settings[2 * sizeof session->before.bytes] = '\0';
     (void)fcntl(session->socket, F_SETFD, 0);
-    (void)execveat(session->waiter, "", argv, no_environment, AT_EMPTY_PATH);
+    (void)execveat(session->waiter, "", argv, environment, AT_EMPTY_PATH);
     tell("steno-shell: steno-wait: %s\r", strerror(errno));
     (void)kill(child, SIGHUP); /* nobody would wait for it: the agent hangs up too */
     restore_outer(session);

@@ -4,10 +4,11 @@
  * terminal, so that it is made without libc: a C library touches 72 KiB at its start, this some 12.
  * docs/login-shell.md, docs/formats/agent-socket.md.
  *
- *     steno-wait SOCKET OUTER CHILD terminal|pipes SETTINGS
+ *     SETTINGS steno-wait SOCKET OUTER CHILD terminal|pipes
  *
- * SOCKET leads to the agent; OUTER is the person's terminal, or -1; SETTINGS, that terminal's before,
- * are as `hold_settings` read them, two letters from a to p for each byte. It has no privileges, and does nothing that its caller could not. */
+ * SOCKET leads to the agent; OUTER is the person's terminal, or -1. SETTINGS, that terminal's before, are as
+ * `hold_settings` read them, two letters from a to p for each byte; they are all of the environment, since
+ * arguments stand in the audit trail. It has no privileges, and does nothing that its caller could not. */
 #include "outer.h"
 
 #include <asm/ioctls.h>
@@ -63,7 +64,7 @@ __asm__(".globl _start\n.type _start, %function\n_start:\nhint 34\nmov x29, 0\nm
 #define NEEDS_LIBC /* nobody has said yet how a system call is made here: its `syscall` knows */
 long syscall(long number, ...);
 #define call syscall
-int main(int argc, char **argv);
+int main(int argc, char **argv, char **environment);
 #endif
 
 #define CALL(number, ...) CALL_(number, __VA_ARGS__, 0, 0, 0, 0, 0, 0)
@@ -318,11 +319,11 @@ static bool take_settings(const char *text, struct settings_held *held)
     return true;
 }
 
-static _Noreturn void begin(long argc, char *const *argv)
+static _Noreturn void begin(long argc, char *const *argv, char *const *environment)
 {
     struct waiting waiting = {.socket = -1, .outer = -1};
 
-    if (argc != 6 || !take_settings(argv[5], &waiting.before))
+    if (argc != 5 || !environment[0] || !take_settings(environment[0], &waiting.before))
         leave(CANNOT_RUN);
     waiting.socket = number_of(argv[1]);
     waiting.outer = number_of(argv[2]);
@@ -336,9 +337,9 @@ static _Noreturn void begin(long argc, char *const *argv)
 }
 
 #ifdef NEEDS_LIBC
-int main(int argc, char **argv)
+int main(int argc, char **argv, char **environment)
 {
-    begin(argc, argv);
+    begin(argc, argv, environment);
 }
 #else
 /* `_start` passes on the stack as execve(2) leaves it: the number of arguments, the arguments, NULL, the
@@ -355,6 +356,6 @@ _Noreturn void start(const long *stack)
             __stack_chk_guard = *(const unsigned long *)at[1];
     }
 #endif
-    begin(stack[0], (char *const *)(stack + 1));
+    begin(stack[0], (char *const *)(stack + 1), (char *const *)(stack + 1 + stack[0] + 1));
 }
 #endif

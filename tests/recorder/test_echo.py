@@ -59,6 +59,18 @@ def test_a_new_line_begins_anew() -> None:
     assert [typed.data for typed in watch.give_up()] == [b"1234"]
 
 
+def test_keys_that_were_never_shown_do_not_drag_later_ones_along() -> None:
+    """An editor's keys are unseen; what is typed at the shell right after them is seen."""
+    watch = EchoWatch()
+    for key in (b"i", b"h", b"i", b"\x1b", b":", b"w", b"q", b"\r"):
+        watch.type(0, key)
+    assert watch.show(b"\r\n$ ") == b""
+    for number, key in enumerate(b"curl"):
+        assert watch.type(100 + number, bytes([key])) == b""
+        assert watch.show(bytes([key])) == bytes([key])
+    assert [typed.data for typed in watch.expire(PATIENCE_US)] == [b"ihi\x1b:wq\r"]
+
+
 def test_asterisks_do_not_confirm() -> None:
     """A prompt that draws a star for each key has shown nothing."""
     watch = EchoWatch()

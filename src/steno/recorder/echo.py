@@ -109,6 +109,7 @@ class EchoWatch:
         self._shown = (self._shown + _CONTROLS.sub(b"", data))[-_KEPT_BYTES:]
         seen = b""
         still_open = []
+        last = self._open[-1:]
         for typed in self._open:
             found = self._shown.find(typed.text)
             if found < 0:
@@ -117,7 +118,8 @@ class EchoWatch:
                 self._shown = self._shown[found + len(typed.text) :]
                 seen += typed.data
         self._open = still_open
-        if b"\n" in data or not still_open:
+        if b"\n" in data or still_open[-1:] != last:
+            # Also when what was typed last is seen: the next key has nothing to do with older ones.
             self._is_line_open = False
         return seen
 
