@@ -24,10 +24,12 @@ def user_record(  # what such records are made of
     res: str = "failed",
     pid: int = 100,
     ses: int = 4294967295,
+    after_s: int = 0,
 ) -> str:
     """Return one record that a program wrote, RAW."""
+    seconds = AT_UNIX_US // 1_000_000 + after_s
     return (
-        f"type={record_type} msg=audit({AT_UNIX_US // 1_000_000}.{serial:03}:{serial}): pid={pid}"
+        f"type={record_type} msg=audit({seconds}.{serial:03}:{serial}): pid={pid}"
         f' uid=0 auid=4294967295 ses={ses} msg=\'op={op} acct={acct} exe="{exe}"'
         f" hostname={addr} addr={addr} terminal={terminal} res={res}'\n"
     )
@@ -67,10 +69,18 @@ def test_one_attempt_counts_once() -> None:
     three = [user_record(auth, number) for number in (1, 2, 3)]
     assert len(facts(*three, user_record(login, 4, op="login"))) == 3
     assert len(facts(user_record(login, 4, op="login"))) == 1
-    again = [user_record(auth, 1), user_record(login, 2), user_record(login, 3)]
-    assert len(facts(*again)) == 2, "the process's number came again"
-    others = [user_record(auth, 1), user_record(login, 2, pid=101)]
-    assert len(facts(*others)) == 2
+    twice = [user_record(auth, 1), user_record(login, 2, pid=101), user_record(login, 3, pid=101)]
+    assert len(facts(*twice)) == 1, "sshd says it again, from a process of its own"
+    unknown = user_record("USER_ERR", 4, op="PAM:bad_ident", acct="?")
+    assert len(facts(*twice, unknown)) == 1, "and PAM, at the end, without a name"
+    others = [
+        user_record(login, 2, addr="192.0.2.8"),
+        user_record(login, 2, acct='"blake"'),
+        user_record(login, 2, exe="/usr/bin/login"),
+    ]
+    for other in others:
+        assert len(facts(user_record(auth, 1), other)) == 2
+    assert len(facts(user_record(auth, 1), user_record(login, 2, after_s=121))) == 2
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ from steno.store.logins import WITHIN
 
 _TYPE = re.compile(rb'\s*\[\s*\{\s*"type"\s*:\s*"([A-Z0-9_]+)"')
 _REMEMBERED = 1000
+_SAME_ATTEMPT_US = 120_000_000
+"""So long after a refusal, sshd's word that the login failed is about that: its LoginGraceTime."""
 _SERVICES = {"sshd-session": "sshd", "sshd-auth": "sshd", "(systemd)": "systemd"}
 """Programs that are a part of another: OpenSSH 9.8 and later is in three pieces."""
 
@@ -26,17 +28,17 @@ class LoginWatch:
     """Follows one trail's events. Its state is small and can be kept: `refused`.
 
     Attributes:
-        refused: Processes that refused somebody already and may say so again: sshd tells first of
-            each authentication that failed, and then of the login.
+        refused: Who was refused, and when: sshd tells first of each authentication that failed,
+            then, once or twice and from other processes of its own, of the login.
     """
 
-    def __init__(self, refused: list[int] | None = None) -> None:
-        self._refused: OrderedDict[int, None] = OrderedDict.fromkeys(refused or [])
+    def __init__(self, refused: list[tuple[str, int]] | None = None) -> None:
+        self._refused: OrderedDict[str, int] = OrderedDict(refused or [])
 
     @property
-    def refused(self) -> list[int]:
+    def refused(self) -> list[tuple[str, int]]:
         """Return what to begin another watch with."""
-        return list(self._refused)
+        return list(self._refused.items())
 
     def look(self, event: Event, offset_bytes: int = 0) -> LoginFact | None:
         """Return what an event, its records with it, says of logins; None: nothing.
@@ -76,28 +78,34 @@ class LoginWatch:
             case b"USER_LOGIN":
                 if not is_failed:
                     return None if event.audit_session is None else "start"
-                return None if self._forget_refusal(event.process.pid) else "failure"
+                return None if self._has_refused(event) else "failure"
             case b"USER_END" | b"USER_LOGOUT":
                 return "close"
             case b"USER_AUTH" | b"USER_ERR" | b"USER_ACCT":
-                if not is_failed:
+                if not is_failed or (record_type == b"USER_ERR" and self._has_refused(event)):
                     return None
-                self._remember_refusal(event.process.pid)
+                self._remember_refusal(event)
                 return "failure"
         return None
 
-    def _remember_refusal(self, pid: int | None) -> None:
-        if pid is not None:
-            self._refused[pid] = None
-            if len(self._refused) > _REMEMBERED:
-                self._refused.popitem(last=False)
+    def _remember_refusal(self, event: Event) -> None:
+        for name in {_attempt(event, _account(event)), _attempt(event, "")}:
+            self._refused[name] = event.at_unix_us
+            self._refused.move_to_end(name)
+        while len(self._refused) > _REMEMBERED:
+            self._refused.popitem(last=False)
 
-    def _forget_refusal(self, pid: int | None) -> bool:
-        """Return whether this process refused somebody; its number may come again."""
-        if pid is None or pid not in self._refused:
-            return False
-        del self._refused[pid]
-        return True
+    def _has_refused(self, event: Event) -> bool:
+        """Return whether this is only one more word on an attempt that was refused just now."""
+        at_unix_us = self._refused.get(_attempt(event, _account(event)))
+        return at_unix_us is not None and event.at_unix_us - at_unix_us <= _SAME_ATTEMPT_US
+
+
+def _attempt(event: Event, account: str) -> str:
+    """Name attempts at an account from one place; "" is whatever account."""
+    program = (event.process.program or event.process.name or "").rpartition("/")[2]
+    place = _source(event) or _terminal(event)
+    return f"{_SERVICES.get(program, program)} {place} {account}"
 
 
 def _account(event: Event) -> str:

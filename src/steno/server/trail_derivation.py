@@ -33,7 +33,7 @@ class _State(msgspec.Struct):
     head: TrailHead | None = None
     end: TrailEnd | None = None
     chain: ChainState = ChainState()
-    refused: list[int] = []
+    refused: list[tuple[str, int]] = []
     is_torn: bool = False
 
 
