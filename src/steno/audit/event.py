@@ -24,7 +24,7 @@ ThingKind = Literal[
 """What an event is about; `object` is everything else (memory, namespaces, System V IPC ...)."""
 
 
-class Who(msgspec.Struct, frozen=True, omit_defaults=True):
+class Who(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """On whose behalf it happened.
 
     Attributes:
@@ -48,7 +48,7 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True):
     group: str | None = None
 
 
-class Process(msgspec.Struct, frozen=True, omit_defaults=True):
+class Process(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The process that did it.
 
     Attributes:
@@ -76,7 +76,7 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True):
     is_cut: bool = False
 
 
-class Thing(msgspec.Struct, frozen=True, omit_defaults=True):
+class Thing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What it was done to.
 
     Attributes:
@@ -104,7 +104,7 @@ class Thing(msgspec.Struct, frozen=True, omit_defaults=True):
     port: int | None = None
 
 
-class Event(msgspec.Struct, frozen=True, omit_defaults=True):
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One audit event.
 
     (`host`, `boot_id`, `at_unix_us`, `serial`) name it; serials count from the boot.

@@ -25,7 +25,7 @@ _MAX_LATE = 64
 """So many events in a row with serials that are long past: a boot with a clock that went back."""
 
 
-class RecordGroup(msgspec.Struct, frozen=True):
+class RecordGroup(msgspec.Struct, frozen=True, gc=False):
     """The records of one event, in the order in which they came.
 
     Attributes:

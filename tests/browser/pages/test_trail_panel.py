@@ -52,7 +52,7 @@ def screen(page: Page) -> str:
 
 def seek(page: Page, seconds: float) -> None:
     """Move the player, as a hand on the timeline does."""
-    page.locator("steno-player").evaluate(f"p => p.seek({seconds})")
+    page.locator("steno-player").evaluate(f"p => p.whenReady().then(() => p.seek({seconds}))")
 
 
 def test_a_command_shows_exactly_its_trail_and_its_moment(visit: Visit, avery: str) -> None:

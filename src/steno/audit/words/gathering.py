@@ -54,7 +54,7 @@ class PathFields(NamedTuple):
     OUID: Raw
 
 
-class Gathered(msgspec.Struct):
+class Gathered(msgspec.Struct, gc=False):
     """The records of one event, each where it is looked for.
 
     Attributes:
