@@ -55,7 +55,7 @@ def test_nobody_is_locked_out_of_a_host_set_up_by_the_book(host: Guest) -> None:
     said = json.loads(host.attempt("steno", "host", "check", "--json").stdout)
     assert "lockout" not in {finding["effect"] for finding in said}
     assert {finding["check"] for finding in said} <= {
-        *("chsh", "sshd-forwarding", "pam-env", "pam-note-login", "clock")
+        *("chsh", "sshd-forwarding", "pam-env", "pam-note-login", "clock", "audit")
     }
 
 
