@@ -31,6 +31,7 @@ from steno.server.indexer import Indexer
 from steno.server.indexing import IndexerSettings
 from steno.store.opening import open_store
 from steno.store.protocol import Change, Store
+from steno.structs import prepare_structs
 
 _log = logging.getLogger(__name__)
 _STOP_WAIT_S = 10.0
@@ -299,6 +300,7 @@ def main() -> None:
         os.nice(_NICENESS)
     settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildSettings)
     configure_logs(settings.log.level, settings.log.style)
+    prepare_structs()
     store = open_store(Path(settings.directory), must_exist=True)
     metrics = Metrics()
     reporter = _Reporter(metrics)
