@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from steno.errors import ConfigError
+from steno.structs import convert
 
 T = TypeVar("T")
 
@@ -39,7 +40,7 @@ def convert_settings(values: dict[str, Any], kind: type[T], file: str) -> T:
         ConfigError: A key is unknown or a value wrong; the text names file and key.
     """
     try:
-        return msgspec.convert(values, kind)
+        return convert(values, kind)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$")
         key = path.rstrip("`").lstrip(".")

@@ -1,30 +1,65 @@
-"""Make msgspec's structs ready for programs with several threads."""
+"""Typed objects from bytes and plain values: all typed decoding of Steno begins here.
 
-from __future__ import annotations
+msgspec gathers what it must know of a type when the type is first decoded. It keeps what it has
+gathered with the type before that is complete, so that types may contain themselves, and hands it
+to any other thread that asks meanwhile: that thread reads a null pointer, and the process dies
+(msgspec 0.22; `tests/test_structs.py` shows it within a second). So types are gathered under one
+lock here, and the linter lets no other module call msgspec's decoders.
+"""
 
-from collections.abc import Iterator
-from contextlib import suppress
+import threading
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
+T = TypeVar("T")
+Data: TypeAlias = bytes | bytearray | memoryview
 
-def prepare_structs() -> None:
-    """Have msgspec work out now how each struct that is defined so far is decoded.
+_gathering = threading.Lock()
 
-    Call it before a program's first thread starts, when its modules are imported.
 
-    msgspec does that when a struct is first decoded into. It runs Python code for that (the
-    annotations), and so other threads, to whom what it has worked out so far is there already,
-    half of it null: two threads that decode into a struct for the first time can end the process
-    with SIGSEGV. Source: msgspec 0.22.0, _core.c, StructInfo_Convert(), which sets the class's
-    `struct_info` before it fills it. Not needed any more once msgspec holds a lock there.
+def json_decoder(kind: type[T]) -> Callable[[Data | str], T]:
+    """Return what decodes JSON as `kind`, for modules to make once.
+
+    It raises `msgspec.ValidationError` for JSON of another shape, `msgspec.DecodeError` (which is
+    a ValueError) for what is no JSON, and UnicodeDecodeError for what is no UTF-8.
     """
-    for struct in list(_derived_from(msgspec.Struct)):
-        with suppress(TypeError):  # one that nobody can decode into
-            msgspec.msgpack.Decoder(struct)
+    with _gathering:
+        return msgspec.json.Decoder(kind).decode  # noqa: TID251
 
 
-def _derived_from(base: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
-    for struct in base.__subclasses__():
-        yield struct
-        yield from _derived_from(struct)
+def msgpack_decoder(kind: type[T]) -> Callable[[Data], T]:
+    """Return what decodes MessagePack as `kind`; it raises what that of `json_decoder` does."""
+    with _gathering:
+        return msgspec.msgpack.Decoder(kind).decode  # noqa: TID251
+
+
+def decode_json(data: Data | str, kind: type[T]) -> T:
+    """Return JSON as `kind`, for who learns only then which kind it is.
+
+    Raises:
+        msgspec.DecodeError: It is no JSON, or (ValidationError) not of that shape.
+        UnicodeDecodeError: It is no UTF-8.
+    """
+    return json_decoder(kind)(data)
+
+
+def decode_msgpack(data: Data, kind: type[T]) -> T:
+    """Return MessagePack as `kind`; it raises what `decode_json` does."""
+    return msgpack_decoder(kind)(data)
+
+
+def convert(values: object, kind: type[T], *, strict: bool = True) -> T:
+    """Return plain values (of TOML, of a query) as `kind`.
+
+    Args:
+        values: Numbers, texts, lists and tables of such.
+        kind: What they shall be.
+        strict: Whether a text is never taken for a number.
+
+    Raises:
+        msgspec.ValidationError: They are of another shape.
+    """
+    json_decoder(kind)  # gathers
+    return msgspec.convert(values, kind, strict=strict)  # noqa: TID251

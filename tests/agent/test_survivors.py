@@ -18,6 +18,7 @@ from steno.agent.survivors import take_up
 from steno.delivery.recovery import recover
 from steno.delivery.spool_file import DONE, OPEN
 from steno.errors import NotFoundError, StoreError
+from steno.structs import decode_json
 
 
 @pytest.fixture
@@ -43,13 +44,13 @@ def _close(descriptors: dict[str, int]) -> None:
 
 
 def _change_facts(agent: Agent, **changes: object) -> None:
-    facts = msgspec.json.decode(agent.ring.facts, type=SessionFacts)
+    facts = decode_json(agent.ring.facts, SessionFacts)
     agent.ring.set_facts(msgspec.json.encode(msgspec.structs.replace(facts, **changes)))
 
 
 def test_a_session_of_another_boot_is_void(agent: Agent) -> None:
     """Its clock and its processes mean nothing any more."""
-    facts = msgspec.json.decode(agent.ring.facts, type=SessionFacts)
+    facts = decode_json(agent.ring.facts, SessionFacts)
     start = msgspec.structs.replace(facts.identity.start, boot_id="0" * 32)
     _change_facts(agent, identity=msgspec.structs.replace(facts.identity, start=start))
     descriptors = _kept(agent)

@@ -20,6 +20,7 @@ from steno.audit.trail import (
     make_trail_id,
 )
 from steno.model import Damage, digest_of_line, is_trail
+from steno.structs import decode_json
 
 BOOT_ID = "0123456789abcdef0123456789abcdef"
 HEAD = TrailHead(
@@ -76,7 +77,7 @@ def test_what_is_read_is_what_was_written() -> None:
 def test_each_line_names_the_one_before() -> None:
     """A trail is a chain: `prev` is the digest of the line before, null in the first."""
     lines = encode(ITEMS).splitlines(keepends=True)
-    previous = [msgspec.json.decode(line)["prev"] for line in lines]
+    previous = [decode_json(line, dict[str, object])["prev"] for line in lines]
     assert previous == [None, *map(digest_of_line, lines[:-1])]
 
 

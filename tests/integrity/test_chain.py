@@ -12,6 +12,7 @@ from steno.audit.trail import Lost, TrailEncoder, TrailEnd, TrailHead
 from steno.formats.cutter import Cutter, Identity
 from steno.integrity.chain import ChainState, ChainVerifier, verify_lines
 from steno.model import End, Output, Start, digest_of_line
+from steno.structs import decode_json
 
 IDENTITY = Identity("web01", "r-1", "avery", "xterm", 7, Start("avery", "web01", 1, "steno test"))
 
@@ -159,7 +160,7 @@ def test_a_trails_verifier_goes_on_where_another_stood(cut: int) -> None:
     first = ChainVerifier()
     for line in lines[:cut]:
         first.feed(line)
-    second = ChainVerifier(msgspec.json.decode(msgspec.json.encode(first.state()), type=ChainState))
+    second = ChainVerifier(decode_json(msgspec.json.encode(first.state()), ChainState))
     for line in lines[cut:]:
         second.feed(line)
     assert second.verification() == verify_lines(lines)

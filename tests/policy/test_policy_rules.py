@@ -15,6 +15,7 @@ from steno.policy.matching import Conditions
 from steno.policy.rules import SETTINGS, Contents, Effects, Policy, Rule
 from steno.policy.strictness import RANKS, UNITED
 from steno.policy.subject import Subject
+from steno.structs import convert
 
 ANN = Subject(
     user="ann",
@@ -292,7 +293,7 @@ def test_the_audit_of_unrecorded_sessions_is_chosen_for_the_file() -> None:
     rules = (Rule(name="off", sessions="off"), Rule(name="b", priority=1, audit="session"))
     subject = Subject(user="ann", uid=1)
     for audited, expected in (("recorded", "login"), ("all", "session")):
-        contents = msgspec.convert({"audited": audited}, Contents)
+        contents = convert({"audited": audited}, Contents)
         decision = Policy(msgspec.structs.replace(contents, rule=rules)).decide(subject)
         assert (decision.action, decision.audit) == ("off", expected)
     none = Policy(Contents(rule=(Rule(name="off", sessions="off", audit="none"),)))

@@ -17,6 +17,7 @@ from steno.server.alert_rules import Rule, parse_rules
 from steno.server.alert_watch import load_rules, read_own_rules
 from steno.store.alert_matching import text_of
 from steno.store.protocol import Summary
+from steno.structs import convert
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DATA = Path(__file__).parents[1] / "data/audit"
@@ -38,7 +39,7 @@ def event(action: str, *names: str, result: str = "success", arguments: str = ""
         1,
         0,
         action,
-        msgspec.convert(result, type=str),  # type: ignore[arg-type]
+        convert(result, str),  # type: ignore[arg-type]
         host="web1",
         who=AVERY,
         process=Process(arguments=arguments.split(" ") if arguments else None),

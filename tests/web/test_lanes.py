@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from steno.audit.event import Event
 from steno.audit.session.recorded import RecordedCommands, RecordedEvent
 from steno.audit.session.recording_trail import RecordingTrail
+from steno.structs import decode_json
 from steno.web.lanes import STRETCHES, Stretch, lay_out
 from steno.web.trail import EventsQuery, _read_cursor, find_page
 from steno.web.trail_joining import JoinedRecording, pack
@@ -29,7 +28,7 @@ def wrote(serial: int, at_us: int, *, failed: bool = False) -> RecordedEvent:
 
 def serial_of(one: ShownEvent) -> int:
     """Return the serial of an event of a page, which is JSON already."""
-    return msgspec.json.decode(one.event, type=Event).serial
+    return decode_json(one.event, Event).serial
 
 
 def test_a_hundred_thousand_events_become_a_thousand_stretches() -> None:

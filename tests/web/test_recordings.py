@@ -18,6 +18,7 @@ from steno.formats.export import KINDS
 from steno.model import Verification
 from steno.store.opening import open_store
 from steno.store.truth import shard_name
+from steno.structs import convert
 
 REC = "a1ice-0001"
 BASE = f"/api/v1/recordings/{REC}"
@@ -214,7 +215,7 @@ def test_a_closed_segment_is_fetched_once(client: httpx2.Client) -> None:
 
 def test_verification_reads_the_lines_anew(client: httpx2.Client) -> None:
     """The verdict on what is stored now: complete, over all lines."""
-    found = msgspec.convert(client.get(f"{BASE}/verification").json(), Verification)
+    found = convert(client.get(f"{BASE}/verification").json(), Verification)
     assert (found.state, found.lines) == ("complete", ORIGINAL.count(b"\n"))
 
 
@@ -358,7 +359,7 @@ def _repack(running: Running, rec: str, change: Callable[[bytes], bytes]) -> Pat
 def _verdict(running: Running, rec: str) -> Verification:
     answer = running.sign_in("audrey").get(f"/api/v1/recordings/{rec}/verification")
     assert answer.status_code == 200
-    return msgspec.convert(answer.json(), Verification)
+    return convert(answer.json(), Verification)
 
 
 def test_tampering_with_stored_files_is_noticed(tmp_path: Path, password_hash: str) -> None:

@@ -17,6 +17,7 @@ import msgspec
 from steno.agent.loop import READABLE, WRITABLE, Loop
 from steno.agent.peers import read_credentials
 from steno.errors import StenoError
+from steno.structs import json_decoder
 
 LINE_BYTES = 65536
 TEXT_CHARACTERS = 4096
@@ -38,7 +39,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 Obey = Callable[[Order], Mapping[str, Any]]
-_decode = msgspec.json.Decoder(Order).decode
+_decode = json_decoder(Order)
 
 
 class ControlServer:

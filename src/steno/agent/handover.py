@@ -11,6 +11,7 @@ import os
 import msgspec
 
 from steno.errors import StoreError
+from steno.structs import decode_msgpack
 
 _VERSION = 1
 _MAX_BYTES = 1 << 22
@@ -58,7 +59,7 @@ def read_handover(fd: int) -> dict[str, WayState]:
         StoreError: It is damaged, or of another version.
     """
     try:
-        found = msgspec.msgpack.decode(os.pread(fd, _MAX_BYTES, 0), type=_Handover)
+        found = decode_msgpack(os.pread(fd, _MAX_BYTES, 0), _Handover)
     except (OSError, msgspec.DecodeError) as error:
         raise StoreError(f"what was kept of a command's streams is damaged: {error}") from error
     if found.version != _VERSION:

@@ -20,6 +20,7 @@ from steno.formats.cutter import CutterState, Identity
 from steno.formats.tlog import decode_message
 from steno.model import Input, Message, Note, Output, Piece, Window, digest_of_line
 from steno.recorder.session import Session, Settings, read_state
+from steno.structs import decode_msgpack
 
 RESTART = "restart"
 
@@ -51,7 +52,7 @@ def decode_kept(data: bytes) -> KeptState:
         StoreError: It is damaged.
     """
     try:
-        return msgspec.msgpack.decode(data, type=KeptState)
+        return decode_msgpack(data, KeptState)
     except msgspec.DecodeError as error:
         raise StoreError(f"the state kept of a recording cannot be read: {error}") from error
 

@@ -28,7 +28,6 @@ from steno.agent.privileges import (
 from steno.agent.sockets import listen, lock_agent, take_listener
 from steno.errors import StenoError
 from steno.recorder.signals import SignalPipe
-from steno.structs import prepare_structs
 
 AGENT_SOCKET, CONTROL_SOCKET = "agent", "control"
 """The names that steno-agent.socket gives its sockets."""
@@ -45,7 +44,6 @@ def run_agent(config: AgentConfig, read_config: Callable[[], AgentConfig]) -> No
     Raises:
         StenoError: It could not start, and nothing was changed.
     """
-    prepare_structs()
     watchdog_us = _take_watchdog()
     keep = open_keep(os.environ)
     raise_descriptor_limit()

@@ -25,6 +25,7 @@ from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
 from steno.delivery.writers.protocol import Writer
 from steno.errors import NotFoundError, StenoError
+from steno.structs import decode_json
 
 Session = TerminalSession | CommandSession | CaptureSession
 Survived = tuple[Session, list[bytes]]
@@ -120,7 +121,7 @@ def _read_facts(descriptors: Kept) -> SessionFacts | None:
     except StenoError:
         return None
     try:
-        return msgspec.json.decode(ring.facts, type=SessionFacts)
+        return decode_json(ring.facts, SessionFacts)
     except (msgspec.DecodeError, ValueError):
         return None
     finally:

@@ -16,6 +16,7 @@ from steno.errors import NotFoundError, StenoError, StoreError
 from steno.recorder.clock import RecordingClock
 from steno.recorder.facts import read_line
 from steno.recorder.session import Session
+from steno.structs import decode_json
 
 _OURS = ("ring", "ring-input", "spool")
 _KINDS = ("terminal", "command", "capture")
@@ -57,7 +58,7 @@ def take_up(spool: Spool, descriptors: Descriptors) -> Survivor:
         raise StoreError(f"of a kept session it is not known what {sorted(unknown)} are for")
     ring = Ring.open({name: descriptors[name] for name in _OURS[:2] if name in descriptors})
     try:
-        facts = msgspec.json.decode(ring.facts, type=SessionFacts)
+        facts = decode_json(ring.facts, SessionFacts)
         return _take_up(spool, facts, descriptors, ring)
     except msgspec.DecodeError as error:
         ring.release()

@@ -16,6 +16,7 @@ import msgspec
 
 from steno.audit.record_types import name_of
 from steno.audit.records import DamagedLine, Record
+from steno.structs import json_decoder
 
 _WANTED = frozenset({
     b"_TRANSPORT", b"_AUDIT_TYPE", b"_AUDIT_TYPE_NAME", b"_AUDIT_ID", b"_HOSTNAME", b"MESSAGE",
@@ -25,6 +26,8 @@ _MAX_FIELD_BYTES = 1024 * 1024
 _MAX_KEPT_BYTES = 4 * 1024 * 1024
 _OLD_PREFIX = re.compile(rb"<audit-\d{1,5}> ?")
 _NODE = re.compile(rb"[^ \n]{1,255}\Z")
+
+_decode_entry = json_decoder(dict[str, object])
 
 
 def is_audit(entry: Mapping[bytes, bytes]) -> bool:
@@ -205,7 +208,7 @@ class JournalJsonReader:
         if not line.strip():
             return []
         try:
-            decoded = msgspec.json.decode(line, type=dict[str, object])
+            decoded = _decode_entry(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             decoded = {}
         if "__CURSOR" not in decoded and "_TRANSPORT" not in decoded:

@@ -11,6 +11,7 @@ import msgspec
 from steno.audit.event import Event
 from steno.errors import FormatError
 from steno.model import TRAIL_PREFIX, Damage, digest_of_line
+from steno.structs import json_decoder
 
 MAX_LINE_BYTES = 16 << 20
 """No event is longer; what is, is damage."""
@@ -103,7 +104,7 @@ class _Line(msgspec.Struct, frozen=True):
     end: TrailEnd | None = None
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode = json_decoder(_Line)
 _encode = msgspec.json.Encoder().encode
 
 

@@ -24,6 +24,7 @@ import msgspec
 from steno.audit._records import split, split_events
 from steno.audit.coalescing import RecordGroup
 from steno.errors import StenoError
+from steno.structs import msgpack_decoder
 
 Convert = Callable[[list[RecordGroup]], bytes]
 """What a worker does with events; made in the worker."""
@@ -259,9 +260,9 @@ def _work(make: Callable[[], Convert], source: int, target: int, memory: _Result
         convert = make()
         batches = _Pieces(os.fdopen(source, "rb", buffering=0))
         results = os.fdopen(target, "wb", buffering=0)
-        decoder = msgspec.msgpack.Decoder(Batch)
+        decode = msgpack_decoder(Batch)
         while (packed := batches.read()) is not None:
-            parts = [_unpack(part) for part in decoder.decode(packed)]
+            parts = [_unpack(part) for part in decode(packed)]
             del packed
             memory.put(results, convert([group for part in parts for group in part]))
         status = 0

@@ -43,7 +43,6 @@ from steno.delivery.uploader import Uploader
 from steno.errors import StenoError, UnreachableError
 from steno.heartbeat import HostOrder, OrderResult
 from steno.model import is_trail
-from steno.structs import prepare_structs
 
 _WATCH_S = 0.5
 _PATIENCE_S = 60.0
@@ -91,7 +90,6 @@ def command(
     that are to be mailed are, when they have ended; a host that only mails needs no server.
     """
     places = choose_places(spool_directory, host_directory)
-    prepare_structs()
     spool, host = Spool(places.spool), places.host
     mail = load_mail(mail_file)
     if mail is not None and follow and not servers and not is_enrolled(host):

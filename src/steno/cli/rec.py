@@ -33,6 +33,7 @@ from steno.recorder.facts import choose_command
 from steno.recorder.foreground import Request, has_terminal, record
 from steno.recorder.limit import Action, Limit
 from steno.recorder.session import InputMode, Settings
+from steno.structs import convert
 
 if TYPE_CHECKING:
     from steno.cli.uploading import Upload
@@ -208,7 +209,7 @@ def command(**given: object) -> int:
 
     The exit status is the command's; a signal that ended it ends this too.
     """
-    return record_as_told(msgspec.convert(given, Options, strict=False))
+    return record_as_told(convert(given, Options, strict=False))
 
 
 def record_as_told(options: Options, service: str = "rec") -> int:

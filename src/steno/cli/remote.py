@@ -34,6 +34,7 @@ from steno.model import Command, Damage, TextLine, Verification, is_trail
 from steno.store.event_places import FoundEvent
 from steno.store.events import KnownTrail, Login, LoginFailures, LoginQuery, StoredEvent
 from steno.store.protocol import Hit, Page, Summary
+from steno.structs import convert, decode_json
 
 Value = TypeVar("Value")
 
@@ -285,7 +286,7 @@ class RemoteLibrary:
         if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
             raise self._explain_status(response.status_code, body)
         try:
-            return msgspec.json.decode(body, type=kind)
+            return decode_json(body, kind)
         except msgspec.MsgspecError as error:
             raise ProtocolError(f"{self._url} answers nonsense: {error}") from error
 
@@ -299,7 +300,7 @@ class RemoteLibrary:
 
     def _convert(self, item: dict[str, Any], kind: type[Value]) -> Value:
         try:
-            return msgspec.convert(item, kind)
+            return convert(item, kind)
         except msgspec.ValidationError as error:
             raise ProtocolError(f"{self._url} answers nonsense: {error}") from error
 

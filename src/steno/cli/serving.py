@@ -39,7 +39,6 @@ from steno.store.fleet import Rules
 from steno.store.opening import open_store
 from steno.store.orders import Orders
 from steno.store.protocol import Store
-from steno.structs import prepare_structs
 from steno.web.app import make_app, make_services
 from steno.web.services import Services
 
@@ -236,7 +235,6 @@ def run_server(
         AddressInUseError: Another program has the address.
         StenoError: A part cannot be opened; nothing was served.
     """
-    prepare_structs()
     options = tls_files(config)
     _allow_open_files()
     with bound_socket(config) as sock, open_parts(config) as parts:

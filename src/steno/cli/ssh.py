@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import msgspec
 
 from steno.cli.rec import Options, record_as_told
 from steno.cli.rec import command as rec_command
 from steno.cli.ssh_arguments import parse_call
+from steno.structs import convert
 
 SERVICE = "ssh"
 
@@ -44,7 +44,7 @@ def command(arguments: tuple[str, ...], **given: Any) -> int:  # noqa: ANN401  #
     """
     call = parse_call(arguments)
     labels = tuple(dict.fromkeys((call.host, *given.pop("labels"))))
-    options = msgspec.convert(
+    options = convert(
         {**given, "labels": labels, "command": tuple(call.words())}, Options, strict=False
     )
     return record_as_told(options, SERVICE)

@@ -9,6 +9,7 @@ import msgspec
 
 from steno.files import replace_file
 from steno.heartbeat import AuditFacts
+from steno.structs import decode_json
 
 AUDIT_STATE = Path("/run/steno/audit.json")
 
@@ -22,6 +23,6 @@ def write_audit_state(path: Path, facts: AuditFacts) -> None:
 def read_audit_state(path: Path = AUDIT_STATE) -> AuditFacts | None:
     """Return what was said last; None: nothing, or nothing that can be understood."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=AuditFacts)
+        return decode_json(path.read_bytes(), AuditFacts)
     except (OSError, msgspec.MsgspecError):
         return None

@@ -16,6 +16,7 @@ import msgspec
 
 from steno.errors import ProtocolError, RefusedError, UnreachableError
 from steno.heartbeat import MOST_SESSIONS, AgentFacts, HostOrder, OpenSession
+from steno.structs import decode_json
 
 CONTROL_SOCKET = Path("/run/steno/control.sock")
 _ANSWER_LIMIT_BYTES = 16 << 20
@@ -126,7 +127,7 @@ class AgentControl:
             if connection is None:
                 raise UnreachableError(f"{self._path}: no agent runs here")
             line = self._exchange(connection, {"do": do}, _Answer)[1]
-        answer: dict[str, Any] = msgspec.json.decode(line)
+        answer: dict[str, Any] = decode_json(line, dict[str, Any])
         return answer
 
     @contextlib.contextmanager
@@ -158,7 +159,7 @@ class AgentControl:
             reason = error.strerror or "no answer in time"
             raise UnreachableError(f"agent at {self._path}: {reason}") from error
         try:
-            answer = msgspec.json.decode(line, type=kind)
+            answer = decode_json(line, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ProtocolError(f"agent at {self._path} answers nonsense: {error}") from error
         if not answer.ok:

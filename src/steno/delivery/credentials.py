@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StenoError, StoreError
 from steno.files import replace_file
+from steno.structs import decode_json
 
 _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
     "host.json",
@@ -179,7 +180,7 @@ def load(directory: Path) -> Credentials:
     """
     path = directory / _FILE
     try:
-        described = msgspec.json.decode(path.read_bytes(), type=_HostFile)
+        described = decode_json(path.read_bytes(), _HostFile)
         token = (directory / _TOKEN).read_text("ascii").strip()
         key, certificate, ca = (_optional(directory / name) for name in (_KEY, _CERTIFICATE, _CA))
         if renewed := _optional(directory / _RENEWED):

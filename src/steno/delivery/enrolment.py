@@ -12,6 +12,7 @@ from steno.delivery.fingerprint import fingerprint, split_code
 from steno.delivery.transport import explain, open_client, read_limited
 from steno.delivery.wire import CA_PATH, ENROL_PATH, checked_url, read_problem
 from steno.errors import ProtocolError, RefusedError, StenoError, UnreachableError
+from steno.structs import decode_json
 
 
 class _Answer(msgspec.Struct):
@@ -42,7 +43,7 @@ def enrol(url: str, code: str, host: str, *, ca: bytes | None = None) -> Credent
     if status != 200:
         raise _refusal(server, status, answer)
     try:
-        given = msgspec.json.decode(answer, type=_Answer)
+        given = decode_json(answer, _Answer)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ProtocolError(f"{server}: its answer to the enrolment cannot be read") from error
     certificate = given.certificate.encode() if given.certificate else None

@@ -16,6 +16,7 @@ from steno.delivery.spool_file import end_of_lines
 from steno.errors import FormatError, NotFoundError, UsageError
 from steno.files import replace_file
 from steno.model import digest_of_line
+from steno.structs import decode_json
 
 BOOT_ID_FILE = "/proc/sys/kernel/random/boot_id"
 LAST = ".trail"
@@ -155,7 +156,7 @@ class LastTrail(msgspec.Struct, frozen=True):
 def load_last_trail(spool: Spool) -> LastTrail | None:
     """Return which trail was begun last, its end looked up in its file where that still is."""
     try:
-        last = msgspec.json.decode((spool.directory / LAST).read_bytes(), type=LastTrail)
+        last = decode_json((spool.directory / LAST).read_bytes(), LastTrail)
         reader = spool.open(last.id)
     except (OSError, msgspec.MsgspecError, UsageError):
         return None

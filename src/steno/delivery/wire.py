@@ -15,6 +15,7 @@ import msgspec
 
 from steno.delivery.protocol import Answer, Durable, Elsewhere, Failure, TooLarge
 from steno.errors import NoSpaceError, ProtocolError, RefusedError, UnreachableError, UsageError
+from steno.structs import decode_json
 
 INGEST_PATH = "/api/v1/ingest"
 ENROL_PATH = "/api/v1/enrol"
@@ -130,7 +131,7 @@ def read_answer(server: str, status: int, headers: Mapping[str, str], body: byte
 def read_problem(body: bytes) -> Problem:
     """Return what can be read of a problem document; an empty one when it is none."""
     try:
-        return msgspec.json.decode(body, type=Problem)
+        return decode_json(body, Problem)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return Problem()
 
@@ -145,7 +146,7 @@ def read_told(server: str, status: int, body: bytes, kind: type[T]) -> T:
     """
     if status == 200:
         try:
-            return msgspec.json.decode(body, type=kind)
+            return decode_json(body, kind)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ProtocolError(f"{server}: its answer cannot be read: {error}") from error
     problem = read_problem(body)
@@ -159,7 +160,7 @@ def read_told(server: str, status: int, body: bytes, kind: type[T]) -> T:
 
 def _durable(server: str, body: bytes) -> Answer:
     try:
-        return Durable(msgspec.json.decode(body, type=_Offset).offset)
+        return Durable(decode_json(body, _Offset).offset)
     except (msgspec.DecodeError, UnicodeDecodeError):
         text = f"{server} is no Steno server: its answer names no offset"
         return Failure(ProtocolError(text))

@@ -15,6 +15,7 @@ from steno.formats.charset import Charset, find_charset
 from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
 from steno.formats.payload import MAX_AT_MS, Payload, escape_text, read_pieces, split_stderr
 from steno.model import Damage, End, Message, Note, Piece, Start
+from steno.structs import json_decoder
 
 VERSION = "2.3"
 MEMBER_VERSION = 1
@@ -59,7 +60,7 @@ class _Line(msgspec.Struct, frozen=True):
     steno: Member | None = None
 
 
-_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_line = json_decoder(_Line)
 
 
 def render_head(host: str, rec: str, user: str, term: str, session: int) -> bytes:
@@ -169,7 +170,7 @@ class _Named(msgspec.Struct, frozen=True):
     rec: str = ""
 
 
-_decode_named = msgspec.json.Decoder(_Named).decode
+_decode_named = json_decoder(_Named)
 
 
 def read_rec(line: bytes) -> str | None:

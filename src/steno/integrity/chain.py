@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from steno.model import Verification, digest_of_line
+from steno.structs import json_decoder
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class _Line(msgspec.Struct, frozen=True):
     end: dict[str, object] | None = None
 
 
-_decode_line = msgspec.json.Decoder(_Line).decode
+_decode_line = json_decoder(_Line)
 
 
 class ChainState(msgspec.Struct, frozen=True):

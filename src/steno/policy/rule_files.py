@@ -11,6 +11,7 @@ import msgspec
 
 from steno.errors import ConfigError
 from steno.policy.positions import Path, locate
+from steno.structs import convert
 
 T = TypeVar("T")
 
@@ -45,7 +46,7 @@ class RuleFile:
             ConfigError: A key is unknown or missing, or a value is wrong; see `refuse`.
         """
         try:
-            converted = msgspec.convert(self._values, kind)
+            converted = convert(self._values, kind)
         except msgspec.ValidationError as error:
             self._refuse_as_said(str(error))
         return converted
@@ -88,7 +89,7 @@ class RuleFile:
             table = table[str(step)]
         for key, patterns in table.items():
             try:
-                msgspec.convert(patterns, tuple[str, ...])
+                convert(patterns, tuple[str, ...])
             except msgspec.ValidationError:
                 return str(key)
         raise AssertionError(path)  # msgspec has just found one

@@ -16,6 +16,7 @@ from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, CutterState, Ident
 from steno.model import End, Input, Note, Output, Piece, StreamTotal, Window
 from steno.recorder.echo import Echo, EchoWatch, Typed, WatchState
 from steno.recorder.limit import Action, Limit, TokenBucket
+from steno.structs import decode_msgpack
 
 STATE_VERSION = 1
 
@@ -116,7 +117,7 @@ def read_state(data: bytes) -> SessionState:
         StoreError: It is of a newer version of Steno, or damaged.
     """
     try:
-        state = msgspec.msgpack.decode(data, type=SessionState)
+        state = decode_msgpack(data, SessionState)
     except msgspec.DecodeError as error:
         raise StoreError(f"the state kept of a recording cannot be read: {error}") from error
     if state.version > STATE_VERSION:

@@ -12,6 +12,7 @@ from steno.screen.commands import CommandFinder, FinderState
 from steno.screen.emulator import Emulator, clamp_window
 from steno.screen.lines import LineTracker, TrackerState
 from steno.screen.sequences import Effect, is_complete, split_effects, split_unfinished
+from steno.structs import msgpack_decoder
 
 GROUP_US = 50_000
 """The screen is looked at when a piece comes this long after the first one since the last look."""
@@ -70,7 +71,7 @@ class DeriverState(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.Decoder(DeriverState).decode
+_decode = msgpack_decoder(DeriverState)
 
 
 def as_terminal_output(data: bytes) -> bytes:

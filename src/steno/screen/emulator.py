@@ -16,6 +16,7 @@ from steno.screen.native import (
     NativeTerminal,
     ScreenStateError,
 )
+from steno.structs import msgpack_decoder
 
 DEFAULT_COLUMNS = 80
 DEFAULT_ROWS = 24
@@ -50,7 +51,7 @@ class _Saved(msgspec.Struct, frozen=True):
 
 
 _encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.Decoder(_Saved).decode
+_decode = msgpack_decoder(_Saved)
 
 
 def clamp_window(columns: int, rows: int) -> tuple[int, int]:

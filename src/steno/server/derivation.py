@@ -20,6 +20,7 @@ from steno.screen.deriver import Deriver
 from steno.screen.native import NativeError, ScreenStateError
 from steno.server.summaries import SummaryState
 from steno.store.protocol import Derived
+from steno.structs import msgpack_decoder
 
 STATE_VERSION = 3
 """Grows whenever the rules or the saved state change: indexes of older states are built anew."""
@@ -44,8 +45,8 @@ class _State(msgspec.Struct):
 
 
 _encode = msgspec.msgpack.encode
-_decode = msgspec.msgpack.Decoder(_State).decode
-_decode_version = msgspec.msgpack.Decoder(tuple[int, bytes]).decode
+_decode = msgpack_decoder(_State)
+_decode_version = msgpack_decoder(tuple[int, bytes])
 
 
 class Derivation:

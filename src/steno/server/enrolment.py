@@ -18,6 +18,7 @@ from steno.server.certificates import Authority
 from steno.server.problems import problem, problem_of
 from steno.store.accounts_file import AccountsFile
 from steno.store.hosts import HostRegistry
+from steno.structs import decode_json
 
 _BODY_LIMIT_BYTES = 65536
 BODY_WAIT_S = 20.0
@@ -54,7 +55,7 @@ def enrolment_routes(registry: HostRegistry, authority: Authority | None) -> lis
                 body = await read_body(request, _BODY_LIMIT_BYTES)
             if body is None:
                 return problem(413, f"an enrolment has at most {_BODY_LIMIT_BYTES} bytes")
-            asked = msgspec.json.decode(body, type=EnrolmentRequest)
+            asked = decode_json(body, EnrolmentRequest)
             return await anyio.to_thread.run_sync(_enrol, registry, authority, asked)
         except TimeoutError:
             return problem(408, "the body comes too slowly", headers={"Connection": "close"})

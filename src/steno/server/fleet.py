@@ -31,6 +31,7 @@ from steno.store.fleet import hear
 from steno.store.hosts import Host, HostRegistry
 from steno.store.orders import Orders
 from steno.store.protocol import Store
+from steno.structs import decode_json
 
 log = logging.getLogger(__name__)
 
@@ -148,7 +149,7 @@ class Fleet:
         )
 
     def _keep(self, host: Host, body: bytes, now_unix_us: int) -> Response:
-        heartbeat = msgspec.json.decode(body, type=Heartbeat)
+        heartbeat = decode_json(body, Heartbeat)
         before = [
             one for one in self._store.heard(host.name) if one.heartbeat.source == heartbeat.source
         ]
@@ -256,7 +257,7 @@ class Fleet:
             body = await read_body(request, 65536)
         if body is None:
             return problem(413, "a certificate request has at most 65536 bytes")
-        asked = msgspec.json.decode(body, type=RenewalRequest)
+        asked = decode_json(body, RenewalRequest)
         return await anyio.to_thread.run_sync(
             self._issue, self._authority, host, asked, limiter=self._threads
         )

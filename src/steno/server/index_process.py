@@ -31,7 +31,7 @@ from steno.server.indexer import Indexer
 from steno.server.indexing import IndexerSettings
 from steno.store.opening import open_store
 from steno.store.protocol import Change, Store
-from steno.structs import prepare_structs
+from steno.structs import decode_json
 
 _log = logging.getLogger(__name__)
 _STOP_WAIT_S = 10.0
@@ -298,9 +298,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with contextlib.suppress(PermissionError):  # in a sandbox that forbids even that
         os.nice(_NICENESS)
-    settings = msgspec.json.decode(sys.stdin.buffer.readline(), type=ChildSettings)
+    settings = decode_json(sys.stdin.buffer.readline(), ChildSettings)
     configure_logs(settings.log.level, settings.log.style)
-    prepare_structs()
     store = open_store(Path(settings.directory), must_exist=True)
     metrics = Metrics()
     reporter = _Reporter(metrics)

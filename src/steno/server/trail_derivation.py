@@ -15,6 +15,7 @@ from steno.model import Damage
 from steno.server.derivation import StateError
 from steno.server.login_facts import LoginWatch
 from steno.store.events import DerivedEvents, LoginFact, PlacedEvent, TrailSummary
+from steno.structs import decode_msgpack
 
 STATE_VERSION = 1
 """Grows whenever the rules or the saved state change: indexes of older states are built anew."""
@@ -72,7 +73,7 @@ class TrailDerivation:
             StateError: It is unreadable, or another version's.
         """
         try:
-            state = msgspec.msgpack.decode(data, type=_State)
+            state = decode_msgpack(data, _State)
         except msgspec.MsgspecError as error:
             raise StateError(f"the index of {trail} cannot go on: {error}") from error
         if state.version != STATE_VERSION:

@@ -17,6 +17,7 @@ from steno.errors import NotFoundError, UsageError
 from steno.store.accounts import Signed, read_unix_us
 from steno.store.accounts_file import AccountsFile
 from steno.store.page import Page
+from steno.structs import decode_json
 
 Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
@@ -254,7 +255,7 @@ class Alerts:
         if row is not None:
             id_, first_us, last_us, known, packed = row
             if at_us - last_us < _PAUSE_US and at_us - first_us < _LONGEST_US:
-                others: list[str] = msgspec.json.decode(packed)
+                others: list[str] = decode_json(packed, list[str])
                 if text != known and text not in others and len(others) < _OTHERS:
                     others.append(text)
                 db.execute(
@@ -382,5 +383,5 @@ def _alert(row: tuple[Any, ...]) -> Alert:
     names = [*Finding.__struct_fields__, *_ALL_COLUMNS.removeprefix(f"{_COLUMNS}, ").split(", ")]
     facts = dict(zip(names, row, strict=True))
     facts["severity"] = SEVERITIES[facts["severity"]]
-    facts["others"] = msgspec.json.decode(facts["others"])
+    facts["others"] = decode_json(facts["others"], list[str])
     return Alert(**facts)

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from steno.store.protocol import Change
+from steno.structs import decode_json
 
 FILE_LIMIT_BYTES = 4 * 1024 * 1024
 POLL_S = 0.3
@@ -92,7 +93,7 @@ class Changes:
         while not self._is_closing.wait(POLL_S):
             for line in reader.lines():
                 with suppress(msgspec.MsgspecError):
-                    entry = msgspec.json.decode(line, type=_Entry)
+                    entry = decode_json(line, _Entry)
                     if entry.writer != self._writer:
                         self._tell(Change(entry.rec, entry.kind, entry.upto_bytes))
         reader.close()

@@ -12,11 +12,15 @@ from steno.errors import StoreError
 from steno.model import TextLine
 from steno.store.folding import fold
 from steno.store.index import CHUNK_BITS
+from steno.structs import msgpack_decoder
 
 CHUNK_LINES = 64
 """Lines in every chunk but a recording's last."""
 
 CHUNK_MASK = (1 << CHUNK_BITS) - 1
+
+
+_decode_times = msgpack_decoder(list[int])
 
 
 class Chunk:
@@ -38,7 +42,7 @@ class Chunk:
 
     def lines(self) -> list[TextLine]:
         """Return the lines one by one."""
-        times_us = msgspec.msgpack.decode(self._times, type=list[int])
+        times_us = _decode_times(self._times)
         return [TextLine(*line) for line in zip(times_us, self.texts(), strict=True)]
 
 

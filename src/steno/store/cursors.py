@@ -8,6 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from steno.errors import UsageError
+from steno.structs import decode_json
 
 T = TypeVar("T")
 
@@ -41,6 +42,6 @@ def decode_cursor(text: str, kind: type[T]) -> T:
     """
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return msgspec.json.decode(data, type=kind)
+        return decode_json(data, kind)
     except ValueError as error:
         raise UsageError(f"not a cursor of this list: {text[:80]}") from error

@@ -14,6 +14,7 @@ from steno.model import Command, Damage, Keyframe, TextLine
 from steno.store.chunks import CHUNK_LINES, add_lines, read_chunk, remove_chunks
 from steno.store.index import CHUNK_BITS, KEY_LIMIT
 from steno.store.protocol import Counts, Derived, DerivedState, StaleError, Summary
+from steno.structs import json_decoder
 
 GAP_NOTES = ("drop", "gap", "torn")
 """Kinds of notes that say that something is missing."""
@@ -41,9 +42,12 @@ class _Counts(msgspec.Struct, array_like=True):
     damages: int = 0
 
 
+_decode_summary = json_decoder(Summary)
+
+
 def decode_summary(data: bytes) -> Summary:
     """Return a summary from its column."""
-    return msgspec.json.decode(data, type=Summary)
+    return _decode_summary(data)
 
 
 def senders(connection: apsw.Connection) -> dict[str, int]:

@@ -33,6 +33,7 @@ from steno.store.events import (
     TrailSummary,
 )
 from steno.store.protocol import DerivedState, StaleError, Summary
+from steno.structs import decode_json, json_decoder, msgpack_decoder
 
 NO_SESSION = -1
 """Stands for "in no audit session" where a number is needed."""
@@ -61,9 +62,9 @@ class _Counts(msgspec.Struct):
 
 
 _encode_events = msgspec.json.Encoder().encode
-_decode_events = msgspec.json.Decoder(list[PlacedEvent]).decode
+_decode_events = json_decoder(list[PlacedEvent])
 _encode_ids = msgspec.msgpack.Encoder().encode
-_decode_ids = msgspec.msgpack.Decoder(list[int]).decode
+_decode_ids = msgpack_decoder(list[int])
 
 
 def state_of(connection: apsw.Connection, trail: str) -> DerivedState:
@@ -83,7 +84,7 @@ def trails(
         " AND (?2 IS NULL OR boot_id = ?2) ORDER BY started_unix_us, trail",
         (sender, boot_id),
     )
-    return [msgspec.json.decode(row[0], type=TrailSummary) for row in rows]
+    return [decode_json(row[0], TrailSummary) for row in rows]
 
 
 def put(connection: apsw.Connection, trail: str, derived: DerivedEvents) -> None:
@@ -269,12 +270,12 @@ def clear(connection: apsw.Connection, trail: str) -> None:
 
 def damages(connection: apsw.Connection, trail: str) -> list[Damage]:
     """Return a trail's unreadable stretches, in order."""
-    return [msgspec.json.decode(data, type=Damage) for data in _notes(connection, trail, "damage")]
+    return [decode_json(data, Damage) for data in _notes(connection, trail, "damage")]
 
 
 def losses(connection: apsw.Connection, trail: str) -> list[Lost]:
     """Return what a trail says is missing in it, in order."""
-    return [msgspec.json.decode(data, type=Lost) for data in _notes(connection, trail, "lost")]
+    return [decode_json(data, Lost) for data in _notes(connection, trail, "lost")]
 
 
 def _notes(connection: apsw.Connection, trail: str, kind: str) -> list[bytes]:

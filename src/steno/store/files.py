@@ -20,6 +20,7 @@ import msgspec
 from steno.errors import DISK_FULL, NoSpaceError, RefusedError, StoreError
 from steno.store.frames import FRAME_LIMIT_BYTES, FrameIndex, pack_frames, unpack_frame
 from steno.store.protocol import OffsetError
+from steno.structs import decode_json
 
 FORMAT = 1
 """Version of the files' format, in every header."""
@@ -54,7 +55,7 @@ def read_header(directory: Path) -> Header:
     """
     path = directory / "header.json"
     try:
-        header = msgspec.json.decode(path.read_bytes(), type=Header)
+        header = decode_json(path.read_bytes(), Header)
     except msgspec.MsgspecError as error:
         raise StoreError(f"{path}: damaged: {error}") from error
     if header.format > FORMAT:

@@ -8,6 +8,7 @@ import apsw
 import msgspec
 
 from steno.store.fleet import Heard, Liveness, Numbers, open_recs
+from steno.structs import decode_json
 
 _GAPS_LIMIT = 1000
 _FORGET_US = 24 * 3600 * 1_000_000
@@ -52,7 +53,7 @@ def heard(connection: apsw.Connection, host: str | None) -> list[Heard]:
     rows: Any = connection.execute(
         "SELECT data FROM heard WHERE host = coalesce(?, host) ORDER BY host, source", (host,)
     )
-    return [msgspec.json.decode(row[0], type=Heard) for row in rows]
+    return [decode_json(row[0], Heard) for row in rows]
 
 
 def liveness(connection: apsw.Connection, rec: str) -> Liveness | None:

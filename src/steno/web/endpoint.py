@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from steno.store.accounts import RANKS, Role, Signed
 from steno.store.protocol import Summary
+from steno.structs import convert, decode_json
 from steno.web.callers import check_csrf, find_caller, read_address
 from steno.web.problems import Problem
 from steno.web.services import Services
@@ -198,7 +199,7 @@ def _read_query(request: Request, kind: type[T] | None) -> T | None:
 
 def _convert(values: object, kind: type[T]) -> T:
     try:
-        return msgspec.convert(values, kind)
+        return convert(values, kind)
     except msgspec.ValidationError as error:
         raise _describe(error) from error
 
@@ -229,7 +230,7 @@ async def _read_body(request: Request, kind: type[T], limit_bytes: int) -> T:
     if media_type != "application/json":
         raise Problem(415, "the body must be application/json")
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decode_json(body, kind)
     except msgspec.ValidationError as error:
         raise _describe(error) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

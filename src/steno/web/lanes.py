@@ -6,6 +6,7 @@ import msgspec
 
 from steno.audit.event import Result
 from steno.audit.session.ran import Origin, RanKind
+from steno.structs import json_decoder
 from steno.web.trail_joining import JoinedRecording
 
 STRETCHES = 1000
@@ -49,7 +50,7 @@ class _Glance(msgspec.Struct, frozen=True):
     result: Result = "unknown"
 
 
-_glance = msgspec.json.Decoder(_Glance).decode
+_glance = json_decoder(_Glance)
 
 
 def lay_out(joined: JoinedRecording, duration_us: int) -> Lanes:

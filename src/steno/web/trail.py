@@ -17,6 +17,7 @@ from steno.store.event_groups import check_event_query
 from steno.store.event_matching import EventMatcher
 from steno.store.events import EventQuery
 from steno.store.page import Page
+from steno.structs import decode_json
 from steno.web.endpoint import Call, json_response
 from steno.web.finding import Zone, parse_query
 from steno.web.lanes import lay_out
@@ -218,6 +219,6 @@ def _read_cursor(cursor: str | None) -> tuple[int, int] | None:
         return None
     try:
         data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-        return msgspec.json.decode(data, type=tuple[int, int])
+        return decode_json(data, tuple[int, int])
     except ValueError as error:
         raise UsageError("the cursor is none of this list's") from error

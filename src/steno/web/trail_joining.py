@@ -23,6 +23,7 @@ from steno.audit.session.recording_trail import (
 )
 from steno.store.events import SessionKey
 from steno.store.protocol import Store, Summary
+from steno.structs import json_decoder
 from steno.web.trail_reading import find_others, read_events, read_facts, session_of
 
 KEPT_EVENTS = 600_000
@@ -37,6 +38,8 @@ _KINDS: tuple[TrailKind, ...] = (
     "files", "network", "processes", "privileges", "denials", "typed", "other",
 )  # fmt: skip
 _NUMBER_OF_KIND: dict[str, int] = {kind: number for number, kind in enumerate(_KINDS)}
+
+_decode_event = json_decoder(Event)
 
 Stamp = tuple[int, int, int, bool]
 """What a recording's trail was made of: if it is the same, so is the trail."""
@@ -128,7 +131,7 @@ class JoinedRecording:
 
     def event(self, number: int) -> Event:
         """Return an event, without its records."""
-        return msgspec.json.decode(self.events[number], type=Event)
+        return _decode_event(self.events[number])
 
     def shown_event(self, number: int) -> ShownEvent:
         """Return an event with its place in the recording, as it is answered."""

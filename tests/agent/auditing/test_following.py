@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from steno.audit.event import Event
@@ -19,6 +18,7 @@ from steno.delivery.audit_state import read_audit_state
 from steno.delivery.spool import Spool
 from steno.heartbeat import AuditFacts
 from steno.integrity.chain import verify_stream
+from steno.structs import decode_json
 
 ZOO = Path(__file__).parents[2] / "data" / "audit" / "f2" / "plugin-string-zoo.log"
 LINES = ZOO.read_bytes().splitlines(keepends=True)
@@ -227,7 +227,7 @@ def test_the_state_can_be_read_by_others(host: Host) -> None:
     wait_for(lambda: host.state() is not None, "it says something")
     path = host.directory / "audit.json"
     assert path.stat().st_mode & 0o777 == 0o644
-    assert msgspec.json.decode(path.read_bytes(), type=AuditFacts).source == "auditd"
+    assert decode_json(path.read_bytes(), AuditFacts).source == "auditd"
     assert host.end() == 0
 
 

@@ -21,6 +21,7 @@ from steno.delivery.spool import Spool
 from steno.errors import ConfigError, StenoError
 from steno.formats.cutter import Cutter, Identity
 from steno.model import End, Input, Output, Start
+from steno.structs import convert
 from steno.web.renderings import TextRenderer
 
 TO = ["auditor@example.com", "boss@example.com"]
@@ -110,7 +111,7 @@ def settings_for(server: MailServer, by: str = "starttls", **more: object) -> Ma
     values = {"from": "steno@web1.example.com", "by": by, "port": server.port, **more}
     if by != "smtp":
         values["ca"] = str(server.ca)
-    return msgspec.convert(values, MailSettings)
+    return convert(values, MailSettings)
 
 
 def look(spool: Spool, settings: MailSettings, **more: object) -> Told:
@@ -403,7 +404,7 @@ def make_sendmail(directory: Path, status: int) -> Path:
 def sendmail_settings(program: Path) -> MailSettings:
     """Return settings that use `program`."""
     values = {"from": "steno@web1", "by": "sendmail", "sendmail": str(program)}
-    return msgspec.convert(values, MailSettings)
+    return convert(values, MailSettings)
 
 
 def test_sendmail_gets_the_mail(spool: Spool, tmp_path: Path) -> None:

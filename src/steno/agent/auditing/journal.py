@@ -18,6 +18,7 @@ from steno.audit.coalescing import RecordGroup
 from steno.audit.records import DamagedLine, LineReader, Record
 from steno.errors import NotFoundError
 from steno.files import replace_file
+from steno.structs import decode_json
 
 FIELDS = ("MESSAGE", "_AUDIT_TYPE", "_AUDIT_TYPE_NAME", "_AUDIT_ID", "_SOURCE_REALTIME_TIMESTAMP")
 _LENGTH_BYTES = 8
@@ -44,7 +45,7 @@ class Bookmark(msgspec.Struct, frozen=True):
 def read_bookmark(path: Path) -> Bookmark | None:
     """Return what was kept; None: nothing, or nothing that can be understood."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Bookmark)
+        return decode_json(path.read_bytes(), Bookmark)
     except (OSError, msgspec.MsgspecError):
         return None
 

@@ -19,12 +19,13 @@ from steno.agent.auditing.kernel import read_status
 from steno.agent.privileges import become
 from steno.audit.rules.text import AuditStatus
 from steno.errors import StenoError
+from steno.structs import json_decoder
 
 _CAP_AUDIT_CONTROL = 30
 _EVERY_S = 2.0
 _PR_SET_PDEATHSIG = 1
 _LINE_BYTES = 4096
-_decode = msgspec.json.Decoder(AuditStatus).decode
+_decode = json_decoder(AuditStatus)
 
 
 class KernelWatch:

@@ -12,6 +12,7 @@ import msgspec
 
 from steno.audit.aushape.markup import ITEM, Field, Group, Node, Text
 from steno.audit.event import Event
+from steno.structs import json_decoder
 
 
 class LoggedField(msgspec.Struct, frozen=True):
@@ -28,7 +29,7 @@ class LoggedRecord(msgspec.Struct, frozen=True):
     fields: dict[str, LoggedField] = {}
 
 
-_RECORDS = msgspec.json.Decoder(list[LoggedRecord])
+_decode_records = json_decoder(list[LoggedRecord])
 
 _LISTED_LAST = ("PATH", "OBJ_PID", "AVC", "NETFILTER_CFG")
 """Types that come more than once in an event: aushape lists them, after all others."""
@@ -44,7 +45,7 @@ _ARGUMENT = re.compile(r"a(\d+)\Z")
 
 def read_records(event: Event) -> list[LoggedRecord]:
     """Return the records underneath `event`, without the one that only says that it is over."""
-    return [record for record in _RECORDS.decode(event.records) if record.type != "EOE"]
+    return [record for record in _decode_records(event.records) if record.type != "EOE"]
 
 
 def shape_data(event: Event, records: Sequence[LoggedRecord]) -> tuple[Group, str | None]:

@@ -26,6 +26,7 @@ from steno.cli.remote import make_context, read_token
 from steno.delivery.transport import explain, open_client
 from steno.errors import FormatError, NotFoundError, ProtocolError, RefusedError, UsageError
 from steno.model import Damage
+from steno.structs import decode_json
 
 _READ_BYTES = 1 << 20
 _SEARCH_HITS = 200
@@ -261,7 +262,7 @@ class ElasticSource:
         if response.status_code >= httpx2.codes.BAD_REQUEST:
             raise RefusedError(f"{self.name}: HTTP status {response.status_code}")
         try:
-            return msgspec.json.decode(response.content, type=_SearchAnswer).hits.hits
+            return decode_json(response.content, _SearchAnswer).hits.hits
         except msgspec.MsgspecError as error:
             raise ProtocolError(f"{self.name} answers nonsense: {error}") from error
 

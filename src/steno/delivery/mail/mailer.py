@@ -24,6 +24,7 @@ from steno.errors import FormatError, NotFoundError, RefusedError, StenoError
 from steno.files import replace_file
 from steno.formats.tlog import decode_message
 from steno.model import Start, is_trail
+from steno.structs import decode_json
 
 _LOOK_S = 2.0
 _FIRST_RETRY_S = 15.0
@@ -252,7 +253,7 @@ class Mailer:
         except FileNotFoundError:
             return None
         try:
-            to = msgspec.json.decode(data, type=_Mark).to
+            to = decode_json(data, _Mark).to
         except msgspec.DecodeError:
             # Somebody else's writing: what the recording itself says counts.
             start = self._read_start(rec)

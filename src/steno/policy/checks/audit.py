@@ -22,6 +22,7 @@ from steno.policy.checks.finding import Finding, HostFiles
 from steno.policy.decision import AuditWord
 from steno.policy.parsing import parse_policy
 from steno.policy.places import HostPlaces
+from steno.structs import decode_json
 
 PLUGIN = "/etc/audit/plugins.d/steno.conf"
 STATE = "/run/steno/audit.json"
@@ -84,7 +85,7 @@ def read_live(state: Path = Path(STATE)) -> LiveAudit:
     """Ask this host; without root only its writer's word is had."""
     facts: AuditFacts | None = None
     with contextlib.suppress(OSError, msgspec.MsgspecError):
-        facts = msgspec.json.decode(state.read_bytes(), type=AuditFacts)
+        facts = decode_json(state.read_bytes(), AuditFacts)
     status: AuditStatus | None = None
     with contextlib.suppress(FormatError):
         status = parse_status(_auditctl("-s"))
