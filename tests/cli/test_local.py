@@ -119,6 +119,31 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
     assert len(ran.stderr.splitlines()) == 1
 
 
+def test_a_server_that_is_killed_as_it_starts_is_said(tmp_path: Path) -> None:
+    """The signal and the log are named, and nothing that an earlier server said."""
+    log = tmp_path / "srv/server.log"
+    log.parent.mkdir(mode=0o700)
+    log.write_text("an older server's last words\n")
+    process = subprocess.Popen(
+        local(tmp_path, "--once", "--", "true"), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 60
+    while not (servers := _servers_of(process.pid)):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(servers[0], signal.SIGSEGV)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == 1
+    how = f"ended by signal 11 (Segmentation fault); its log is {log}"
+    assert said == f"steno: the server did not start: {how}\n"
+
+
+def _servers_of(parent: int) -> list[int]:
+    """Return the `steno serve` processes that `parent` has started."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return [int(pid) for pid in children if "\0serve\0" in _read_arguments(pid)]
+
+
 def test_nothing_is_left_running(tmp_path: Path) -> None:
     """After --once neither the server nor a deliverer is there any more."""
     subprocess.run(

@@ -93,6 +93,7 @@ def _start_server(base: Path, listen: str) -> tuple[subprocess.Popen[bytes], str
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     log_path = base / "server.log"
     with log_path.open("ab") as log:
+        before_bytes = log.tell()
         server = subprocess.Popen(  # noqa: S603  # our own program
             [
                 *(sys.executable, "-m", "steno.cli", "serve", "--log-style", "text"),
@@ -107,12 +108,24 @@ def _start_server(base: Path, listen: str) -> tuple[subprocess.Popen[bytes], str
     assert server.stdout is not None  # noqa: S101  # it is a pipe
     said = server.stdout.readline().decode()
     if not said.startswith("serving on "):
-        status = server.wait()
-        lines = log_path.read_text(errors="replace").splitlines() or [f"it ended with {status}"]
-        if status == AddressInUseError.exit_code:
-            raise AddressInUseError(lines[-1].removeprefix("steno: "))
-        raise StenoError(f"the server did not start: {lines[-1].removeprefix('steno: ')}")
+        raise _explain_end(server.wait(), log_path, before_bytes)
     return server, said.removeprefix("serving on ").strip()
+
+
+def _explain_end(status: int, log_path: Path, before_bytes: int) -> StenoError:
+    """Return why the server did not start: by its last words, and else by how it ended."""
+    with log_path.open("rb") as log:
+        log.seek(before_bytes)
+        lines = log.read().decode(errors="replace").splitlines()
+    if status < 0:
+        reason = f"ended by signal {-status} ({signal.strsignal(-status)}); its log is {log_path}"
+    elif lines:
+        reason = lines[-1].removeprefix("steno: ")
+    else:
+        reason = f"it ended with {status} and without a word"
+    if status == AddressInUseError.exit_code:
+        return AddressInUseError(reason)
+    return StenoError(f"the server did not start: {reason}")
 
 
 def _host_directory(base: Path) -> Path:
