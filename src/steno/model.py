@@ -7,7 +7,7 @@ calendar (`*_unix_us`) are microseconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -283,7 +283,7 @@ class Verification(msgspec.Struct, frozen=True):
         reason: What is wrong with it.
     """
 
-    state: str
+    state: Literal["complete", "so_far", "broken", "unchained"]
     lines: int
     head: str | None = None
     broken_line: int | None = None
