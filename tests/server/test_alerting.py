@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from indexed_recordings import make_lines
 
@@ -71,21 +72,20 @@ class Site:
         """Return a trail's first line."""
         return self.encoder.encode(TrailHead(TRAIL, "web1", BOOT_ID, START_US, "steno test"))
 
-    def event(self, program: str, *, at_s: int) -> bytes:
-        """Return the line of an event."""
+    def event(self, program: str, *, at_s: int, **others: int) -> bytes:
+        """Return the line of an event; `others` are members that are to be other ones."""
         self.serial += 1
-        return self.encoder.encode(
-            Event(
-                self.serial,
-                START_US + at_s * 1_000_000,
-                "ran",
-                "success",
-                audit_session=4,
-                who=Who(login_uid=1501, login_user="avery", uid=1501, user="avery"),
-                process=Process(pid=7, program=f"/usr/bin/{program}", arguments=[program, "-l"]),
-                text=f"avery ran {program} -l",
-            )
+        event = Event(
+            self.serial,
+            START_US + at_s * 1_000_000,
+            "ran",
+            "success",
+            audit_session=4,
+            who=Who(login_uid=1501, login_user="avery", uid=1501, user="avery"),
+            process=Process(pid=7, program=f"/usr/bin/{program}", arguments=[program, "-l"]),
+            text=f"avery ran {program} -l",
         )
+        return self.encoder.encode(msgspec.structs.replace(event, **others))
 
     def append(self, rec: str, data: bytes) -> None:
         """Append to a trail or recording."""
@@ -146,6 +146,18 @@ def test_a_damaged_line_costs_no_other(site: Site) -> None:
     site.append(TRAIL, site.begin_trail() + b"{nonsense\n" + site.event("nc", at_s=1))
     site.look()
     assert site.found() == [("nc", 1, "avery ran nc -l")]
+
+
+@pytest.mark.parametrize("member", ["at_unix_us", "serial", "audit_session"])
+@pytest.mark.parametrize("number", [2**62, 2**80, -(2**80)])
+def test_no_number_that_a_host_says_hides_what_follows(
+    site: Site, member: str, number: int
+) -> None:
+    """An event with numbers that nothing can hold is an alert, and so is the one after it."""
+    site.append(TRAIL, site.begin_trail() + site.event("nc", at_s=1, **{member: number}))
+    site.append(TRAIL, site.event("nc", at_s=500))
+    site.look()
+    assert sum(count for _, count, _ in site.found()) == 2
 
 
 def test_a_line_on_a_screen_raises_an_alert_at_its_instant(site: Site) -> None:

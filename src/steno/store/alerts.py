@@ -16,6 +16,7 @@ import msgspec
 from steno.errors import NotFoundError, UsageError
 from steno.store.accounts import Signed, read_unix_us
 from steno.store.accounts_file import AccountsFile
+from steno.store.derived import fit
 from steno.store.page import Page
 from steno.structs import decode_json
 
@@ -241,7 +242,7 @@ class Alerts:
 
     def _put_one(self, db: apsw.Connection, finding: Finding) -> int | None:
         """Keep a finding; return the new alert's number, None where an earlier one counts it."""
-        at_us = finding.at_unix_us
+        at_unix_us = fit(finding.at_unix_us)
         same = "\0".join(
             [finding.rule, finding.rec or finding.trail or "", str(finding.audit_session)]
         )
@@ -254,27 +255,28 @@ class Alerts:
         ).fetchone()
         if row is not None:
             id_, first_us, last_us, known, packed = row
-            if at_us - last_us < _PAUSE_US and at_us - first_us < _LONGEST_US:
+            if at_unix_us - last_us < _PAUSE_US and at_unix_us - first_us < _LONGEST_US:
                 others: list[str] = decode_json(packed, list[str])
                 if text != known and text not in others and len(others) < _OTHERS:
                     others.append(text)
                 db.execute(
                     "UPDATE alerts SET count = count + 1, last_unix_us = max(last_unix_us, ?),"
                     " others = ? WHERE id = ?",
-                    (at_us, msgspec.json.encode(others).decode(), id_),
+                    (at_unix_us, msgspec.json.encode(others).decode(), id_),
                 )
                 return None
         return self._insert(db, finding, same)
 
     def _insert(self, db: apsw.Connection, finding: Finding, same: str) -> int:
-        values = list(msgspec.structs.astuple(finding))
-        values[1] = SEVERITIES.index(finding.severity)
-        values[4] = finding.text[:_TEXT_CHARACTERS]
+        facts: dict[str, Any] = msgspec.structs.asdict(finding)
+        facts["severity"] = SEVERITIES.index(finding.severity)
+        facts["text"] = finding.text[:_TEXT_CHARACTERS]
+        values = [fit(value) if isinstance(value, int) else value for value in facts.values()]
         marks = ", ".join("?" * (len(values) + 5))
         db.execute(
             f"INSERT INTO alerts ({_COLUMNS}, raised_unix_us, count, last_unix_us, others, same)"  # noqa: S608  # our own texts
             f" VALUES ({marks})",
-            (*values, self._now_unix_us(), 1, finding.at_unix_us, "[]", same),
+            (*values, self._now_unix_us(), 1, fit(finding.at_unix_us), "[]", same),
         )
         return db.last_insert_rowid()
 
@@ -335,7 +337,7 @@ class Alerts:
         return self.read(
             "rec = ? OR (audit_session = ? AND boot_id = ? AND sender IS ? AND rec IS NULL"
             " AND last_unix_us >= ? AND at_unix_us < ?) ORDER BY at_unix_us, id LIMIT ?",
-            (rec, number, boot_id, sender, from_unix_us, until_unix_us, limit),
+            (rec, fit(number), boot_id, sender, fit(from_unix_us), fit(until_unix_us), limit),
         )
 
     def count_open(self) -> dict[Severity, int]:
