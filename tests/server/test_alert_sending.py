@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
+import msgspec
 import pytest
 from mail_server import MailServer
 from webhook_receiver import Receiver
@@ -16,7 +20,13 @@ from steno.config import AlertSettings
 from steno.delivery.mail.settings import MailSettings
 from steno.errors import UnreachableError
 from steno.metrics import Metrics
-from steno.server.alert_messages import make_digest, sign, syslog_messages
+from steno.server.alert_messages import (
+    Digest,
+    compose_mail,
+    make_digest,
+    sign,
+    syslog_messages,
+)
 from steno.server.alert_sending import AlertSending, SendingSettings
 from steno.server.alert_targets import Mail, Syslog, Target, Webhook, make_client, make_targets
 from steno.store.accounts_file import AccountsFile
@@ -184,6 +194,37 @@ def test_a_syslog_daemon_gets_rfc_5424(tmp_path: Path) -> None:
     assert b'text="say \\"hi\\"\xef\xbf\xbd"' in message
 
 
+@pytest.mark.parametrize("at_unix_us", [-(2**63), 2**63 - 1])
+def test_an_absurd_instant_can_be_told(tmp_path: Path, at_unix_us: int) -> None:
+    """A host may say that something happened in any year; mails and logs have a date for it."""
+    absurd = msgspec.structs.replace(finding(1), at_unix_us=at_unix_us)
+    digest = make_digest(batch_of(absurd, finding(2), directory=tmp_path), NOW_US)
+    year = "1970-01-01" if at_unix_us < 0 else "9999-12-31"
+    (message,) = syslog_messages(digest, "steno1", 1)
+    assert f" {year}T".encode() in message
+    assert year in compose_mail(digest, "a@example.org", ["b@example.org"]).get_content()
+
+
+def test_a_webhooks_answer_may_be_of_any_length(client: httpx2.Client, tmp_path: Path) -> None:
+    """Its status says that it took the message; nobody waits for the rest."""
+    digest = make_digest(batch_of(finding(1), directory=tmp_path), NOW_US)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n")
+                while True:
+                    connection.sendall(bytes(65536))
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        Webhook(f"http://127.0.0.1:{server.getsockname()[1]}/", None, client).send(digest)
+        thread.join(30)
+        assert not thread.is_alive()
+
+
 def test_nobody_listening_is_an_error(tmp_path: Path) -> None:
     """So that it is tried again."""
     digest = make_digest(batch_of(finding(1), directory=tmp_path), NOW_US)
@@ -235,6 +276,44 @@ def test_every_alert_is_sent_once_over_restarts_and_outages(
     assert serials == [1, 3, 4]  # 2 is not bad enough to be sent
     failed = 'steno_alert_messages_failed_total{target="webhook"}'
     assert failed in metrics.expose()
+
+
+class Broken:
+    """A target with a fault that nobody foresaw, for its first message."""
+
+    name = "webhook"
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._first: str | None = None
+
+    def send(self, digest: Digest) -> None:
+        """Fail, or send it."""
+        self._first = self._first or digest.id
+        if digest.id == self._first:
+            raise ValueError("not foreseen")
+        self._target.send(digest)
+
+
+def test_a_message_that_cannot_be_sent_is_given_up(
+    file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
+) -> None:
+    """Whatever the reason: the alerts after it are sent."""
+    target = Broken(Webhook(receiver.url, None, client))
+    one = sending(file, alerts, target, give_up_s=0.1)
+    Batches(file, alerts).begin("webhook", "low", 1)
+    put(alerts, finding(1))
+    one.start()
+    until_s = time.monotonic() + 30
+    while Batches(file, alerts).begin("webhook", "low", 1) is not None:
+        assert time.monotonic() < until_s
+        time.sleep(0.02)
+    put(alerts, finding(2))
+    one.wake()
+    receiver.wait(lambda: len(receiver.bodies) >= 1)
+    one.stop()
+    (body,) = receiver.bodies
+    assert json.loads(body)["groups"][0]["samples"][0]["serial"] == 2
 
 
 def test_ten_thousand_alerts_are_a_handful_of_messages(

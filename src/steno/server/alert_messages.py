@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
 from email.policy import SMTP
 
@@ -26,6 +26,9 @@ GROUPS_LIMIT = 50
 _SAMPLES = 3
 _LINE_CHARACTERS = 300
 _FACILITY_AUTHPRIV = 10
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_LAST_US = 253_402_300_799_999_999
+"""The last microsecond of the year 9999."""
 _SYSLOG_SEVERITIES: dict[Severity, int] = {"critical": 2, "high": 3, "medium": 4, "low": 5}
 
 
@@ -203,7 +206,8 @@ def _name(host: str) -> str:
 
 
 def _moment(unix_us: int) -> datetime:
-    return datetime.fromtimestamp(unix_us / 1_000_000, UTC)
+    """Return an instant; the nearest that has a date, where a host says something absurd."""
+    return _EPOCH + timedelta(microseconds=min(max(unix_us, 0), _LAST_US))
 
 
 def _clean(text: str) -> str:

@@ -130,15 +130,20 @@ class AlertSending:
         """Try until the target takes it, or it is given up."""
         delay_s, since_s = self._settings.first_retry_s, self._monotonic_s()
         while True:
-            digest = make_digest(batch, self._now_unix_us(), self._settings.base_url)
             try:
-                target.send(digest)
-            except StenoError as error:
+                target.send(make_digest(batch, self._now_unix_us(), self._settings.base_url))
+            except Exception as error:  # noqa: BLE001  # none may keep the alerts after it waiting
                 self._failed_total.add(target=target.name)
+                shown = None if isinstance(error, StenoError) else error
                 if self._monotonic_s() - since_s > self._settings.give_up_s:
                     _log.error("%d alerts were not sent to %s", batch.total, target.name)
                     break
-                _log.warning("alerts wait for %s: %s", target.name, error)
+                _log.warning(
+                    "alerts wait for %s: %s",
+                    target.name,
+                    error,
+                    exc_info=shown,
+                )
                 if self._is_stopping.wait(delay_s):
                     return
                 delay_s = min(delay_s * 2, _LAST_RETRY_S)

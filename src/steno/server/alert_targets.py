@@ -59,11 +59,13 @@ class Webhook:
             headers["Steno-Signature"] = sign(self._secret, body)
         where = urlsplit(self._url).netloc
         try:
-            answer = self._client.post(self._url, content=body, headers=headers)
+            # Its answer's body is not read: it may be of any length.
+            with self._client.stream("POST", self._url, content=body, headers=headers) as answer:
+                status = answer.status_code
         except httpx2.HTTPError as error:
             raise UnreachableError(f"webhook {where}: {type(error).__name__}: {error}") from error
-        if answer.status_code not in _LISTENING:
-            raise UnreachableError(f"webhook {where}: HTTP status {answer.status_code}")
+        if status not in _LISTENING:
+            raise UnreachableError(f"webhook {where}: HTTP status {status}")
 
 
 class Mail:
