@@ -5,7 +5,6 @@ The index (`event_terms`) only finds events for which they may hold; this decide
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -68,12 +67,26 @@ def base_name(path: str) -> str:
 
 
 def glob(pattern: str) -> Callable[[str], bool]:
-    """Return what tells whether folded text is this folded pattern; `*` stands for anything."""
+    """Return what tells whether folded text is this folded pattern; `*` stands for anything.
+
+    No regular expression: with many stars that would take for ever.
+    """
     if "*" not in pattern:
         return pattern.__eq__
-    body = ".*".join(re.escape(part) for part in pattern.split("*"))
-    matching = re.compile(body, re.DOTALL).fullmatch
-    return lambda text: matching(text) is not None
+    first, *middle, last = pattern.split("*")
+
+    def matches(text: str) -> bool:
+        position, end = len(first), len(text) - len(last)
+        if position > end or not (text.startswith(first) and text.endswith(last)):
+            return False
+        for part in middle:
+            found = text.find(part, position, end)
+            if found < 0:
+                return False
+            position = found + len(part)
+        return True
+
+    return matches
 
 
 class EventMatcher:
