@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from naive import NaiveHit, NaiveStore, matches
+from naive import NaiveStore, matches
 
 from steno.audit.event import Event, Thing
 from steno.store.events import StoredEvent
@@ -56,28 +56,18 @@ class NaiveEvents(NaiveStore):
         seen.sort(key=lambda stored: stored.event.at_unix_us // 1000)
         return [(stored.trail, stored.event.serial) for stored in seen]
 
-    def all_hits(self, query: Expression) -> set[tuple[str, int | None, int | None]]:
-        """Return (recording, line, event's serial) of all hits."""
-        hits: set[tuple[str, int | None, int | None]] = set()
-        for rec in self.matching(query):
-            summary, lines = self.recordings[rec]
-            terms, groups = _positive_parts(query)
-            found: set[tuple[str, int | None, int | None]] = {
-                (rec, number, None)
-                for number, line in enumerate(lines)
-                if any(matches(term, line.text) for term in terms)
-            }
-            found |= {
-                (rec, None, stored.event.serial)
-                for stored in self.events_of(summary)
-                if any(event_holds(group, stored.event) for group in groups)
-            }
-            hits |= found or {(rec, None, None)}
-        return hits
+    def _positive_terms(self, query: Expression) -> list[Expression]:
+        return _positive_parts(query)[0]
 
-    def hits(self, query: Expression) -> list[NaiveHit]:
-        """Is not asked here."""
-        raise NotImplementedError
+    def _serials(self, query: Expression, rec: str) -> list[int]:
+        groups = _positive_parts(query)[1]
+        events = [
+            one.event
+            for one in self.events_of(self.recordings[rec][0])
+            if any(event_holds(group, one.event) for group in groups)
+        ]
+        events.sort(key=lambda event: (event.at_unix_us // 1000, event.serial), reverse=True)
+        return [event.serial for event in events]
 
     def _holds(self, query: Expression, rec: str) -> bool:
         if isinstance(query, And):

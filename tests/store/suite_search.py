@@ -181,7 +181,7 @@ class SearchSuite:
             for query in queries:
                 pages = list(turn_pages(lambda cursor, query=query: store.search(
                     query, limit=50, cursor=cursor)))  # fmt: skip
-                got = [(hit.summary.rec, hit.number) for page in pages for hit in page]
+                got = [(hit.summary.rec, hit.number, None) for page in pages for hit in page]
                 assert got == naive.hits(query)
                 recs = [item.rec for item in store.recordings(query).items]
                 assert len(recs) == len(set(recs))
