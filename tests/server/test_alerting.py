@@ -237,6 +237,51 @@ def test_a_running_server_notices_what_grows(site: Site) -> None:
     assert metrics.value("steno_alerts_open") == 1
 
 
+def test_what_cannot_be_looked_at_keeps_nothing_else_waiting(site: Site) -> None:
+    """Trails with damaged files are tried again later, and the others have their turns."""
+    for number in range(30):
+        trail = make_trail_id(BOOT_ID, f"d{number}")
+        site.append(trail, site.begin_trail() + site.event("ls", at_s=1))
+        (header,) = (site.directory / "store").glob(f"recordings/*/{trail}/header.json")
+        header.write_bytes(b"rubbish")
+    site.append(make_trail_id(BOOT_ID, "a2"), site.begin_trail() + site.event("nc", at_s=1))
+    site.store.close()
+    site.store = open_store(site.directory / "store")  # it remembers no header
+    came = threading.Semaphore(0)
+    metrics = Metrics()
+    alerting = Alerting(site.store, site.alerts, RULES, metrics, on_alert=lambda _: came.release())
+    alerting.start()
+    assert came.acquire(timeout=30)
+    site.append(TRAIL, site.begin_trail() + site.event("nc", at_s=2))
+    assert came.acquire(timeout=30)
+    while metrics.value("steno_alert_failures_total") < 30:
+        time.sleep(0.02)
+    alerting.stop()
+
+
+def test_where_nothing_is_found_nothing_is_written_at_once(site: Site) -> None:
+    """Hosts deliver every second; what is synced to disk each time is only what was found."""
+    came = threading.Semaphore(0)
+    alerting = Alerting(
+        site.store, site.alerts, RULES, on_alert=lambda _: came.release(), monotonic_s=lambda: 0.0
+    )
+    alerting.start()
+    quiet = site.begin_trail() + site.event("ls", at_s=1)
+    other = make_trail_id(BOOT_ID, "a2")
+    site.append(TRAIL, quiet)
+    site.append(other, site.begin_trail() + site.event("nc", at_s=2))
+    assert came.acquire(timeout=30)
+    assert site.alerts.position(TRAIL) is None
+    site.append(TRAIL, site.event("nc", at_s=3))
+    assert came.acquire(timeout=30)
+    assert site.alerts.position(TRAIL) == site.store.size_bytes(TRAIL)
+    site.append(TRAIL, site.event("ls", at_s=4))
+    alerting.stop()
+    site.look()
+    assert site.alerts.position(TRAIL) == site.store.size_bytes(TRAIL)
+    assert [(rule, count) for rule, count, _ in site.found()] == [("nc", 1), ("nc", 1)]
+
+
 def test_other_rules_count_from_their_first_moment(site: Site, tmp_path: Path) -> None:
     """A changed file is read anew; a wrong one leaves the rules before it in force."""
     file = tmp_path / "alerts.toml"

@@ -51,7 +51,9 @@ def finding(
 def test_what_was_looked_at_is_not_looked_at_again(alerts: Alerts) -> None:
     """A second look at the same stretch keeps nothing: somebody else was there meanwhile."""
     (alert,) = alerts.put("rec-1", 0, 10, [finding()])
-    assert alerts.put("rec-1", 0, 10, [finding(200)]) == []
+    assert alerts.put("rec-1", 0, 10, [finding(200)]) is None
+    alerts.move([("rec-1", 0, 5), ("rec-2", 0, 7)])
+    assert alerts.position("rec-2") == 7
     assert alerts.position("rec-1") == 10
     assert alerts.page(AlertQuery()).items == [alert]
     assert alert.raised_unix_us == NOW_US

@@ -3,16 +3,18 @@
 Events are read from the trails' own lines, so that what the index makes of them matters not; lines
 are what the indexer derives. How far each was looked at is kept with what was found
 (`store.alerts`): a restart goes on there, and an index that is built anew raises nothing twice.
+Where nothing was found, that is kept only now and then: after a crash it is not found again.
 """
 
 from __future__ import annotations
 
-import functools
 import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
 
 from steno.audit.event import Event
 from steno.audit.trail import Placed, TrailDecoder, TrailHead
@@ -20,16 +22,22 @@ from steno.errors import ConfigError, NotFoundError, StenoError
 from steno.metrics import Metrics
 from steno.model import Damage, is_trail
 from steno.server.alert_rules import Rule
+from steno.server.turns import Turns
 from steno.store.alert_matching import text_of
 from steno.store.alerts import Alert, Alerts, Finding
 from steno.store.protocol import Change, Store, Summary
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
 _TURN_BYTES = 1 << 20
 _TURN_LINES = 2000
-_RETRY_S = 5.0
+_RETRY_S, _LONGEST_RETRY_S = 5.0, 300.0
 _RELOAD_S = 2.0
+_KEEP_S = 10.0
+_PASSED = 10_000
+"""Recordings and trails whose positions are kept later."""
 _SCAN_S = 0.05
 _HEADS = 256
 """Trails whose first lines are kept in memory."""
@@ -66,9 +74,12 @@ class Alerting:
         self._on_alert = on_alert
         self._monotonic_s = monotonic_s
         self._next_reload_s = 0.0
+        self._next_keep_s = 0.0
         self._heads: OrderedDict[str, TrailHead] = OrderedDict()
-        self._waiting: OrderedDict[str, None] = OrderedDict()
-        self._has_news = threading.Condition()
+        self._passed: dict[str, tuple[int, int]] = {}
+        """From where up to where nothing was found, and that is not kept yet."""
+        self._turns = Turns(monotonic_s)
+        self._failures: dict[str, int] = {}
         self._is_stopping = False
         self._thread: threading.Thread | None = None
         self._unsubscribe: Callable[[], None] | None = None
@@ -102,24 +113,25 @@ class Alerting:
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        with self._has_news:
-            self._is_stopping = True
-            self._has_news.notify()
+        self._is_stopping = True
+        self._turns.close()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+        self._guard(self._keep_passed, "what was looked at")
 
     def look_at_all(self) -> None:
         """Look at all that nobody has looked at; at a store's first time, at nothing."""
         self._begin()
         for rec in self._subjects():
             while self._look(rec):
-                if self._is_stopping:
-                    return
+                pass
+        self._keep_passed()
 
     def _begin(self) -> None:
         if not self._alerts.is_begun:
-            self._alerts.begin([(rec, self._size(rec)) for rec in self._subjects()])
+            sizes = [(rec, self._guard(partial(self._size, rec), rec)) for rec in self._subjects()]
+            self._alerts.begin([(rec, size) for rec, size in sizes if size is not None])
 
     def _subjects(self) -> Iterator[str]:
         yield from self._store.recs()
@@ -131,27 +143,21 @@ class Alerting:
     def _on_change(self, change: Change) -> None:
         """Note what grew. Never waits: it is called by who appends."""
         if change.kind == ("appended" if is_trail(change.rec) else "derived"):
-            with self._has_news:
-                self._waiting[change.rec] = None
-                self._has_news.notify()
+            self._turns.add(change.rec)
 
     def _run(self) -> None:
         scan: Iterator[str] | None = self._subjects()
-        while True:
-            with self._has_news:
-                wait_s = 0 if scan is not None else _RELOAD_S
-                self._has_news.wait_for(lambda: self._waiting or self._is_stopping, wait_s)
-                if self._is_stopping:
-                    return
-                rec = self._waiting.popitem(last=False)[0] if self._waiting else None
+        while not self._is_stopping:
+            now_s = self._monotonic_s()
+            rec = self._turns.next(now_s if scan is not None else now_s + _RELOAD_S)
             self._look_for_rules()
             if rec is not None:
-                if not self._guard(functools.partial(self._take_turn, rec), rec):
-                    with self._has_news:
-                        self._waiting[rec] = None
-                    self._wait()
-            elif scan is not None and not self._scan_some(scan):
+                self._take_turn(rec)
+            if scan is not None and not self._guard(partial(self._scan_some, scan), "the store"):
                 scan = None
+            if self._monotonic_s() >= self._next_keep_s:
+                self._guard(self._keep_passed, "what was looked at")
+                self._next_keep_s = self._monotonic_s() + _KEEP_S
 
     def _scan_some(self, scan: Iterator[str]) -> bool:
         """Look at some of what came while nobody did; return whether there is more.
@@ -159,23 +165,32 @@ class Alerting:
         What grows meanwhile has its turns in between: there may be very many recordings.
         """
         stop_s = self._monotonic_s() + _SCAN_S
-
-        try:
-            for rec in scan:
-                if (self._alerts.position(rec) or 0) < self._size(rec):
-                    with self._has_news:
-                        self._waiting[rec] = None
-                if self._monotonic_s() >= stop_s:
-                    return True
-        except Exception:  # noqa: BLE001  # a daemon's outermost loop
-            self._failures_total.add()
-            _log.exception("what came meanwhile cannot be looked through for alerts")
+        for rec in scan:
+            has_news = self._guard(partial(self._has_news, rec), rec)
+            if has_news is None:
+                self._retry_later(rec)
+            elif has_news:
+                self._turns.add(rec)
+            if self._monotonic_s() >= stop_s:
+                return True
         return False
 
+    def _has_news(self, rec: str) -> bool:
+        return self._position(rec) < self._size(rec)
+
     def _take_turn(self, rec: str) -> None:
-        if self._look(rec):
-            with self._has_news:
-                self._waiting[rec] = None
+        has_more = self._guard(partial(self._look, rec), rec)
+        if has_more is None:
+            self._retry_later(rec)
+            return
+        self._failures.pop(rec, None)
+        if has_more:
+            self._turns.add(rec)
+
+    def _retry_later(self, rec: str) -> None:
+        """Damaged, or the disk is full: the others do not wait for it."""
+        failures = self._failures[rec] = self._failures.get(rec, 0) + 1
+        self._turns.add_later(rec, min(_RETRY_S * 2 ** (failures - 1), _LONGEST_RETRY_S))
 
     def _set_rules(self, rules: Sequence[Rule]) -> None:
         self._event_rules = [rule for rule in rules if not rule.is_for_lines]
@@ -197,22 +212,17 @@ class Alerting:
                 self._set_rules(rules)
                 _log.info("alert rules read", extra={"rules": len(rules)})
 
-    def _wait(self) -> None:
-        with self._has_news:
-            self._has_news.wait_for(lambda: self._is_stopping, _RETRY_S)
-
-    def _guard(self, look: Callable[[], None], what: str) -> bool:
-        """Do it; return whether that went well."""
+    def _guard(self, look: Callable[[], T], what: str) -> T | None:
+        """Return what it returns; None: it failed, and that was logged."""
         try:
-            look()
+            return look()
         except Exception as error:  # noqa: BLE001  # a daemon's outermost loop
             self._failures_total.add()
             if isinstance(error, StenoError):
                 _log.error("%s cannot be looked at for alerts now: %s", what, error)
             else:
                 _log.exception("%s cannot be looked at for alerts now", what)
-            return False
-        return True
+            return None
 
     def _look(self, rec: str) -> bool:
         """Look at some of what is new; return whether there is more."""
@@ -222,11 +232,12 @@ class Alerting:
             return False  # gone, or not indexed yet: then its first lines are news
 
     def _look_at_trail(self, trail: str) -> bool:
-        start = self._alerts.position(trail) or 0
+        start = self._position(trail)
         end = self._store.size_bytes(trail)
-        if start >= end or not self._event_rules:
-            if start < end:
-                self._keep(trail, start, end, [])
+        if start >= end:
+            return False
+        if not self._event_rules:
+            self._keep(trail, start, end, [])
             return False
         stop = min(end, start + _TURN_BYTES)
         while True:
@@ -244,9 +255,10 @@ class Alerting:
             if isinstance(one, Placed) and isinstance(one.item, Event)
             for rule in self._finding_rules(one.item)
         ]
-        if decoder.offset_bytes > start:
-            self._keep(trail, start, decoder.offset_bytes, findings)
-        return decoder.offset_bytes > start and decoder.offset_bytes < end
+        if decoder.offset_bytes == start:
+            return False
+        is_kept = self._keep(trail, start, decoder.offset_bytes, findings)
+        return decoder.offset_bytes < end or not is_kept
 
     def _finding_rules(self, event: Event) -> list[Rule]:
         rules = self._rules_for(event.action)
@@ -282,7 +294,7 @@ class Alerting:
         return self._heads[trail]
 
     def _look_at_lines(self, rec: str) -> bool:
-        start = self._alerts.position(rec) or 0
+        start = self._position(rec)
         end = self._store.lines_count(rec)
         if start >= end:
             return False
@@ -296,12 +308,32 @@ class Alerting:
                     for rule in self._line_rules
                     if rule.finds_line(line.text, summary)
                 ]
-        self._keep(rec, start, stop, findings)
-        return stop < end
+        is_kept = self._keep(rec, start, stop, findings)
+        return stop < end or not is_kept
 
-    def _keep(self, rec: str, start: int, stop: int, findings: list[Finding]) -> None:
-        for alert in self._alerts.put(rec, start, stop, findings):
+    def _position(self, rec: str) -> int:
+        passed = self._passed.get(rec)
+        return passed[1] if passed is not None else self._alerts.position(rec) or 0
+
+    def _keep(self, rec: str, start: int, stop: int, findings: list[Finding]) -> bool:
+        """Keep what was found; False: somebody else was there meanwhile, and it is theirs."""
+        from_position, _ = self._passed.get(rec, (start, start))
+        if not findings:
+            self._passed[rec] = from_position, stop
+            if len(self._passed) >= _PASSED:
+                self._keep_passed()
+            return True
+        new = self._alerts.put(rec, from_position, stop, findings)
+        self._passed.pop(rec, None)
+        for alert in new or ():
             self._tell(alert)
+        return new is not None
+
+    def _keep_passed(self) -> None:
+        """Keep up to where nothing was found."""
+        if self._passed:
+            self._alerts.move([(rec, *positions) for rec, positions in self._passed.items()])
+            self._passed.clear()
 
     def raise_unless_open(self, finding: Finding) -> None:
         """Raise an alert that comes from no rule, unless it is known. Any thread may call this."""

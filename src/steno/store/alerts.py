@@ -16,6 +16,7 @@ import msgspec
 from steno.errors import NotFoundError, UsageError
 from steno.store.accounts import Signed, read_unix_us
 from steno.store.accounts_file import AccountsFile
+from steno.store.alert_schema import ALERTS_TABLES
 from steno.store.derived import fit
 from steno.store.page import Page
 from steno.structs import decode_json
@@ -31,49 +32,6 @@ _PAUSE_US = 60 * 1_000_000
 """What a rule finds again in a session before so long is the same alert, counted."""
 _LONGEST_US = 3600 * 1_000_000
 """But after so long it is a new one all the same."""
-
-ALERTS_TABLES = """
-CREATE TABLE IF NOT EXISTS alerts (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    rule TEXT NOT NULL,
-    severity INTEGER NOT NULL,
-    description TEXT NOT NULL,
-    at_unix_us INTEGER NOT NULL,
-    last_unix_us INTEGER NOT NULL,
-    raised_unix_us INTEGER NOT NULL,
-    count INTEGER NOT NULL,
-    text TEXT NOT NULL,
-    others TEXT NOT NULL,
-    host TEXT NOT NULL,
-    sender TEXT,
-    user TEXT,
-    login_user TEXT,
-    boot_id TEXT,
-    audit_session INTEGER,
-    rec TEXT,
-    at_us INTEGER,
-    trail TEXT,
-    serial INTEGER,
-    same TEXT NOT NULL,
-    acknowledged_by TEXT,
-    acknowledged_unix_us INTEGER,
-    comment TEXT
-) STRICT;
-CREATE INDEX IF NOT EXISTS alerts_same ON alerts (same, id);
-CREATE INDEX IF NOT EXISTS alerts_by_rec ON alerts (rec, id) WHERE rec IS NOT NULL;
-CREATE INDEX IF NOT EXISTS alerts_by_session ON alerts (audit_session, boot_id)
-    WHERE audit_session IS NOT NULL;
-CREATE INDEX IF NOT EXISTS alerts_open ON alerts (severity, id) WHERE acknowledged_unix_us IS NULL;
-CREATE TABLE IF NOT EXISTS alert_positions (
-    subject TEXT PRIMARY KEY,
-    position INTEGER NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS alert_targets (
-    name TEXT PRIMARY KEY,
-    sent_id INTEGER NOT NULL,
-    sending_id INTEGER
-) STRICT, WITHOUT ROWID;
-"""
 
 _BEGUN = ""
 """The subject whose position says that there is a beginning."""
@@ -206,26 +164,29 @@ class Alerts:
 
     def put(
         self, subject: str, from_position: int, to_position: int, findings: Sequence[Finding]
-    ) -> list[Alert]:
+    ) -> list[Alert] | None:
         """Keep what was found between two positions; return the alerts that are new.
 
-        Nothing is kept, and nothing returned, where somebody else has looked there meanwhile.
+        Nothing is kept, and None returned, where somebody else has looked there meanwhile.
         """
         new: list[int] = []
         with self._file.writing() as db:
-            row: Any = db.execute(
-                "SELECT position FROM alert_positions WHERE subject = ?", (subject,)
-            ).fetchone()
-            if (row[0] if row is not None else 0) != from_position:
-                return []
-            db.execute(
-                "INSERT OR REPLACE INTO alert_positions VALUES(?, ?)", (subject, to_position)
-            )
+            if not _move(db, subject, from_position, to_position):
+                return None
             for finding in findings:
                 id_ = self._put_one(db, finding)
                 if id_ is not None:
                     new.append(id_)
         return [self.find(id_) for id_ in new]
+
+    def move(self, moves: Iterable[tuple[str, int, int]]) -> None:
+        """Note that nothing was found between two positions of each of these subjects.
+
+        Where somebody else has looked there meanwhile, their position stays.
+        """
+        with self._file.writing() as db:
+            for subject, from_position, to_position in moves:
+                _move(db, subject, from_position, to_position)
 
     def put_unless_open(self, finding: Finding) -> Alert | None:
         """Keep what no rule found but the server itself noticed of a host; None: it is known.
@@ -379,6 +340,17 @@ class Alerts:
                 values,
             ).fetchall()
         return [_alert(row) for row in rows]
+
+
+def _move(db: apsw.Connection, subject: str, from_position: int, to_position: int) -> bool:
+    """Move a subject's position; False: it is elsewhere."""
+    row: Any = db.execute(
+        "SELECT position FROM alert_positions WHERE subject = ?", (subject,)
+    ).fetchone()
+    if (row[0] if row is not None else 0) != from_position:
+        return False
+    db.execute("INSERT OR REPLACE INTO alert_positions VALUES(?, ?)", (subject, to_position))
+    return True
 
 
 def _alert(row: tuple[Any, ...]) -> Alert:
