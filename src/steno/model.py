@@ -99,7 +99,7 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
             formats.charset; the messages hold UTF-8.
         mail_to: Who gets the recording by mail when it has ended; docs/mail.md.
         pid: The process from which all that is recorded descends: the shell itself, or what starts
-            it.
+            it; None where its recorder ran in a container and did not know the host's process ids.
         inner_terminal: The pseudo-terminal that the shell has, where the recorder knew it.
     """
 

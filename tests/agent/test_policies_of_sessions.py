@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from agent_host import AgentHost, wait_for
 
+from steno.recorder.facts import audited_pid
+
 LONG = 60.0
 BASH = "PS1='$ ' bash --norc --noprofile -i"
 
@@ -25,7 +27,7 @@ def test_the_starts_facts_come_from_the_system(host: AgentHost) -> None:
     assert start.command is not None
     assert start.command[1:] == ["-c", "read x; exit 0"]
     assert start.terminal == os.ttyname(session.slave) == live["terminal"]
-    assert start.pid == session.process.pid
+    assert start.pid == audited_pid(session.process.pid)
     assert (start.inner_terminal or "").startswith("/dev/pts/")
     assert start.inner_terminal != start.terminal
     assert (start.columns, start.rows) == (80, 24)

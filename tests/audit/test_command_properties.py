@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from made_events import START_US
 
 from steno.audit.event import Event, Process, Thing, Who
-from steno.audit.session.commands import Joined, Root, join
+from steno.audit.session.commands import Joined, join
 from steno.audit.session.ran import Ran
+from steno.audit.session.scopes import Root
 from steno.audit.session.shell_lines import is_unfinished, split_line
 from steno.audit.session.typed_lines import TypedLine, lines_of_keys
 

@@ -9,9 +9,10 @@ from audited_session import read_events, read_typed
 from made_events import SHELL, START_US, Session
 from shown_commands import show
 
-from steno.audit.session.commands import Joined, Root, join
+from steno.audit.session.commands import Joined, join
 from steno.audit.session.ran import Ran
 from steno.audit.session.recording_trail import RecordingFacts, join_recording
+from steno.audit.session.scopes import Root
 from steno.audit.session.typed_lines import TypedLine
 from steno.model import Command, Start
 

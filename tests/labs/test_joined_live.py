@@ -156,6 +156,26 @@ def test_a_recording_in_the_foreground(audit: AuditHost, tmp_path: Path) -> None
     check(join_live(audit, recording), person, recording)
 
 
+def test_a_recording_in_a_container(audit: AuditHost, tmp_path: Path) -> None:
+    """In a process id namespace the recorder knows other ids than the kernel audits: none is told.
+
+    The shell is found by its terminal all the same, and nothing else of the session with it.
+    """
+    recording = tmp_path / "session.log"
+    words = shlex.join([*STENO, "rec", "--file", str(recording), "--", "bash", "-c", BASH])
+    contained = "unshare --pid --fork --mount-proc --kill-child "
+    session = Driven(["/bin/sh", "-c", LOG_IN + "/bin/date; exec " + contained + words])
+    try:
+        person = Person(session)
+        work(person, tmp_path)
+    finally:
+        session.close()
+    assert Recorded(recording).start.pid is None
+    found = join_live(audit, recording)
+    check(found, person, recording)
+    assert [one.text for one in found.items if one.text.endswith("/date")] == []
+
+
 def test_a_recording_of_the_agent(audit: AuditHost, tmp_path: Path) -> None:
     """The login shell becomes the person's shell, on a terminal inside; both are noted."""
     (tmp_path / "agent").mkdir()

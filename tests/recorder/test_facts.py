@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import struct
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from steno.errors import StoreError
-from steno.recorder.facts import find_in_utmp, make_rec, take_number, to_text
+from steno.recorder.facts import audited_pid, find_in_utmp, make_rec, take_number, to_text
 
 
 def entry(kind: int, line: bytes, host: bytes) -> bytes:
@@ -45,6 +48,18 @@ def test_number_that_cannot_be_kept(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
         take_number(tmp_path / "file" / "state")
+
+
+def test_a_containers_process_ids_are_not_told() -> None:
+    """The audit trail has the host's ids: one of another namespace would name somebody else."""
+    is_first = os.stat("/proc/self/ns/pid").st_ino == 4026531836
+    assert audited_pid(77) == (77 if is_first else None)
+    program = "from steno.recorder.facts import audited_pid; print(audited_pid(77))"
+    words = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-c"]
+    told = subprocess.run([*words, program], capture_output=True, text=True, check=False)
+    if told.returncode:
+        pytest.skip(f"no namespace of process ids can be made here: {told.stderr.strip()}")
+    assert told.stdout == "None\n"
 
 
 def test_rec_tells_boot_process_and_start() -> None:

@@ -15,6 +15,7 @@ import pytest
 from driven import STENO, Driven, Recorded
 
 from steno.integrity.chain import verify_lines
+from steno.recorder.facts import audited_pid
 
 Start = Callable[..., Driven]
 BASH = ["bash", "--norc", "--noprofile"]
@@ -71,7 +72,7 @@ def test_start_facts(rec: Start, tmp_path: Path) -> None:
         (tmp_path / "rec.log").unlink()
         assert start.number == number
     assert (start.uid, start.terminal) == (os.getuid(), name)
-    assert start.pid == run.process.pid
+    assert start.pid == audited_pid(run.process.pid)
     assert (start.columns, start.rows) == (100, 30)
     assert start.command == ["true"]
     assert start.labels == ["blue"]

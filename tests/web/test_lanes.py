@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+import pytest
+from refused_sessions import join_of
+
 from steno.audit.event import Event
 from steno.audit.session.recorded import RecordedCommands, RecordedEvent
 from steno.audit.session.recording_trail import RecordingTrail
+from steno.store.event_matching import EventMatcher
+from steno.store.query import parse
 from steno.structs import decode_json
 from steno.web.lanes import STRETCHES, Stretch, lay_out
 from steno.web.trail import EventsQuery, _read_cursor, find_page
-from steno.web.trail_joining import JoinedRecording, pack
-from steno.web.trail_shapes import ShownEvent
+from steno.web.trail_joining import JoinedRecording, ShownEvent, pack
+
+Row = tuple[int, int]
 
 HOUR_US = 3_600_000_000
 
@@ -48,7 +56,7 @@ def test_each_kind_has_its_lane_and_processes_none() -> None:
     other = RecordedEvent(5, None, "processes", event)
     denied = RecordedEvent(9, None, "denials", event)
     lanes = lay_out(joined([other, denied]), HOUR_US).lanes
-    assert lanes == {"denials": [Stretch(9, 9, 1, 0, "avery ran ls")]}
+    assert lanes == {"denials": [Stretch(9, 9, 1, 0, "avery ran ls", 1)]}
     assert lay_out(joined([]), 0).lanes == {}
 
 
@@ -80,3 +88,68 @@ def test_a_page_from_the_last_event_back_stays_before_its_instant() -> None:
     trail = joined([wrote(n, n * 10) for n in range(20)])
     page = find_page(trail, EventsQuery(sort="-at", to_us=100, limit=3), None, None, None)
     assert [serial_of(one) for one in page.items] == [9, 8, 7]
+
+
+def test_a_bunch_of_denials_is_one_mark() -> None:
+    """Ps was refused 143 times: that is one mark, which counts them, at its own instant."""
+    trail = pack(join_of(0))
+    lane = lay_out(trail, 12_800_000).lanes["denials"]
+    assert [(one.marks, one.events, one.failures) for one in lane] == [
+        (1, 143, 1), (1, 1, 1), (2, 2, 2), (1, 145, 1), (1, 6, 1), (1, 142, 1), (1, 6, 1),
+    ]  # fmt: skip
+    assert lane[0].text.endswith("/proc/*/environ with ps: permission denied (143 times)")
+    assert sum(one.events for one in lane) == len(list(trail.numbers(kinds=frozenset({"denials"}))))
+
+
+def read_pages(trail: JoinedRecording, matcher: EventMatcher | None, **asked: object) -> list[Row]:
+    """Return all pages' items: serial, and how many each stands for."""
+    found: list[Row] = []
+    cursor: str | None = None
+    while True:
+        query = EventsQuery(limit=7, cursor=cursor, **asked)  # type: ignore[arg-type]  # a test's
+        page = find_page(trail, query, None, _read_cursor(cursor), matcher)
+        found += [(serial_of(one), one.bunch.events if one.bunch else 1) for one in page.items]
+        cursor = page.cursor
+        if cursor is None:
+            return found
+
+
+@pytest.mark.parametrize("query", ["", "file:/proc/1*", "file:/dev/tty0", "result:success"])
+def test_pages_of_bunches_hold_every_event_once_from_either_end(query: str) -> None:
+    """However pages are cut and whatever is looked for: rows stand for all that single ones do."""
+    trail = pack(join_of(0))
+    matcher = EventMatcher(parse(query), datetime.now().astimezone()) if query else None
+    single = read_pages(trail, matcher)
+    bunched = read_pages(trail, matcher, bunched=True)
+    assert sum(count for _, count in bunched) == len(single)
+    assert bunched == read_pages(trail, matcher, bunched=True, sort="-at")[::-1]
+    again: list[int] = []
+    for serial, count in bunched:
+        members = read_pages(trail, matcher, bunch=serial)
+        if count > 1:
+            assert len(members) == count
+            again += [one for one, _ in members]
+        else:
+            again.append(serial)
+    assert sorted(again) == sorted(serial for serial, _ in single)
+
+
+def test_what_begins_within_a_bunch_is_asked_for_from_both_sides_once() -> None:
+    """A page from an instant on and one back from it share no row, also in a bunch's middle."""
+    trail = pack(join_of(0))
+    at_us = trail.at_us[next(iter(trail.bunches[next(iter(trail.bunches))][70:]))]
+    later = read_pages(trail, None, bunched=True, from_us=at_us)
+    earlier = read_pages(trail, None, bunched=True, to_us=at_us, sort="-at")
+    assert earlier[::-1] + later == read_pages(trail, None, bunched=True)
+
+
+def test_stenos_own_programs_are_shown_when_asked_for() -> None:
+    """steno-shell's events are in no list, no lane and no bunch, but for who wants all."""
+    trail = pack(join_of(0))
+    shown = {serial for serial, _ in read_pages(trail, None)}
+    everything = {serial for serial, _ in read_pages(trail, None, own=True)}
+    own = everything - shown
+    assert own
+    texts = [event.event.text for event in trail.recorded_events() if event.event.serial in own]
+    assert all("steno-" in text for text in texts)
+    assert len(shown) == trail.commands.counts.events

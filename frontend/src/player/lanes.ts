@@ -50,6 +50,11 @@ export function ownCommands(commands: readonly RanCommand[]): RanCommand[] {
   );
 }
 
+/** How many marks a stretch is worth: events that say the same are one. */
+export function marksOf({ events, marks }: LaneStretch): number {
+  return marks ?? events;
+}
+
 /** All stretches of a lane, whatever it is made from. */
 export function stretchesOf(trail: TrailData, name: LaneName): readonly LaneStretch[] {
   if (name !== "commands") return trail.lanes?.[name] ?? [];
@@ -74,7 +79,9 @@ export function clustersOf(
 ): Cluster[] {
   const clusters: Cluster[] = [];
   const sorted = [...stretches].sort((a, b) => a.first_us - b.first_us);
-  for (const { first_us, last_us, events: count, failures, text } of sorted) {
+  for (const stretch of sorted) {
+    const { first_us, last_us, failures, text } = stretch;
+    const count = marksOf(stretch);
     const last = clusters.at(-1);
     const from = first_us / 1e6;
     const to = last_us / 1e6;

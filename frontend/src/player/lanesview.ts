@@ -7,6 +7,7 @@ import {
   type Lane,
   type LaneName,
   lanePaths,
+  marksOf,
   nearestCluster,
   spansPath,
   stretchesOf,
@@ -82,7 +83,7 @@ export class LanesView {
 
   private summary(): string {
     const parts = this.drawn.map(({ lane, stretches }) => {
-      const count = stretches.reduce((sum, { events }) => sum + events, 0);
+      const count = stretches.reduce((sum, stretch) => sum + marksOf(stretch), 0);
       return `${count} ${count === 1 ? lane.one : lane.many}`;
     });
     return `What the system did: ${parts.join(", ")}`;

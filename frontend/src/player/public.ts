@@ -80,6 +80,8 @@ export interface LaneStretch {
   events: number;
   failures: number;
   text: string;
+  /** How many marks it is worth, where that is not `events`: what says the same is one. */
+  marks?: number;
 }
 
 /** What the system did meanwhile, for the timeline; each member may be missing. */

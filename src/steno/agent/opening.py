@@ -276,7 +276,7 @@ class Opener:
             kind=admission.kind,
             charset=admission.settings().charset,
             mail_to=list(admission.decision.mail_to),
-            pid=peer.pid,
+            pid=host_facts.audited_pid(peer.pid),
             inner_terminal=inner_terminal,
         )
         term = admission.request.term.decode("utf-8", "backslashreplace") if terminal else ""

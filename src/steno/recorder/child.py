@@ -103,48 +103,83 @@ def find_program(command: Sequence[str]) -> None:
     raise ProgramNotFoundError(f"{name}: no such program" if name else "the program has no name")
 
 
+class Pseudoterminal:
+    """A pseudo-terminal for a program that is yet to be started; it owns both descriptors.
+
+    Attributes:
+        master: The recorder's end.
+        slave: The program's.
+        name: The program's device.
+
+    Raises:
+        TerminalError: There is no pseudo-terminal left.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.master, self.slave = os.openpty()
+        except OSError as error:
+            raise TerminalError(f"no pseudo-terminal: {error.strerror}") from error
+        self.name = os.ttyname(self.slave)
+
+    def close(self) -> None:
+        """Close what is still open of it."""
+        self.close_slave()
+        if self.master >= 0:
+            os.close(self.master)
+        self.master = -1
+
+    def close_slave(self) -> None:
+        """Close the program's end, which it has opened itself."""
+        if self.slave >= 0:
+            os.close(self.slave)
+        self.slave = -1
+
+    def take_master(self) -> int:
+        """Hand over the recorder's end: the caller closes it."""
+        master, self.master = self.master, -1
+        return master
+
+
 def start_on_terminal(
     command: Sequence[str],
     outer: OuterTerminal,
+    inner: Pseudoterminal,
     *,
     keeps_error_apart: bool,
     argv0: str | None = None,
 ) -> Child:
-    """Start `command` on a new pseudo-terminal with the outer one's settings and size.
+    """Start `command` on the inner terminal, which takes the outer one's settings and size.
 
-    With `keeps_error_apart` its standard error is a pipe. The program leads a session of its own;
+    The child owns the inner terminal's end then; if this fails, `inner` still does. With
+    `keeps_error_apart` its standard error is a pipe. The program leads a session of its own;
     `argv0` is what it is called, if not as `command` says.
 
     Raises:
         ProgramNotFoundError, ProgramNotExecutableError, RecorderError: Nothing was started.
-        TerminalError: There is no pseudo-terminal left.
     """
-    try:
-        master, slave = os.openpty()
-    except OSError as error:
-        raise TerminalError(f"no pseudo-terminal: {error.strerror}") from error
     error_pipe = os.pipe2(os.O_CLOEXEC) if keeps_error_apart else None
     try:
-        outer.copy_settings(slave)
+        outer.copy_settings(inner.slave)
         window = outer.window()
         if window is not None:
-            write_window(master, *window)
+            write_window(inner.master, *window)
         # Being opened by a session's leader makes it the session's controlling terminal.
         actions = [
-            (os.POSIX_SPAWN_OPEN, 0, os.ttyname(slave), os.O_RDWR, 0),
+            (os.POSIX_SPAWN_OPEN, 0, inner.name, os.O_RDWR, 0),
             (os.POSIX_SPAWN_DUP2, 0, 1),
             (os.POSIX_SPAWN_DUP2, error_pipe[1] if error_pipe else 0, 2),
         ]
         pid = _spawn(command, actions, argv0=argv0, begins_session=True)
     except BaseException:
-        os.close(master)
         if error_pipe:
             os.close(error_pipe[0])
         raise
     finally:
-        os.close(slave)
+        inner.close_slave()
         if error_pipe:
             os.close(error_pipe[1])
+    master = inner.take_master()
     os.set_blocking(master, False)
     error_fd = error_pipe[0] if error_pipe else None
     if error_fd is not None:

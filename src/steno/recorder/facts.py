@@ -28,6 +28,8 @@ _UTMP_FILES = ("/run/utmp", "/var/run/utmp")
 _UTMP = struct.Struct("<hxxi32s4s32s256shhiii16s20x")
 """One record, utmp(5), 384 bytes on Linux with glibc: type, pid, line, id, user, host, ..."""
 _USER_PROCESS = 7
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
+"""Its inode: PROC_PID_INIT_INO in the kernel's include/linux/proc_ns.h."""
 _SESSIONS = Path("/run/systemd/sessions")
 
 
@@ -65,6 +67,7 @@ def gather(
     number: int | None,
     labels: Sequence[str] = (),
     service: str = "rec",
+    inner_terminal: str | None = None,
 ) -> Identity:
     """Return who and what a recording that starts now is about."""
     boot_id = (read_line("/proc/sys/kernel/random/boot_id") or "").replace("-", "")
@@ -95,7 +98,8 @@ def gather(
         coarse_unix_us=clock.coarse_unix_us,
         number=number,
         charset=settings.charset,
-        pid=os.getpid(),
+        pid=audited_pid(os.getpid()),
+        inner_terminal=inner_terminal,
     )
     return Identity(
         host=host,
@@ -105,6 +109,18 @@ def gather(
         session=audit_session or NO_AUDIT_SESSION,
         start=start,
     )
+
+
+def audited_pid(pid: int) -> int | None:
+    """Return a process's id as the audit trail knows it; None in a container, which knows its own.
+
+    The kernel audits with the ids of its first namespace.
+    """
+    try:
+        number = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        return pid
+    return pid if number == _FIRST_PID_NAMESPACE else None
 
 
 def make_rec(boot_id: str) -> str:

@@ -14,7 +14,13 @@ from steno.errors import StenoError
 from steno.formats.cutter import Identity
 from steno.recorder import facts
 from steno.recorder.channel import Channel, Stream
-from steno.recorder.child import Child, find_program, start_between_pipes, start_on_terminal
+from steno.recorder.child import (
+    Child,
+    Pseudoterminal,
+    find_program,
+    start_between_pipes,
+    start_on_terminal,
+)
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import Destinations, Failure
 from steno.recorder.relay import Ended, Relay
@@ -85,12 +91,15 @@ def record(
 
     Raises:
         ProgramNotFoundError, ProgramNotExecutableError: Nothing was recorded.
-        TerminalError, RecorderError: The recording says that the recorder gave up.
+        TerminalError: The same where no pseudo-terminal is left; else as for RecorderError.
+        RecorderError: The recording says that the recorder gave up.
         StenoError: A destination could not be opened; nothing was started.
     """
     find_program(request.command)
     terminal = OuterTerminal(0, 1) if has_terminal() else None
+    inner = None
     try:
+        inner = Pseudoterminal() if terminal is not None else None
         clock = RecordingClock()
         number, uncounted = _take_number(request.numbers)
         identity = facts.gather(
@@ -99,6 +108,7 @@ def record(
             command=request.command,
             settings=request.settings,
             terminal=terminal,
+            inner_terminal=None if inner is None else inner.name,
             term=facts.term_of(os.environ),
             number=number,
             labels=request.labels,
@@ -107,10 +117,13 @@ def record(
         session = Session(identity, request.settings)
         destinations = Destinations(open_writers(identity), on_failure)
         try:
-            ended = _run(request, session, destinations, clock, terminal, on_ready)
+            terminals = None if terminal is None or inner is None else (terminal, inner)
+            ended = _run(request, session, destinations, clock, terminals, on_ready)
         finally:
             destinations.finish(clock)
     finally:
+        if inner is not None:
+            inner.close()
         if terminal is not None:
             terminal.close()
     return Outcome(identity.rec, ended, destinations.failures, uncounted)
@@ -131,16 +144,17 @@ def _run(
     session: Session,
     destinations: Destinations,
     clock: RecordingClock,
-    terminal: OuterTerminal | None,
+    terminals: tuple[OuterTerminal, Pseudoterminal] | None,
     on_ready: Callable[[], None] | None,
 ) -> Ended:
     """Start the command, relay it, and end the recording whatever happens."""
+    terminal = None if terminals is None else terminals[0]
     ended = Ended("recorder")
     at_us = clock.at_us()
     destinations.write(session.begin(at_us, terminal.window() if terminal else None), at_us)
     try:
         with SignalPipe(catches_stop=terminal is not None) as signals:
-            child = _start(request, terminal)
+            child = _start(request, terminals)
             relay = Relay(
                 child,
                 make_channels(child, terminal),
@@ -173,13 +187,13 @@ def _run(
     return ended
 
 
-def _start(request: Request, terminal: OuterTerminal | None) -> Child:
-    if terminal is None:
+def _start(request: Request, terminals: tuple[OuterTerminal, Pseudoterminal] | None) -> Child:
+    if terminals is None:
         relays_input = request.settings.input is not InputMode.NONE
         return start_between_pipes(request.command, argv0=request.argv0, relays_input=relays_input)
     keeps_error_apart = not os.isatty(2)
     return start_on_terminal(
-        request.command, terminal, argv0=request.argv0, keeps_error_apart=keeps_error_apart
+        request.command, *terminals, argv0=request.argv0, keeps_error_apart=keeps_error_apart
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from steno.audit.event import Result
@@ -22,8 +24,9 @@ class Stretch(msgspec.Struct, frozen=True):
         first_us: The first one's instant in the recording.
         last_us: The last one's.
         events: How many.
-        failures: How many of them failed.
-        text: The first one's sentence, its beginning.
+        failures: How many marks stand for what failed.
+        text: The first one's sentence, its beginning; a bunch's where it begins with one.
+        marks: How many marks it is worth: a bunch of events that say the same is one.
     """
 
     first_us: int
@@ -31,6 +34,7 @@ class Stretch(msgspec.Struct, frozen=True):
     events: int
     failures: int
     text: str
+    marks: int
 
 
 class Lanes(msgspec.Struct, frozen=True):
@@ -60,16 +64,38 @@ def lay_out(joined: JoinedRecording, duration_us: int) -> Lanes:
         return Lanes(lanes)
     width_us = max(1, -(-max(duration_us, joined.at_us[-1] + 1) // STRETCHES))
     for number in joined.numbers(kinds=_LANES):
+        members = joined.bunch_of(number)
+        if members is not None and members[0] != number:
+            continue
         lane = lanes.setdefault(joined.kind_of(number), [])
-        at_us, glance = joined.at_us[number], _glance(joined.events[number])
-        failures = int(glance.result == "failure")
+        stretch = _stretch(joined, number, members)
         last = lane[-1] if lane else None
-        if last is not None and at_us - last.first_us < width_us:
-            failures += last.failures
-            lane[-1] = Stretch(last.first_us, at_us, last.events + 1, failures, last.text)
+        if last is not None and stretch.first_us - last.first_us < width_us:
+            lane[-1] = _join(last, stretch)
         else:
-            lane.append(Stretch(at_us, at_us, 1, failures, glance.text[:_TEXT_CHARACTERS]))
+            lane.append(stretch)
     return Lanes(lanes)
+
+
+def _stretch(joined: JoinedRecording, number: int, members: Sequence[int] | None) -> Stretch:
+    at_us, glance = joined.at_us[number], _glance(joined.events[number])
+    failures = int(glance.result == "failure")
+    if members is None:
+        return Stretch(at_us, at_us, 1, failures, glance.text[:_TEXT_CHARACTERS], 1)
+    bunch = joined.tell(members)
+    text = bunch.text[:_TEXT_CHARACTERS]
+    return Stretch(at_us, joined.at_us[members[-1]], bunch.events, failures, text, 1)
+
+
+def _join(one: Stretch, later: Stretch) -> Stretch:
+    return Stretch(
+        one.first_us,
+        max(one.last_us, later.last_us),
+        one.events + later.events,
+        one.failures + later.failures,
+        one.text,
+        one.marks + later.marks,
+    )
 
 
 class PageCommand(msgspec.Struct, frozen=True):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Annotated, Literal
 
 import anyio.to_thread
@@ -11,6 +13,7 @@ import msgspec
 from starlette.responses import Response
 
 from steno.audit.event import Event
+from steno.audit.session.bunches import LEAST
 from steno.audit.session.recorded import RecordedEvent
 from steno.errors import NotFoundError, UsageError
 from steno.store.event_groups import check_event_query
@@ -41,6 +44,9 @@ class EventsQuery(msgspec.Struct, frozen=True):
             typed, other; "" for all.
         from_us: At this instant of the recording or later.
         to_us: Before this instant.
+        bunched: Denials of one process that say the same stand together, at the first one's place.
+        bunch: Only those that stand together with the event of this serial.
+        own: Also events of Steno's own programs, which prepared the session.
         sort: `at`: the first one first; `-at`: the last one first.
         limit: How many at most.
         cursor: Where to go on: the page before's `cursor`.
@@ -52,6 +58,9 @@ class EventsQuery(msgspec.Struct, frozen=True):
     kinds: str = ""
     from_us: int | None = None
     to_us: int | None = None
+    bunched: bool = False
+    bunch: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None = None
+    own: bool = False
     sort: Literal["at", "-at"] = "at"
     limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 200
     cursor: str | None = None
@@ -134,9 +143,10 @@ def find_page(
         from_us=from_us,
         to_us=to_us,
         is_ascending=is_ascending,
+        with_own=query.own,
     )
+    choice = _Choice(joined, query, matcher)
     items: list[ShownEvent] = []
-    looked = 0
     last: int | None = None
     for number in numbers:
         # Events of one instant are in the order of their serials.
@@ -144,12 +154,56 @@ def find_page(
             steps = joined.serial[number] - after[1]
             if (steps if is_ascending else -steps) <= 0:
                 continue
-        if len(items) == query.limit or looked == _STEP:
+        if len(items) == query.limit or choice.looked >= _STEP:
             return Page(items, None if last is None else _make_cursor(joined, last))
-        looked, last = looked + 1, number
-        if matcher is None or matcher.matches(joined.event(number)):
-            items.append(joined.shown_event(number))
+        last = number
+        if (item := choice.look(number)) is not None:
+            items.append(item)
     return Page(items)
+
+
+class _Choice:
+    """Which events are shown, and what stands for what.
+
+    Attributes:
+        looked: How many events were looked at.
+    """
+
+    def __init__(
+        self, joined: JoinedRecording, query: EventsQuery, matcher: EventMatcher | None
+    ) -> None:
+        self._joined = joined
+        self._matcher = matcher
+        self._is_bunched = query.bunched and query.bunch is None
+        self._only: frozenset[int] | None = None
+        if query.bunch is not None:
+            members = (
+                joined.bunch_of(number) or [number] for number in joined.numbers_of(query.bunch)
+            )
+            self._only = frozenset(chain.from_iterable(members))
+        self._wanted: dict[int, Sequence[int]] = {}
+        self.looked = 0
+
+    def look(self, number: int) -> ShownEvent | None:
+        """Return what is shown at an event's place; None: nothing."""
+        if self._only is not None and number not in self._only:
+            return None
+        members = self._joined.bunch_of(number) if self._is_bunched else None
+        if members is None:
+            return self._joined.shown_event(number) if self._matches(number) else None
+        # Whatever time is asked for, a bunch stands at the first one of all that are wanted.
+        wanted = self._wanted.get(members[0])
+        if wanted is None:
+            wanted = self._wanted[members[0]] = [one for one in members if self._matches(one)]
+        if number not in wanted[:1] and len(wanted) >= LEAST:
+            return None
+        if len(wanted) >= LEAST:
+            return self._joined.shown_event(number, wanted)
+        return self._joined.shown_event(number) if number in wanted else None
+
+    def _matches(self, number: int) -> bool:
+        self.looked += 1
+        return self._matcher is None or self._matcher.matches(self._joined.event(number))
 
 
 async def show_lanes(call: Call) -> Response:

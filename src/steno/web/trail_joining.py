@@ -7,12 +7,13 @@ import time
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from steno.audit.event import Event
+from steno.audit.session.bunches import Bunch, bunch_key, find_bunches, tell_bunch
 from steno.audit.session.ran import TrailKind
 from steno.audit.session.recorded import RecordedCommands, RecordedEvent
 from steno.audit.session.recording_trail import (
@@ -52,6 +53,7 @@ class ShownEvent(msgspec.Struct, frozen=True):
     command: int | None
     kind: TrailKind
     event: msgspec.Raw
+    bunch: Bunch | None = None
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class JoinedRecording:
         kind: Each event's kind, as its place among all kinds.
         events: The events as JSON, without records.
         serial: Each event's serial.
+        own: Whether an event is of Steno's own programs.
+        bunches: The numbers of the events that say the same, by each of theirs.
     """
 
     commands: RecordedCommands
@@ -75,6 +79,8 @@ class JoinedRecording:
     kind: bytes
     events: list[bytes]
     serial: array[int]
+    own: bytes
+    bunches: Mapping[int, Sequence[int]]
 
     def __len__(self) -> int:
         return len(self.events)
@@ -87,6 +93,7 @@ class JoinedRecording:
         from_us: int | None = None,
         to_us: int | None = None,
         is_ascending: bool = True,
+        with_own: bool = False,
     ) -> Iterator[int]:
         """Yield the numbers of events, in order; those of a command are also those below it.
 
@@ -96,12 +103,15 @@ class JoinedRecording:
             from_us: The first instant.
             to_us: The instant before which they are.
             is_ascending: The first one first, else the last one.
+            with_own: Also those of Steno's own programs.
         """
         first = 0 if from_us is None else bisect_left(self.at_us, from_us)
         end = len(self) if to_us is None else bisect_left(self.at_us, to_us)
         below = None if command is None else self._below(command)
         wanted = None if kinds is None else {_NUMBER_OF_KIND[kind] for kind in kinds & {*_KINDS}}
         for number in range(first, end) if is_ascending else range(end - 1, first - 1, -1):
+            if self.own[number] and not with_own:
+                continue
             if below is not None and self.command[number] not in below:
                 continue
             if wanted is None or self.kind[number] in wanted:
@@ -133,13 +143,29 @@ class JoinedRecording:
         """Return an event, without its records."""
         return _decode_event(self.events[number])
 
-    def shown_event(self, number: int) -> ShownEvent:
-        """Return an event with its place in the recording, as it is answered."""
+    def bunch_of(self, number: int) -> Sequence[int] | None:
+        """Return the numbers of all events that say the same as this one; None: it is alone."""
+        return self.bunches.get(number)
+
+    def tell(self, members: Sequence[int]) -> Bunch:
+        """Return what stands for several events that say the same."""
+        glances = [_glance(self.events[number]) for number in members]
+        text = tell_bunch([one.text for one in glances], [one.name for one in glances])
+        return Bunch(len(members), self.at_us[members[-1]], text)
+
+    def shown_event(self, number: int, members: Sequence[int] | None = None) -> ShownEvent:
+        """Return an event with its place in the recording, as it is answered.
+
+        Args:
+            number: Its number.
+            members: The events that it stands for.
+        """
         return ShownEvent(
             self.at_us[number],
             self.command[number] or None,
             _KINDS[self.kind[number]],
             msgspec.Raw(self.events[number]),
+            None if members is None else self.tell(members),
         )
 
     def recorded_event(self, number: int) -> RecordedEvent:
@@ -156,6 +182,22 @@ class JoinedRecording:
         return map(self.recorded_event, range(len(self)))
 
 
+class _Object(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class _Glance(msgspec.Struct, frozen=True):
+    """What a bunch's sentence needs of an event."""
+
+    text: str = ""
+    objects: list[_Object] = []
+
+    @property
+    def name(self) -> str:
+        return self.objects[0].name if self.objects else ""
+
+
+_glance = json_decoder(_Glance)
 _NO_RECORDS = b',"records":[]}'
 
 
@@ -173,7 +215,20 @@ def pack(trail: RecordingTrail) -> JoinedRecording:
             for one in trail.events
         ],
         serial=array("Q", [one.event.serial for one in trail.events]),
+        own=bytes(one.is_own for one in trail.events),
+        bunches=_bunches(trail.events),
     )
+
+
+def _bunches(events: Sequence[RecordedEvent]) -> dict[int, Sequence[int]]:
+    keyed = ((one.at_us, None if one.is_own else _key(one)) for one in events)
+    return {number: members for members in find_bunches(keyed).values() for number in members}
+
+
+def _key(one: RecordedEvent) -> Hashable | None:
+    """Return what the events of a bunch have in common: they are one command's, too."""
+    key = bunch_key(one.event)
+    return None if key is None else (one.command, key)
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from steno.audit.event import Event
 from steno.audit.session.clocks import KIND
-from steno.audit.session.commands import Root
 from steno.audit.session.recording_trail import RecordingFacts
+from steno.audit.session.scopes import Root
 from steno.errors import StenoError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed

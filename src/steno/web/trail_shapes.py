@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from steno.audit.event import Event
+from steno.audit.session.bunches import Bunch
 from steno.audit.session.ran import TrailKind
 from steno.audit.session.recorded import RecordedCommand, RecordedCommands, RecordedEvent, Source
 
@@ -52,12 +53,14 @@ class ShownEvent(msgspec.Struct, frozen=True):
         command: The command's number that it belongs to; None: the session's, no command's.
         kind: What sort it is.
         event: The event.
+        bunch: What stands here in place of several events that say the same; None: only this one.
     """
 
     at_us: int
     command: int | None
     kind: TrailKind
     event: AuditEvent  # type: ignore[valid-type]  # made above
+    bunch: Bunch | None = None
 
 
 class EventPage(msgspec.Struct, frozen=True):

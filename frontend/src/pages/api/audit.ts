@@ -116,12 +116,21 @@ export type TrailKind =
   | "typed"
   | "other";
 
+/** Several events that say the same, told as one. */
+export interface Bunch {
+  events: number;
+  last_us: number;
+  text: string;
+}
+
 /** An audit event of a recording; `event` is without its records. */
 export interface RecordedEvent {
   at_us: number;
   command: number | null;
   kind: TrailKind;
   event: Omit<AuditEvent, "records">;
+  /** What it stands for, where that is more than itself. */
+  bunch?: Bunch | null;
 }
 
 /** One audit event of a recording with its records. */

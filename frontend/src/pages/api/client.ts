@@ -35,7 +35,7 @@ import type {
 
 const PREFIX = "/api/v1";
 
-type Parameters = Record<string, string | number | null | undefined>;
+type Parameters = Record<string, string | number | boolean | null | undefined>;
 type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** Which events of a recording; instants are microseconds since its start. */
@@ -46,6 +46,12 @@ export interface EventsQuery {
   kinds?: string;
   from_us?: number | null;
   to_us?: number | null;
+  /** What says the same stands together. */
+  bunched?: boolean;
+  /** Only what stands together with the event of this serial. */
+  bunch?: number | null;
+  /** Also what Steno's own programs did. */
+  own?: boolean;
   /** `at`: oldest first; `-at`: newest first. */
   sort?: "at" | "-at";
   cursor?: string | null;

@@ -1,6 +1,7 @@
 /** What of a trail is shown: a text to look for, kinds, only failures. */
 import { css, html, LitElement, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import type { EventsQuery } from "../api/client.ts";
 import type { TrailKind } from "../api/types.ts";
 import { sharedStyles } from "../styles.ts";
 import { kindStyles } from "./styles.ts";
@@ -9,21 +10,30 @@ import { KINDS } from "./words.ts";
 export interface Wanted {
   kinds: ReadonlySet<TrailKind>;
   onlyFailures: boolean;
+  /** One by one what says the same, and what Steno's own programs did. */
+  everySingle: boolean;
   /** In the query language. */
   text: string;
 }
 
 /** Everything; compared by identity. */
-export const ALL: Wanted = { kinds: new Set(), onlyFailures: false, text: "" };
+export const ALL: Wanted = { kinds: new Set(), onlyFailures: false, everySingle: false, text: "" };
 
 /** After the last key, a text is looked for so much later. */
 const TYPING_MS = 350;
 
 /** What the API is asked for. */
-export function queryOf({ kinds, onlyFailures, text }: Wanted): { kinds: string; q: string } {
+export function queryOf({ kinds, onlyFailures, everySingle, text }: Wanted): Asked {
   const parts = [text.trim(), onlyFailures ? "result:failure" : ""];
-  return { kinds: [...kinds].join(","), q: parts.filter((part) => part !== "").join(" ") };
+  return {
+    kinds: [...kinds].join(","),
+    q: parts.filter((part) => part !== "").join(" "),
+    bunched: !everySingle,
+    own: everySingle,
+  };
 }
+
+type Asked = Required<Pick<EventsQuery, "kinds" | "q" | "bunched" | "own">>;
 
 @customElement("steno-trail-filters")
 export class TrailFilters extends LitElement {
@@ -83,8 +93,8 @@ export class TrailFilters extends LitElement {
   }
 
   override render() {
-    const { kinds, onlyFailures, text } = this.wanted;
-    const set = kinds.size + (onlyFailures ? 1 : 0);
+    const { kinds, onlyFailures, everySingle, text } = this.wanted;
+    const set = kinds.size + (onlyFailures ? 1 : 0) + (everySingle ? 1 : 0);
     return html`<div class="row" role="search">
         <input
           type="search"
@@ -109,13 +119,20 @@ export class TrailFilters extends LitElement {
   }
 
   #kinds() {
-    const { kinds, onlyFailures } = this.wanted;
-    return html`<div class="kinds" role="group" aria-label="Show only">
+    const { kinds, onlyFailures, everySingle } = this.wanted;
+    return html`<div class="kinds" role="group" aria-label="What is shown">
       <button
         aria-pressed=${String(onlyFailures)}
         @click=${() => this.#want({ onlyFailures: !onlyFailures })}
       >
         Only failures
+      </button>
+      <button
+        title="Denials that say the same one by one, and what Steno's own programs did"
+        aria-pressed=${String(everySingle)}
+        @click=${() => this.#want({ everySingle: !everySingle })}
+      >
+        Every single one
       </button>
       ${KINDS.map(
         ({ kind, label, more }) => html`<button
@@ -144,7 +161,7 @@ export class TrailFilters extends LitElement {
   #want(change: Partial<Wanted>): void {
     const wanted = { ...this.wanted, ...change };
     const { kinds, q } = queryOf(wanted);
-    const detail = kinds === "" && q === "" ? ALL : wanted;
+    const detail = kinds === "" && q === "" && !wanted.everySingle ? ALL : wanted;
     this.dispatchEvent(new CustomEvent<Wanted>("steno-wanted", { detail }));
   }
 }

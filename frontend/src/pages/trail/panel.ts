@@ -7,6 +7,7 @@ import { PageElement } from "../parts/page.ts";
 import { problemBox } from "../parts/templates.ts";
 import { recordingPath } from "../router.ts";
 import { shownShort } from "../text.ts";
+import "./bunch.ts";
 import "./event.ts";
 import "./filters.ts";
 import { ALL, queryOf, type Wanted } from "./filters.ts";
@@ -291,7 +292,7 @@ export class Trail extends PageElement {
   }
 
   #event(item: RecordedEvent, isCurrent: boolean) {
-    const { at_us: atUs, kind, event } = item;
+    const { at_us: atUs, kind, event, bunch } = item;
     const key = `${event.serial} ${event.at_unix_us}`;
     const isChosen = key === this.chosen;
     const lost = event.lost_before ?? 0;
@@ -309,20 +310,29 @@ export class Trail extends PageElement {
         <span class="at" title=${exactDuration(atUs)}>${clock(atUs)}</span>
         <span class="what"
           ><span class="kind ${kind}" title=${kindLabel(kind)}></span
-          ><span class="unseen">${kindLabel(kind)}: </span>${shownShort(event.text ?? event.action, MAX_TEXT)}</span
+          ><span class="unseen">${kindLabel(kind)}: </span>${shownShort(bunch?.text ?? event.text ?? event.action, MAX_TEXT)}</span
         >
       </a>
-      ${
-        isChosen
-          ? html`<steno-event
-              .context=${this.context}
-              .rec=${this.rec}
-              .item=${item}
-              .hasOthers=${this.command?.number !== item.command}
-            ></steno-event>`
-          : nothing
-      }
+      ${isChosen ? this.#detail(item) : nothing}
     </li>`;
+  }
+
+  #detail(item: RecordedEvent) {
+    const hasOthers = this.command?.number !== item.command;
+    return item.bunch
+      ? html`<steno-bunch
+          .context=${this.context}
+          .rec=${this.rec}
+          .item=${item}
+          .asked=${this.#query()}
+          .hasOthers=${hasOthers}
+        ></steno-bunch>`
+      : html`<steno-event
+          .context=${this.context}
+          .rec=${this.rec}
+          .item=${item}
+          .hasOthers=${hasOthers}
+        ></steno-event>`;
   }
 
   /** Up and down move among the events; everything else is the browser's. */

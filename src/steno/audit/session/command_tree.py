@@ -1,12 +1,12 @@
 """The tree of what ran: processes, subshells and typed lines, put below each other.
 
-Made in passes over the processes of `lineages.trace`: which of them are shown, which typed line
-each of a shell's children belongs to, and then what stands below what.
+Made in passes over the processes of `lineages.trace`: which of them are shown (`shown_programs`),
+which typed line each of a shell's children belongs to, and then what stands below what.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from steno.audit.event import Event
@@ -21,18 +21,12 @@ from steno.audit.session.line_matching import (
     may_have_read,
     measure_tick,
 )
-from steno.audit.session.lineages import (
-    Image,
-    Life,
-    Lineages,
-    arguments_of,
-    parents_first,
-    program_of,
-)
+from steno.audit.session.lineages import Image, Life, Lineages, parents_first
 from steno.audit.session.ran import RanKind
-from steno.audit.session.shells import OWN, base_name, is_interactive, is_shell
+from steno.audit.session.shells import base_name
+from steno.audit.session.shown_programs import find_shown
 from steno.audit.session.typed_lines import TypedLine
-from steno.audit.sorts import is_exit, is_run, kind_of
+from steno.audit.sorts import is_exit, is_run
 
 _LEAVING = frozenset({"exit", "logout"})
 
@@ -97,6 +91,7 @@ class TreeBuilder:
         lineages: Its processes.
         lives: Those that the tree is of, any order; their children are among them.
         typed: What was typed, in order.
+        workers: Those that are shown though they ran nothing: they did it all themselves.
     """
 
     def __init__(
@@ -105,11 +100,13 @@ class TreeBuilder:
         lineages: Lineages,
         lives: Iterable[Life],
         typed: Sequence[TypedLine],
+        workers: Container[Life] = (),
     ) -> None:
         self._events = events
         self._image_of = lineages.image_of
         self._lives = parents_first(lives)
         self._wanted = set(self._lives)
+        self._workers = workers
         self._typed = typed
         self._tick_us = measure_tick(event.at_unix_us for event in events)
         self._nodes: dict[Image, Node] = {}
@@ -119,7 +116,8 @@ class TreeBuilder:
 
     def build(self) -> Tree:
         """Return the tree; every event of the processes is in one node at most."""
-        self._show()
+        for image, kind in find_shown(self._events, self._lives, self._workers):
+            self._nodes[image] = Node(kind, image.at_unix_us, image)
         shells = [node for node in self._nodes.values() if node.kind == "shell"]
         shells.sort(key=lambda node: (node.at_unix_us, node.image.life.number if node.image else 0))
         lines_of = self._share_lines(shells)
@@ -129,71 +127,6 @@ class TreeBuilder:
         self._place_events()
         self._date_lines()
         return Tree(roots, self._lines, shells)
-
-    # Which processes are shown.
-
-    def _show(self) -> None:
-        tops: dict[Life, int] = {}
-        for life in reversed(self._lives):
-            below = sum(tops[child] for child in life.children if child in tops)
-            tops[life] = self._show_life(life, below)
-
-    def _show_life(self, life: Life, below: int) -> int:
-        """Make the nodes of a process; return how many of them, or of its children, are on top."""
-        shown = [image for image in life.images[1:] if not self._is_own(image)]
-        if not shown and life.images[0].tried and len(life.images) == 1:
-            shown = [life.images[0]]  # It tried to run something and could not.
-        elif self._is_top(life):
-            first = life.images[0]
-            if self._is_root_shell(first, below):
-                shown.insert(0, first)
-        elif not shown and self._is_subshell(life, below):
-            shown = [life.images[0]]
-        for image in shown:
-            self._nodes[image] = Node(self._kind_of(image), image.at_unix_us, image)
-        return 1 if shown else below
-
-    def _is_top(self, life: Life) -> bool:
-        """Return whether nothing is known of what began a process."""
-        parent = life.parent
-        if parent is None or parent not in self._wanted:
-            return True
-        return not parent.is_seen and parent.parent is None and len(parent.children) == 1
-
-    def _is_own(self, image: Image) -> bool:
-        return base_name(image.program) in OWN
-
-    def _is_root_shell(self, image: Image, below: int) -> bool:
-        """Return whether something that was there before the events is shown: a shell."""
-        if image.program is not None:
-            others = [one for one in image.events if not is_exit(self._events[one])]
-            if len(image.life.images) > 1:
-                # Whoever only made ready to run something else is of no interest.
-                others = []
-                below = sum(child.parent_image is image for child in image.life.children)
-            return is_shell(image.program) and bool(others or below)
-        ran = [child for child in image.life.children if len(child.images) > 1]
-        logs_in = any((arguments_of(child.images[1]) or [""])[0][:1] == "-" for child in ran)
-        on_terminal = any(child.terminals for child in ran)
-        return below > 0 and on_terminal and not logs_in and len(image.life.images) == 1
-
-    def _is_subshell(self, life: Life, below: int) -> bool:
-        if not is_shell(program_of(life.images[0])):
-            return False
-        return below > 1 or any(
-            kind_of(self._events[number]) == "files" for number in life.image.events
-        )
-
-    def _kind_of(self, image: Image) -> RanKind:
-        if image.tried and image.begun_by is None and len(image.life.images) == 1:
-            return "program"
-        if image.begun_by is None and image is image.life.images[0]:
-            return "shell" if self._is_top(image.life) else "subshell"
-        if is_shell(image.program) and image.event is not None:
-            arguments = image.event.process.arguments
-            if image.event.process.terminal is not None and is_interactive(arguments):
-                return "shell"
-        return "program"
 
     # Which line each of a shell's children belongs to.
 

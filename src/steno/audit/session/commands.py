@@ -15,10 +15,9 @@ from steno.audit.session.command_ends import End, find_ends
 from steno.audit.session.command_tree import Node, TreeBuilder
 from steno.audit.session.line_matching import TICK_US
 from steno.audit.session.lineages import (
+    Image,
     Life,
-    Lineages,
     arguments_of,
-    plain_terminal,
     program_of,
     sort_events,
     trace,
@@ -26,32 +25,13 @@ from steno.audit.session.lineages import (
 from steno.audit.session.origins import find_origins, find_privilege, user_of
 from steno.audit.session.pipelines import mark_pipelines
 from steno.audit.session.ran import Counts, Origin, Ran
-from steno.audit.session.shells import SHELLS
+from steno.audit.session.scopes import Root, Scope
+from steno.audit.session.shells import SHELLS, is_own
 from steno.audit.session.typed_lines import TypedLine, lines_of_events, merge_lines
 from steno.audit.sorts import is_connection, is_run, kind_of
 
 TEXT_CHARACTERS = 2000
 """So much of a command is shown in a list; its event has all of it."""
-
-_BEGUN_US = 2_000_000
-"""A recorder notes the process that it records at most this long before or after it is seen."""
-
-
-@dataclass(frozen=True)
-class Root:
-    """What a recording is of: its process, and its terminal.
-
-    Attributes:
-        pid: The process from which all descends; None: not known.
-        terminal: The terminal that its shell has; None: not known, or there is none.
-        at_unix_us: When the recording began, by the audit trail's clock.
-        until_unix_us: When it ended; None: it goes on.
-    """
-
-    pid: int | None
-    terminal: str | None
-    at_unix_us: int
-    until_unix_us: int | None = None
 
 
 @dataclass(frozen=True)
@@ -64,13 +44,15 @@ class Joined:
         command_of: For each event the item's number that it belongs to; None: no item's.
         is_shown: For each event whether it has to do with the recording: it is one of its
             processes', of its terminal, or the session's and nobody else's.
-        counts: What all events that are shown come to.
+        is_own: For each event whether Steno's own programs did it, which prepare the session.
+        counts: What all other events that are shown come to.
     """
 
     items: list[Ran]
     events: list[Event]
     command_of: list[int | None]
     is_shown: list[bool]
+    is_own: list[bool]
     counts: Counts
 
 
@@ -90,25 +72,30 @@ def join(
     """
     ordered = sort_events(events)
     lineages = trace(ordered)
-    scope = _Scope(ordered, lineages, root, others)
+    scope = Scope(ordered, lineages, root, others)
     keys = lines_of_events(ordered, lineages.image_of, SHELLS)
     keys = [line for line in keys if line.pid in scope.pids]
     typed = merge_lines(typed, keys) if typed else keys
-    tree = TreeBuilder(ordered, lineages, scope.lives, typed).build()
+    tree = TreeBuilder(ordered, lineages, scope.lives, typed, scope.workers).build()
     for shell, nodes in tree.lines.items():
         merged = {node: _merge(node) for node in nodes}
         _keep_order([*merged.values()])
         shell.children = [merged.get(node, node) for node in shell.children]
     _sort(tree.roots)
     mark_pipelines(tree.roots)
-    items = _Numbering(ordered, tree.roots, tree.lines).items()
+    items = _Numbering(ordered, tree.roots, tree.lines, scope.asked).items()
     command_of: list[int | None] = [None] * len(ordered)
     for node in walk(tree.roots):
         for number in node.events:
             command_of[number] = node.number
     shown = scope.shown()
-    counts = count_events(event for event, is_one in zip(ordered, shown, strict=True) if is_one)
-    return Joined(items, ordered, command_of, shown, counts)
+    own = [image is not None and is_own(image.program) for image in lineages.image_of]
+    counts = count_events(
+        event
+        for event, is_one, is_ours in zip(ordered, shown, own, strict=True)
+        if is_one and not is_ours
+    )
+    return Joined(items, ordered, command_of, shown, own, counts)
 
 
 def walk(roots: Sequence[Node]) -> Iterator[Node]:
@@ -118,91 +105,6 @@ def walk(roots: Sequence[Node]) -> Iterator[Node]:
         node = waiting.pop()
         yield node
         waiting += reversed(node.children)
-
-
-class _Scope:
-    """Which processes and events are a recording's."""
-
-    def __init__(
-        self,
-        events: Sequence[Event],
-        lineages: Lineages,
-        root: Root | None,
-        others: Iterable[Root],
-    ) -> None:
-        self._events = events
-        self._image_of = lineages.image_of
-        self._all = lineages.lives
-        if root is None:
-            self.lives = set(lineages.lives)
-            self._foreign: set[Life] = set()
-        else:
-            self.lives = self._find(root)
-            found = [self._find(other) for other in others]
-            if not self.lives and not found:
-                # Its process id may be of a container, and then none of it is known here.
-                self.lives = set(lineages.lives)
-            self._foreign = set().union(*found) - self.lives
-            # A recording that was begun inside this one has its events in both.
-
-    @property
-    def pids(self) -> set[int | None]:
-        """The processes' ids."""
-        return {life.pid for life in self.lives}
-
-    def _find(self, root: Root) -> set[Life]:
-        first = self._first(root)
-        terminal = plain_terminal(root.terminal)
-        tops = [] if first is None else [first]
-        if terminal is None and first is not None:
-            last = first.image
-            seen = [self._events[number].process.terminal for number in last.events]
-            terminal = next((plain_terminal(one) for one in seen if one is not None), None)
-        if terminal is not None:
-            above = _ancestors(first)
-            tops += [
-                life
-                for life in self._all
-                if life not in above and self._is_on(life, terminal, root)
-            ]
-        lives: set[Life] = set()
-        while tops:
-            life = tops.pop()
-            if life not in lives:
-                lives.add(life)
-                tops += life.children
-        return lives
-
-    def _first(self, root: Root) -> Life | None:
-        if root.pid is None:
-            return None
-        began_us = root.at_unix_us
-        found = [
-            life
-            for life in self._all
-            if life.pid == root.pid
-            and life.at_unix_us <= began_us + _BEGUN_US
-            and (life.ended_unix_us is None or life.ended_unix_us >= began_us - TICK_US)
-        ]
-        return max(found, key=lambda life: life.number) if found else None
-
-    def _is_on(self, life: Life, terminal: str, root: Root) -> bool:
-        if terminal not in life.terminals or life.at_unix_us < root.at_unix_us - _BEGUN_US:
-            return False
-        until_us = root.until_unix_us
-        return until_us is None or life.at_unix_us <= until_us + TICK_US
-
-    def shown(self) -> list[bool]:
-        return [image is None or image.life not in self._foreign for image in self._image_of]
-
-
-def _ancestors(life: Life | None) -> set[Life]:
-    found: set[Life] = set()
-    one = None if life is None else life.parent
-    while one is not None:
-        found.add(one)
-        one = one.parent
-    return found
 
 
 def _merge(line: Node) -> Node:
@@ -229,13 +131,19 @@ def _keep_order(lines: Sequence[Node]) -> None:
 
 def _sort(roots: list[Node]) -> None:
     def key(node: Node) -> tuple[int, int, int]:
-        return node.at_unix_us, node.order, -1 if node.image is None else node.image.life.number
+        return node.at_unix_us, node.order, -1 if node.image is None else _first_event(node.image)
 
     roots.sort(key=key)
     for node in walk(roots):
         node.children.sort(key=key)
         if node.kind == "line":
             _sort_forks(node)
+
+
+def _first_event(image: Image) -> int:
+    if image.begun_by is not None:
+        return image.begun_by
+    return image.events[0] if image.events else image.life.order
 
 
 def _sort_forks(line: Node) -> None:
@@ -259,9 +167,14 @@ class _Numbering:
     """Makes the list of a tree's nodes."""
 
     def __init__(
-        self, events: Sequence[Event], roots: Sequence[Node], lines: dict[Node, list[Node]]
+        self,
+        events: Sequence[Event],
+        roots: Sequence[Node],
+        lines: dict[Node, list[Node]],
+        asked: set[Life],
     ) -> None:
         self._events = events
+        self._asked = asked
         self._nodes = list(walk(roots))
         self._has_lines = {shell for shell, nodes in lines.items() if nodes}
         for number, node in enumerate(self._nodes, 1):
@@ -270,7 +183,7 @@ class _Numbering:
         self._ends = find_ends(events, self._nodes, lines)
 
     def items(self) -> list[Ran]:
-        origins = find_origins(self._nodes, self._has_lines)
+        origins = find_origins(self._nodes, self._has_lines, self._asked)
         own = [count_events(self._events[number] for number in node.events) for node in self._nodes]
         below = [*own]
         for node in reversed(self._nodes):
@@ -324,10 +237,21 @@ def _text_of(node: Node, arguments: list[str] | None, program: str | None) -> st
     elif node.kind == "subshell":
         text = "( … )"
     else:
-        image = node.image
-        title = None if image is None or image.event is None else image.event.process.title
-        text = program or title or "?"
+        text = _name_of(node, program)
     return text if len(text) <= TEXT_CHARACTERS else text[: TEXT_CHARACTERS - 1] + "…"
+
+
+def _name_of(node: Node, program: str | None) -> str:
+    """Return what to call something of which no arguments are known.
+
+    A worker that was forked says in its title what it is for: `sshd: avery@internal-sftp`.
+    """
+    image = node.image
+    title = None if image is None or image.event is None else image.event.process.title
+    is_worker = node.kind == "program" and image is not None and image.begun_by is None
+    if is_worker and image is not None and image.tried is None:
+        return title or program or "?"
+    return program or title or "?"
 
 
 def count_events(events: Iterable[Event]) -> Counts:

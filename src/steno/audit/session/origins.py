@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from steno.audit.session.command_tree import Node
 from steno.audit.session.line_matching import SplitLine, names_of
@@ -12,18 +12,30 @@ from steno.audit.session.shells import SWITCHERS, WRAPPERS, base_name, command_t
 from steno.audit.session.typed_lines import TypedLine
 
 
-def find_origins(nodes: Sequence[Node], with_lines: set[Node]) -> dict[Node, Origin]:
+def find_origins(
+    nodes: Sequence[Node], with_lines: set[Node], asked: Container[Life] = ()
+) -> dict[Node, Origin]:
     """Return every node's origin.
 
     Args:
         nodes: All nodes, parents before their children.
         with_lines: The shells of which it is known what was typed into them; where nothing is known
             of any, what they ran is taken for typed.
+        asked: The processes that a recording is of: somebody asked for what they ran.
     """
     origins: dict[Node, Origin] = {}
     for node in nodes:
-        origins[node] = _origin_of(node, origins, with_lines)
+        if _is_asked(node, asked):
+            origins[node] = "typed"
+        else:
+            origins[node] = _origin_of(node, origins, with_lines)
     return origins
+
+
+def _is_asked(node: Node, asked: Container[Life]) -> bool:
+    """Return whether somebody came for this: `ssh host command`."""
+    is_top = node.parent is None and node.kind == "program"
+    return is_top and node.image is not None and node.image.life in asked
 
 
 def _origin_of(node: Node, origins: dict[Node, Origin], with_lines: set[Node]) -> Origin:

@@ -82,9 +82,11 @@ class RecordedEvent(msgspec.Struct, frozen=True):
         command: The command's number that it belongs to; None: the session's, no command's.
         kind: What sort it is.
         event: The event, without the records underneath.
+        is_own: Whether Steno's own programs did it, which prepare what is recorded.
     """
 
     at_us: int
     command: int | None
     kind: TrailKind
     event: Event
+    is_own: bool = False

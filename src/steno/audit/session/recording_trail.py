@@ -14,14 +14,18 @@ import msgspec
 
 from steno.audit.event import Event
 from steno.audit.session.clocks import Calendar
-from steno.audit.session.commands import Joined, Root, count_events, join
+from steno.audit.session.commands import Joined, count_events, join
 from steno.audit.session.line_matching import TICK_US
 from steno.audit.session.lineages import sort_events
 from steno.audit.session.ran import Ran
 from steno.audit.session.recorded import RecordedCommand, RecordedCommands, RecordedEvent
+from steno.audit.session.scopes import Root
 from steno.audit.session.typed_lines import TypedLine
 from steno.audit.sorts import kind_of
 from steno.model import Command, Note, Start
+
+LOGIN_KIND = "login"
+"""The kind of recordings of logins that asked for no program."""
 
 ARGUMENTS_CHARACTERS = 8 * 1024
 """So much of a program's arguments stands in the list of commands; its event has all."""
@@ -72,7 +76,14 @@ class RecordingFacts:
         terminal = start.inner_terminal
         if terminal is None and start.pid is None:
             terminal = start.terminal
-        return Root(start.pid, terminal, start.started_unix_us, until_us)
+        return Root(
+            start.pid,
+            terminal,
+            start.started_unix_us,
+            until_us,
+            is_login=start.kind == LOGIN_KIND,
+            uid=start.uid,
+        )
 
     def span_unix_us(self) -> tuple[int, int | None]:
         """Return between which stamps its events lie; None: there is no end yet."""
@@ -113,13 +124,14 @@ def join_recording(
         else msgspec.structs.replace(event, at_unix_us=start_us + at_us)
         for event, at_us in zip(ordered, placed, strict=True)
     ]
-    joined = join(steady, _typed_lines(facts), facts.root(), others)
-    if not joined.items:
+    root = facts.root()
+    joined = join(steady, _typed_lines(facts), root, others)
+    if not joined.items and not root.is_login:
         return None
     commands = [_recorded(ran, start_us) for ran in joined.items]
     kept = _placed_events(joined, ordered, placed, commands, facts)
     lost = sum(event.event.lost_before for event in kept)
-    counts = count_events(one.event for one in kept)
+    counts = count_events(one.event for one in kept if not one.is_own)
     return RecordingTrail(RecordedCommands("audit", commands, counts, lost), kept)
 
 
@@ -224,7 +236,8 @@ def _placed_events(
             continue
         if command is not None and 0 < commands[command - 1].at_us - at_us <= TICK_US:
             at_us = commands[command - 1].at_us
-        kept.append(RecordedEvent(max(0, at_us), command, kind_of(event), event))
+        is_own = joined.is_own[number]
+        kept.append(RecordedEvent(max(0, at_us), command, kind_of(event), event, is_own))
     kept.sort(key=lambda one: (one.at_us, one.event.serial))
     return kept
 

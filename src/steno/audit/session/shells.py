@@ -25,8 +25,15 @@ WRAPPERS = frozenset({
 SWITCHERS = frozenset({"sudo", "su", "doas", "runuser", "pkexec", "newgrp", "sg"})
 """Programs whose purpose it is to run something as somebody else."""
 
-OWN = frozenset({"steno-shell", "steno-wait"})
-"""What becomes the recorded shell, or waits above it, and is nothing that anybody ran."""
+_OWN = frozenset({"steno-shell", "steno-wait", "steno-note-login"})
+
+
+def is_own(program: str | None) -> bool:
+    """Return whether this executable is Steno's: nothing that anybody ran.
+
+    It becomes the recorded shell, waits above it, or tells of the login.
+    """
+    return base_name(program) in _OWN
 
 
 def base_name(path: str | None) -> str:
