@@ -14,6 +14,12 @@ from pathlib import Path
 
 import pytest
 from agent_host import LONG_S, AgentHost, wait_for
+from stuck_files import stuck_caller
+
+from steno.agent.handshake import Request, encode_request
+
+REQUEST = encode_request(Request(b"-steno-shell"))
+CAPTURING = '[defaults]\ncommands = "capture"\n'
 
 
 def descriptors_of(host: AgentHost) -> int:
@@ -37,6 +43,31 @@ def test_who_says_nothing_holds_nobody_up(host: AgentHost) -> None:
     for caller in silent:
         assert caller.answer() == (None, [])
         caller.close()
+
+
+@pytest.mark.parametrize("place", ["files", "/dev/shm"])
+@pytest.mark.parametrize("packet", [REQUEST, b"nonsense"], ids=["request", "nonsense"])
+@pytest.mark.parametrize("policy", ["", CAPTURING], ids=["noted", "captured"])
+def test_a_file_that_nobody_serves_holds_nobody_up(
+    host: AgentHost, place: str, packet: bytes, policy: str
+) -> None:
+    """Files whose server does not answer, whatever they are called, hold up nobody else."""
+    if os.geteuid() != 0 or not Path("/dev/fuse").exists():
+        pytest.skip("only root may mount a file system, and there must be FUSE")
+    host.start(policy=policy)
+    directory = host.directory / place
+    directory.mkdir(exist_ok=True)
+    assert_works(host)
+    wait_for(lambda: not host.sessions(), "a session stays")
+    before = descriptors_of(host)
+    with stuck_caller(directory, host.build.socket, packet):
+        wait_for(lambda: descriptors_of(host) > before, "the agent has got no file")
+        for _ in range(3):
+            assert_works(host)
+        assert host.ask("status")["starting"] == 1
+    wait_for(lambda: descriptors_of(host) <= before, "descriptors leak")
+    assert host.ask("status")["starting"] == 0
+    assert_works(host)
 
 
 def test_without_descriptors_sessions_wait_or_are_refused(host: AgentHost) -> None:

@@ -23,6 +23,7 @@ from steno.agent.pipes import Streams, open_pipes
 from steno.agent.resume import encode_kept
 from steno.agent.ring import Ring
 from steno.agent.session import Descriptors, LiveSession, SessionFacts
+from steno.agent.strangers import let_go
 from steno.delivery.writers.file import FileWriter
 from steno.formats.cutter import Identity
 from steno.formats.tlog import Decoder, Placed
@@ -86,7 +87,7 @@ class Captured:
             stdout=pipes.inner[1],
             stderr=pipes.inner[2],
         )
-        pipes.close_inner()
+        let_go({*pipes.inner})
         self.loop = Loop(threads=1)
         self.is_finished = False
         facts = SessionFacts(

@@ -28,6 +28,7 @@ from steno.agent.handshake import (
 from steno.agent.loop import READABLE, Loop
 from steno.agent.opening import Opened
 from steno.agent.peers import Peer, open_peer, read_credentials, read_peer
+from steno.agent.strangers import let_go
 from steno.errors import ProtocolError, RefusedError, StenoError
 from steno.policy.accounts import Account
 
@@ -105,6 +106,7 @@ class Arrival:
         self._reception = reception
         self._loop = reception.loop
         self._connection = connection
+        self._received: list[int] = []
         self._streams: Streams | None = None
         self._pidfd: int | None = None
         self._request: Request | None = None
@@ -119,7 +121,7 @@ class Arrival:
 
     def _take_packet(self, _events: int) -> None:
         try:
-            packet, descriptors = _receive(self._connection)
+            packet, self._received = _receive(self._connection)
         except BlockingIOError:
             return
         except OSError:
@@ -127,6 +129,7 @@ class Arrival:
             return
         self._loop.ignore(self._connection.fileno())
         self._timer.cancel()
+        descriptors = self._received
         if packet.startswith(LOGIN) and not descriptors:
             self._reception.take_login(packet, read_credentials(self._connection)[1])
             self.close()
@@ -135,16 +138,12 @@ class Arrival:
             if len(descriptors) != _STREAMS:
                 raise ProtocolError(f"request: {len(descriptors)} descriptors, and not three")
             self._streams = descriptors[0], descriptors[1], descriptors[2]
-            descriptors = []
             self._request = decode_request(packet)
         except ProtocolError as error:
             if packet:
                 self._log_refusal(str(error))
             self.close()
             return
-        finally:
-            for fd in descriptors:
-                os.close(fd)
         self._loop.submit(self._look_at_peer, self._take_peer)
 
     def _look_at_peer(self) -> tuple[Peer, int]:
@@ -210,7 +209,8 @@ class Arrival:
         except (StenoError, OSError, ValueError) as error:
             self._fail(error)
             return
-        self._begin(opened)
+        if not self._is_over:  # else the agent ends, and the next one finds what was kept
+            self._begin(opened)
 
     # The answer.
 
@@ -245,8 +245,7 @@ class Arrival:
                 fds.leader = None
             facts = {"rec": opened.facts.rec, "why": str(error)}
             log.info("a session left before its answer", extra=facts)
-        for fd in set(opened.handed):
-            os.close(fd)
+        self._received += {*opened.handed}
         self.close()
         self._reception.begin(opened, admission)
 
@@ -303,10 +302,12 @@ class Arrival:
         if self._connection.fileno() >= 0:
             self._loop.ignore(self._connection.fileno())
             self._connection.close()
-        for fd in {*(self._streams or ()), *([] if self._pidfd is None else [self._pidfd])}:
-            os.close(fd)
+        if self._pidfd is not None:
+            os.close(self._pidfd)
         self._streams = self._pidfd = None
-        self._reception.forget(self)
+        received, self._received = self._received, []
+        # Until all are closed it counts as one of its user's: who makes that wait has fewer left.
+        let_go(received, lambda: self._loop.post(lambda: self._reception.forget(self)))
 
 
 def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:

@@ -26,6 +26,7 @@ from steno.agent.ring_layout import WINDOW_BYTES
 from steno.agent.ring_layout import Way as Lane
 from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.shared import SharedSink, SharedSource
+from steno.agent.strangers import let_go
 from steno.agent.ways import Way
 from steno.delivery.writers.protocol import Writer
 from steno.errors import StoreError
@@ -209,8 +210,7 @@ class CaptureSession:
             return
         self._host.keep(self)
         self._is_over = True
-        for fd in self._stream_descriptors():
-            os.close(fd)
+        let_go(self._stream_descriptors())
         os.close(self._handover)
         self._leader.close()
         self._recording.leave()
@@ -344,7 +344,7 @@ def resume_capture(
         if sink is not None:
             ways.append((name, source, sink))
         elif source is not None:
-            os.close(source)
+            let_go([source])
     parts = hosting, facts, descriptors, session, clock, writers, ring
     return CaptureSession(*parts, ways, states, is_broken=states is None)
 

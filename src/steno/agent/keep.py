@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from steno.agent import keeper
+from steno.agent.strangers import look_at
 from steno.errors import RecorderError, UnreachableError
 
 FIRST_FD = 3
@@ -259,8 +260,8 @@ class StoreKeep:
 
 
 def _identify(fd: int) -> tuple[int, int, int]:
-    status = os.fstat(fd)
-    return fd, status.st_dev, status.st_ino
+    inode = look_at(fd)
+    return fd, inode.place, inode.number
 
 
 def open_keep(environ: MutableMapping[str, str]) -> StoreKeep | NoKeep:

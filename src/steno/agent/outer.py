@@ -10,10 +10,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import stat
 import struct
 import termios
 
+from steno.agent.strangers import look_at
 from steno.errors import TerminalError
 
 _TIOCGDEV = 0x80045432
@@ -50,7 +50,7 @@ def open_outer(descriptors: tuple[int, int, int]) -> int:
     ours = [fd for fd in descriptors if _device(fd) == device]
     if device is None or not _may(ours, os.O_RDONLY) or not _may(ours, os.O_WRONLY):
         raise TerminalError("the terminal may not be read and written by the session")
-    if os.fstat(ours[0]).st_rdev != device:
+    if look_at(ours[0]).device != device:
         # /dev/tty, or a master. By its number it might be another's terminal: numbers are unique
         # in one instance of devpts only, and anybody can have more of these.
         raise TerminalError("the terminal is not there by its own name")
@@ -157,10 +157,8 @@ def _device(fd: int) -> int | None:
     """Return the number of the terminal behind `fd`; None when it is no terminal."""
     try:
         # Of a file nothing is asked: its file system may be a program of the user's that does not
-        # answer, and the loop would wait for it. Files can be sought in, terminals cannot.
-        if not os.readlink(f"/proc/self/fd/{fd}").startswith("/dev/") or _can_seek(fd):
-            return None
-        if not stat.S_ISCHR(os.fstat(fd).st_mode):
+        # answer, and whatever its name is in the user's own name space.
+        if not look_at(fd).is_device:
             return None
         answer = fcntl.ioctl(fd, _TIOCGDEV, bytes(4))
     except OSError:
@@ -174,11 +172,3 @@ def _device(fd: int) -> int | None:
 def _may(fds: list[int], wanted: int) -> bool:
     modes = [fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE for fd in fds]
     return wanted in modes or os.O_RDWR in modes
-
-
-def _can_seek(fd: int) -> bool:
-    try:
-        os.lseek(fd, 0, os.SEEK_CUR)
-    except OSError:
-        return False
-    return True

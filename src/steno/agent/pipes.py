@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 
 import msgspec
 
 from steno.agent.shared import is_null, is_same_file
+from steno.agent.strangers import let_go
 from steno.errors import TerminalError
 
 Streams = tuple[int, int, int]
@@ -18,24 +18,12 @@ class Pipes(msgspec.Struct, frozen=True):
     """What lies between a command and its session's own streams.
 
     Attributes:
-        inner: What the command gets as 0, 1 and 2; when it has them, `close_inner`.
+        inner: What the command gets as 0, 1 and 2; to be closed here when it has them.
         ways: Name, source and sink of each stream that is relayed; the session owns them.
     """
 
     inner: Streams
     ways: tuple[tuple[str, int, int], ...]
-
-    def close_inner(self) -> None:
-        """Close the command's ends, which it has got by now; also those that it shares with us."""
-        for fd in set(self.inner):
-            os.close(fd)
-
-    def close(self) -> None:
-        """Close all: nothing came of it."""
-        self.close_inner()
-        for _, source, sink in self.ways:
-            os.close(source)
-            os.close(sink)
 
 
 def open_pipes(streams: Streams, uid: int, *, relays_input: bool) -> Pipes:
@@ -57,7 +45,6 @@ def open_pipes(streams: Streams, uid: int, *, relays_input: bool) -> Pipes:
         inner[1], source = inner[2], inner[1]
         ways.append(("output", source, output))
         if is_one:
-            os.close(error)
             inner[2] = inner[1]
         else:
             source, inner[2] = _open_pipe(uid, opened)
@@ -68,10 +55,10 @@ def open_pipes(streams: Streams, uid: int, *, relays_input: bool) -> Pipes:
         for name, source, sink in ways:
             os.set_blocking(sink if name == "input" else source, False)
     except OSError as failure:
-        for fd in {*streams, *opened}:
-            with contextlib.suppress(OSError):  # closed above
-                os.close(fd)
+        let_go([*streams, *opened])
         raise TerminalError(f"no pipes for the command: {failure.strerror}") from failure
+    if is_one:
+        let_go([error])
     return Pipes((inner[0], inner[1], inner[2]), tuple(ways))
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import errno
 import os
 import select
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
+from steno.agent.strangers import look_at
 from steno.recorder.sink import Sink
 
 _REFUSALS = (errno.EOPNOTSUPP, errno.EINVAL, errno.ESPIPE, errno.ENOSYS)
@@ -24,10 +26,10 @@ def is_slow(fd: int) -> bool:
     Nothing is asked of the file itself: its file system may be served by the user's own program,
     and even fstat(2) would wait for that.
     """
-    link = _link(fd)
-    if link.startswith(("pipe:", "socket:")):
+    inode = look_at(fd)
+    if stat.S_ISFIFO(inode.mode) or stat.S_ISSOCK(inode.mode):
         return False
-    if not link.startswith("/dev/"):
+    if not inode.is_device:
         return True
     try:
         os.lseek(fd, 0, os.SEEK_CUR)

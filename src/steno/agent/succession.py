@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 
 import msgspec
 
@@ -19,6 +18,7 @@ from steno.agent.opening import open_other_writer
 from steno.agent.ring import Ring
 from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.spooling import HostSpoolWriter
+from steno.agent.strangers import let_go
 from steno.agent.survivors import Survivor, take_up
 from steno.agent.terminal import TerminalSession
 from steno.delivery.spool import Spool
@@ -131,4 +131,4 @@ def _read_facts(descriptors: Kept) -> SessionFacts | None:
 def _close(descriptors: Kept) -> None:
     for fd in descriptors.values():
         with contextlib.suppress(OSError):  # closed by who had begun to take it over
-            os.close(fd)
+            let_go([fd])

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from steno.agent.fileworker import FileWorker
 from steno.agent.loop import GONE, READABLE, WRITABLE, Loop
 from steno.agent.shared import SharedSink, SharedSource
+from steno.agent.strangers import let_go
 from steno.recorder.flow import Flow
 
 _READ_BYTES = 65536
@@ -276,4 +277,4 @@ class Way:
             return
         self._loop.ignore(fd)
         self._asked.pop(fd, None)
-        os.close(fd)
+        let_go([fd])
