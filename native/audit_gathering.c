@@ -1,14 +1,13 @@
 /* steno.audit._records.gather: an event's records, sorted by what they tell. */
 #include "audit_module.h"
-
-/* Where records of a type are put; the same numbers as in steno.audit.words.gathering. */
-enum place { CALL, DIRECTORY, PEER, TITLE, PATH, RUN, TARGET, DETAIL, LEAD };
+#include "audit_places.h"
 
 /* What becomes of it; all are owned. The first ones are NULL until there is one. */
 struct gathering {
     PyObject *single[TITLE + 1], *lead;
     PyObject *paths, *parents, *runs, *targets, *details;
     PyObject *places, *names, *make, *path; /* borrowed */
+    struct state *state;
 };
 
 static long find_place(const struct gathering *to, const struct record *record)
@@ -26,17 +25,15 @@ static void keep(PyObject **place, PyObject *record)
     Py_XDECREF(before);
 }
 
-static bool is_parent(struct record *record)
+static bool is_parent(const struct record *record)
 {
-    for (size_t i = 0; i < record->item_count; i++)
-        if (is_text(record->items[i].name, "nametype"))
-            return is_text(record->items[i].value, "PARENT");
-    return false;
+    const struct item *type = find_item(record, slice_text("nametype"));
+    return type != NULL && is_text(type->value, "PARENT");
 }
 
 static int add_path(struct gathering *to, struct record *record)
 {
-    PyObject *values = get_values(record, to->names), *path;
+    PyObject *values = make_values(to->state, record, to->names), *path;
     if (values == NULL)
         return -1;
     path = PyObject_CallFunctionObjArgs(to->make, to->path, values, NULL);
@@ -72,11 +69,11 @@ static int add_record(struct gathering *to, PyObject *object)
     }
 }
 
-static int add_records(struct gathering *to, PyObject *records, PyTypeObject *type)
+static int add_records(struct gathering *to, PyObject *records)
 {
     for (Py_ssize_t i = 0; i < PyList_Size(records); i++) {
         PyObject *record = PyList_GetItem(records, i);
-        if (Py_TYPE(record) != type) {
+        if (Py_TYPE(record) != to->state->record_type) {
             PyErr_SetString(PyExc_TypeError, "not a list of records");
             return -1;
         }
@@ -105,10 +102,9 @@ static void let_go(struct gathering *to)
 
 PyObject *gather(PyObject *module, PyObject *arguments)
 {
-    struct gathering to = {.lead = NULL};
-    struct state *state = PyModule_GetState(module);
+    struct gathering to = {.state = PyModule_GetState(module)};
     PyObject *records, *result = NULL;
-    if (state == NULL ||
+    if (to.state == NULL ||
         !PyArg_ParseTuple(arguments, "O!O!O!OO", &PyList_Type, &records, &PyDict_Type, &to.places,
                           &PyTuple_Type, &to.names, &to.make, &to.path))
         return NULL;
@@ -118,7 +114,7 @@ PyObject *gather(PyObject *module, PyObject *arguments)
     to.targets = PyList_New(0);
     to.details = PyDict_New();
     if (to.paths != NULL && to.parents != NULL && to.runs != NULL && to.targets != NULL &&
-        to.details != NULL && add_records(&to, records, state->record_type) == 0)
+        to.details != NULL && add_records(&to, records) == 0)
         result = Py_BuildValue("OOOOOOOOOO", or_none(to.single[CALL]), or_none(to.lead),
                                or_none(to.single[DIRECTORY]), to.paths, to.parents, to.runs,
                                or_none(to.single[PEER]), or_none(to.single[TITLE]), to.targets,

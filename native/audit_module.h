@@ -17,9 +17,13 @@ struct interned {
     unsigned char bytes[MOST_INTERNED];
 };
 
+/* Values that come again and again: they are found in dictionaries at once, for each knows its hash. */
+enum { SHARED_VALUES = 4096 };
+
 struct state {
     PyTypeObject *record_type, *encoder_type;
     struct interned interned[INTERNED];
+    PyObject *values[SHARED_VALUES];
 };
 
 static inline uint64_t hash_bytes(uint64_t seed, struct slice slice)
@@ -67,14 +71,29 @@ struct before {
 struct record *make_record(struct state *state, PyObject *line, const struct head *head,
                            const unsigned char *head_at, const struct before *before);
 
+static inline struct slice slice_text(const char *text)
+{
+    return (struct slice){(const unsigned char *)text, strlen(text)};
+}
+
+/* The bytes that an object holds, borrowed. */
+struct slice slice_of(PyObject *bytes);
+
 PyObject *make_bytes(struct slice slice);
 
 /* Append `item`, NULL for a failure, to a list, and let go of it. */
 int append_stolen(PyObject *list, PyObject *item);
 
-/* Return the first values of the fields that a tuple names, as a tuple. */
-PyObject *get_values(struct record *record, PyObject *names);
+/* Return bytes for `slice`, the same object where it came lately. */
+PyObject *share_value(struct state *state, struct slice slice);
 
+/* Return the first field of that name, NULL where there is none; the items must have been read. */
+const struct item *find_item(const struct record *record, struct slice name);
+
+/* Return the first values of the fields that a tuple names, as a tuple. */
+PyObject *make_values(struct state *state, struct record *record, PyObject *names);
+
+PyObject *find_likeness(PyObject *module, PyObject *arguments);
 PyObject *gather(PyObject *module, PyObject *arguments);
 PyObject *join_arguments(PyObject *module, PyObject *records);
 PyObject *measure_events(PyObject *module, PyObject *arguments);

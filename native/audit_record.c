@@ -14,6 +14,29 @@ PyObject *make_bytes(struct slice slice)
     return PyBytes_FromStringAndSize((const char *)slice.at, (Py_ssize_t)slice.length);
 }
 
+struct slice slice_of(PyObject *bytes)
+{
+    return (struct slice){(const unsigned char *)PyBytes_AsString(bytes),
+                          (size_t)PyBytes_Size(bytes)};
+}
+
+PyObject *share_value(struct state *state, struct slice slice)
+{
+    PyObject **place, *value;
+    if (slice.length > MOST_INTERNED)
+        return make_bytes(slice);
+    place = &state->values[hash_bytes(0, slice) % SHARED_VALUES];
+    if (*place != NULL && is_equal(slice_of(*place), slice))
+        return Py_NewRef(*place);
+    value = make_bytes(slice);
+    if (value != NULL) {
+        PyObject *before = *place;
+        *place = Py_NewRef(value);
+        Py_XDECREF(before);
+    }
+    return value;
+}
+
 PyObject *intern(struct state *state, struct slice slice)
 {
     struct interned *place;
@@ -32,12 +55,6 @@ PyObject *intern(struct state *state, struct slice slice)
     place->length = slice.length;
     memcpy(place->bytes, slice.at, slice.length);
     return text;
-}
-
-static struct slice line_of(PyObject *line)
-{
-    return (struct slice){(const unsigned char *)PyBytes_AsString(line),
-                          (size_t)PyBytes_Size(line)};
 }
 
 static bool is_same_event(const struct before *before, const struct head *head)
@@ -80,7 +97,7 @@ struct record *make_record(struct state *state, PyObject *line, const struct hea
     record->offset_bytes = -1;
     record->line = line;
     record->type_name =
-        (struct slice){line_of(line).at + (head->type.at - head_at), head->type.length};
+        (struct slice){slice_of(line).at + (head->type.at - head_at), head->type.length};
     if (fill_record(state, record, head, before) < 0) {
         Py_DECREF(record);
         return NULL;
@@ -101,7 +118,7 @@ static PyObject *new_record(PyTypeObject *type, PyObject *arguments, PyObject *k
     if (state == NULL || !PyArg_ParseTupleAndKeywords(arguments, keywords, "S|n", names, &line,
                                                       &offset_bytes))
         return NULL;
-    slice = line_of(line);
+    slice = slice_of(line);
     if (!read_head(slice, &head)) {
         PyErr_SetString(PyExc_ValueError, "not an audit record");
         return NULL;
@@ -186,7 +203,7 @@ int read_items(struct record *record)
     to.items = to.first;
     to.count = 0;
     to.room = MOST_AT_FIRST;
-    body = split_body(line_of(record->line), record->head_length);
+    body = split_body(slice_of(record->line), record->head_length);
     result = add_items(&to, body.main);
     record->own_count = to.count;
     if (result == 0)
@@ -319,36 +336,41 @@ static PyObject *get_words(struct record *record, void *closure)
     return joined;
 }
 
-/* Return the first field's value, None where there is none; NULL on failure. */
-static PyObject *find_field(const struct record *record, PyObject *name)
+const struct item *find_item(const struct record *record, struct slice name)
 {
-    struct slice wanted;
-    Py_ssize_t length;
     const unsigned char *prints = prints_of(record), *end = prints + record->item_count, *at;
-    unsigned char print;
-    wanted.at = (const unsigned char *)PyUnicode_AsUTF8AndSize(name, &length);
-    if (wanted.at == NULL)
-        return NULL;
-    wanted.length = (size_t)length;
-    print = make_print(wanted);
+    unsigned char print = make_print(name);
     for (at = prints; at < end; at++) {
-        const struct item *item;
         at = memchr(at, print, (size_t)(end - at));
         if (at == NULL)
             break;
-        item = &record->items[at - prints];
-        if (wanted.length != 0 && is_equal(item->name, wanted))
-            return make_bytes(item->value);
+        if (name.length != 0 && is_equal(record->items[at - prints].name, name))
+            return &record->items[at - prints];
     }
-    return Py_NewRef(Py_None);
+    return NULL;
+}
+
+/* Return the first field's value, None where there is none; NULL on failure. */
+static PyObject *find_value(struct state *state, const struct record *record, PyObject *name)
+{
+    const struct item *item;
+    Py_ssize_t length;
+    const char *text = PyUnicode_AsUTF8AndSize(name, &length);
+    if (text == NULL)
+        return NULL;
+    item = find_item(record, (struct slice){(const unsigned char *)text, (size_t)length});
+    return item == NULL ? Py_NewRef(Py_None) : share_value(state, item->value);
 }
 
 static PyObject *get_field(struct record *record, PyObject *name)
 {
-    return read_items(record) < 0 ? NULL : find_field(record, name);
+    struct state *state = PyType_GetModuleState(Py_TYPE((PyObject *)record));
+    if (state == NULL || read_items(record) < 0)
+        return NULL;
+    return find_value(state, record, name);
 }
 
-PyObject *get_values(struct record *record, PyObject *names)
+PyObject *make_values(struct state *state, struct record *record, PyObject *names)
 {
     Py_ssize_t count = PyTuple_Size(names);
     PyObject *values;
@@ -356,11 +378,17 @@ PyObject *get_values(struct record *record, PyObject *names)
         return NULL;
     values = PyTuple_New(count);
     for (Py_ssize_t i = 0; values != NULL && i < count; i++) {
-        PyObject *value = find_field(record, PyTuple_GetItem(names, i));
+        PyObject *value = find_value(state, record, PyTuple_GetItem(names, i));
         if (value == NULL || PyTuple_SetItem(values, i, value) < 0)
             Py_CLEAR(values);
     }
     return values;
+}
+
+static PyObject *get_values(struct record *record, PyObject *names)
+{
+    struct state *state = PyType_GetModuleState(Py_TYPE((PyObject *)record));
+    return state == NULL ? NULL : make_values(state, record, names);
 }
 
 static PyObject *show_record(struct record *record)

@@ -123,6 +123,8 @@ static PyMethodDef methods[] = {
     {"measure_events", measure_events, METH_VARARGS,
      PyDoc_STR("measure_events(data, at, node, serial, deadline_us, is_next, effects, /)\n--\n\n"
                "See steno.audit.coalescing.Coalescer.pass_whole_events.")},
+    {"find_likeness", find_likeness, METH_VARARGS,
+     PyDoc_STR("find_likeness(records, places, counted, /)\n--\n\nSee steno.audit.likeness.")},
     {"gather", gather, METH_VARARGS,
      PyDoc_STR("gather(records, places, names, make, path, /)\n--\n\nSee steno.audit.words.gathering.")},
     {"join_arguments", join_arguments, METH_O,
@@ -160,6 +162,8 @@ static int clear_state(PyObject *module)
     Py_CLEAR(state->encoder_type);
     for (size_t i = 0; i < INTERNED; i++)
         Py_CLEAR(state->interned[i].text);
+    for (size_t i = 0; i < SHARED_VALUES; i++)
+        Py_CLEAR(state->values[i]);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 class Record:
@@ -110,6 +110,22 @@ def measure_events(
     Returns:
         Where the first event that is not so begins, how many lines and events are before it, the
         last one's serial and the latest one's time.
+    """
+
+def find_likeness(
+    records: list[Record], places: dict[str, int], counted: Mapping[tuple[bytes, bytes], int], /
+) -> tuple[bytes, tuple[int | None, ...]] | None:
+    """Return what an event's records say but for their numbers, and the numbers.
+
+    Args:
+        records: The event's.
+        places: Where `gather` puts records of a type; only these types have a likeness.
+        counted: Which arguments count, a bit for each, by `arch` and `syscall` as they stand.
+
+    Returns:
+        What events that are alike have in common, and `pid`, `ppid` and `ses` of the call or of
+        the report and the inodes of the PATH records, in order; None for what has no likeness:
+        other types, no call or report or more than one, numbers that are none, too long.
     """
 
 def gather(

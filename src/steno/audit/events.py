@@ -12,12 +12,14 @@ from msgspec.structs import replace
 from steno.audit.coalescing import RecordGroup
 from steno.audit.encoding import RecordEncoder
 from steno.audit.event import Event, Process, Thing, Who
+from steno.audit.likeness import Likenesses
 from steno.audit.records import Record
 from steno.audit.values.decoding import Decoder, shown
 from steno.audit.values.kinds import Kind
 from steno.audit.values.names import Names
+from steno.audit.values.syscalls import name_of_syscall
 from steno.audit.words.actions import CALLS, Report
-from steno.audit.words.calls import Deed, Tools, describe_call, describe_uring
+from steno.audit.words.calls import Deed, Tools, count_arguments, describe_call, describe_uring
 from steno.audit.words.doers import Doers
 from steno.audit.words.gathering import Gathered, MainFields, Raw, gather, read_main
 from steno.audit.words.memory import Memory
@@ -61,6 +63,7 @@ class EventBuilder:
         self._outcomes = Outcomes()
         self._keys = Memory(_read_keys)
         self._sessions = Memory(_read_session)
+        self._likenesses = Likenesses(Memory(_count_arguments))
         self._encoder = RecordEncoder(self._decoder) if with_records else None
 
     def build(self, group: RecordGroup) -> Event:
@@ -83,6 +86,19 @@ class EventBuilder:
         return msgspec.Raw(self._encoder.encode(group.records))
 
     def _build(self, group: RecordGroup, records: msgspec.Raw) -> Event:
+        known = self._likenesses
+        like = known.find(group.records)
+        if like is None:
+            return self._tell(group, records)
+        likeness, numbers = like
+        told = known.get(likeness)
+        if told is not None:
+            return told.tell_again(group, numbers, records)
+        event = self._tell(group, records)
+        known.keep(likeness, numbers, event)
+        return event
+
+    def _tell(self, group: RecordGroup, records: msgspec.Raw) -> Event:
         found = gather(group)
         call, lead = found.call, found.lead
         rule = report_of(lead.type) if lead is not None else None
@@ -154,6 +170,7 @@ class EventBuilder:
         self._names.forget()
         self._people.forget()
         self._files.forget()
+        self._likenesses.forget()
         if self._encoder is not None:
             self._encoder.forget()
 
@@ -243,6 +260,10 @@ def _keystrokes(lead: Record) -> str:
         return bytes.fromhex(raw.decode("ascii")).decode(errors="replace")
     except ValueError:
         return text_of(raw)
+
+
+def _count_arguments(call: tuple[bytes, bytes]) -> int:
+    return count_arguments(name_of_syscall(*call) or "")
 
 
 def _read_session(raw: Raw) -> int | None:

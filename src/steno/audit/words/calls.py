@@ -16,7 +16,7 @@ import msgspec
 from steno.audit.event import Thing, ThingKind
 from steno.audit.records import Record
 from steno.audit.values.tables.choices import URING
-from steno.audit.words.actions import CALLS, SOCKETCALLS, Call
+from steno.audit.words.actions import CALLS, SOCKETCALLS, Call, Shape
 from steno.audit.words.gathering import Gathered, MainFields
 from steno.audit.words.memory import Memory
 from steno.audit.words.things import (
@@ -110,6 +110,19 @@ def describe_call(
         name = SOCKETCALLS[number] if 0 <= number < len(SOCKETCALLS) else name
     what = CALLS.get(name, PLAIN_CALL)
     return _SHAPES[what.shape](CallContext(name, what, fields, found, is_failed, tools))
+
+
+def count_arguments(name: str) -> int:
+    """Return which of a0 to a2 `describe_call` may look at, a bit for each.
+
+    Args:
+        name: The system call's name; of one that has no name here, anything may count.
+    """
+    if not name or name == "socketcall":
+        return 0b111
+    what = CALLS.get(name, PLAIN_CALL)
+    bits = _COUNTED.get(what.shape, 0)
+    return bits | 1 << what.at if what.at >= 0 else bits
 
 
 def describe_uring(record: Record, found: Gathered, tools: Tools) -> Deed:
@@ -371,3 +384,17 @@ _SHAPES: dict[str, Callable[[CallContext], Deed]] = {
     "peer": _peer,
     "plain": _plain,
 }
+
+_COUNTED: dict[Shape, int] = {
+    "open": 0b010,
+    "at_open": 0b100,
+    "queue": 0b010,
+    "move": 0b100,
+    "link": 0b100,
+    "handle": 0b001,
+    "end": 0b001,
+    "signal": 0b111,
+    "identity": 0b001,
+    "peer": 0b001,
+}
+"""Which arguments a shape looks at, beside the directory's and `Call.at`: a bit for each."""

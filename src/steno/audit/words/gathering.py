@@ -84,7 +84,8 @@ class Gathered(msgspec.Struct, gc=False):
 
 def gather(group: RecordGroup) -> Gathered:
     """Sort the records of `group`."""
-    return Gathered(*_records.gather(group.records, _PLACES, PathFields._fields, _make, PathFields))
+    names = PathFields._fields
+    return Gathered(*_records.gather(group.records, CALL_PLACES, names, _make, PathFields))
 
 
 def read_main(record: Record) -> MainFields:
@@ -95,10 +96,10 @@ def read_main(record: Record) -> MainFields:
 _make = tuple.__new__
 """What `_make` of named tuples does besides, is known to be so: the number of fields."""
 
-# The same numbers as `enum place` in native/audit_gathering.c.
-_CALL, _DIRECTORY, _PEER, _TITLE, _PATH, _RUN, _TARGET, _DETAIL = range(8)
+# The same numbers as `enum place` in native/audit_places.h.
+_CALL, _DIRECTORY, _PEER, _TITLE, _PATH, _RUN, _TARGET, _DETAIL, LEAD = range(9)
 
-_PLACES = dict.fromkeys(SUPPORTING, _DETAIL) | {
+CALL_PLACES = dict.fromkeys(SUPPORTING, _DETAIL) | {
     "SYSCALL": _CALL,
     "CWD": _DIRECTORY,
     "SOCKADDR": _PEER,
@@ -107,3 +108,4 @@ _PLACES = dict.fromkeys(SUPPORTING, _DETAIL) | {
     "EXECVE": _RUN,
     "OBJ_PID": _TARGET,
 }
+"""The types of records that tell of a system call, and where they are put; all others lead."""
