@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,25 @@ def test_one_process_writes_the_hosts_trail(tmp_path: Path) -> None:
         TrailWriter(spool, make_origin())
     writer.close()
     TrailWriter(spool, make_origin()).close()
+
+
+def test_a_full_spool_at_the_start_is_tried_again(tmp_path: Path) -> None:
+    """What keeps a writer from opening keeps no later one in its process from it."""
+    spool = Spool(tmp_path / "spool")
+    writer = TrailWriter(spool, make_origin())
+    writer.append([make_event(1)])
+    writer.close()
+    spool.directory.joinpath(".trail").unlink()  # so that it has to be ended
+    descriptors = len(os.listdir("/proc/self/fd"))
+    full = Spool(spool.directory, SpoolLimits(free_bytes=1 << 60))
+    for _ in range(2):
+        with pytest.raises(NoSpaceError):
+            TrailWriter(full, make_origin())
+    assert len(os.listdir("/proc/self/fd")) == descriptors
+    TrailWriter(spool, make_origin()).end("stopped")
+    [items] = read_trails(spool).values()
+    assert isinstance(items[-1], TrailEnd)
+    assert items[-1].why == "gone"
 
 
 def test_a_full_trail_is_followed_by_another(tmp_path: Path) -> None:

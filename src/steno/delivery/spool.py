@@ -125,12 +125,12 @@ class Spool:
         self.sync_directory()
         return SpoolFile(self, rec, descriptor)
 
-    def entries(self) -> list[SpoolEntry]:
-        """Return what the spool holds, the oldest first."""
+    def entries(self, is_wanted: Callable[[str], bool] = is_sane_rec) -> list[SpoolEntry]:
+        """Return what the spool holds of the ids that are wanted, the oldest first."""
         recs = set()
         for item in self._items():
             stem, suffix = os.path.splitext(item.name)
-            if suffix in _LOGS and is_sane_rec(stem):
+            if suffix in _LOGS and is_sane_rec(stem) and is_wanted(stem):
                 recs.add(stem)
         found = [entry for entry in map(self.entry, recs) if entry is not None]
         return sorted(found, key=lambda entry: (entry.changed_unix_us, entry.rec))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import secrets
@@ -27,7 +28,7 @@ from steno.delivery.trail_recovery import (
     read_trail_tail,
     store_last_trail,
 )
-from steno.errors import NoSpaceError, NotFoundError, StoreError
+from steno.errors import NoSpaceError, NotFoundError, StenoError, StoreError
 from steno.model import TRAIL_PREFIX, is_trail
 
 TRAIL_BYTES = 64 << 20
@@ -105,7 +106,7 @@ class TrailWriter:
         except OSError as error:
             self.close()
             raise spool.explained(error) from error
-        except StoreError:
+        except StenoError:
             self.close()
             raise
 
@@ -224,8 +225,8 @@ class TrailWriter:
             self._counted_us = now_us
             self._trails_bytes = sum(
                 entry.size_bytes
-                for entry in self._spool.entries()
-                if is_trail(entry.rec) and not entry.is_delivered
+                for entry in self._spool.entries(is_trail)
+                if not entry.is_delivered
             )
         limit_bytes = self._spool.limits.trails_bytes
         if self._trails_bytes + length_bytes > limit_bytes:
@@ -257,19 +258,24 @@ class TrailWriter:
             except BlockingIOError:
                 os.close(descriptor)  # an import
                 return
-        ours = self._read_ours(path.stem, descriptor)
-        if ours is None:
-            os.close(descriptor)  # for the spool's recovery
-            return
-        head, tail = ours
-        os.ftruncate(descriptor, tail.end_bytes)
+        with contextlib.ExitStack() as undo:
+            undo.callback(os.close, descriptor)
+            ours = self._read_ours(path.stem, descriptor)
+            if ours is None:
+                return  # for the spool's recovery
+            head, tail = ours
+            os.ftruncate(descriptor, tail.end_bytes)
+            undo.pop_all()
         file = SpoolFile(self._spool, path.stem, descriptor, size_bytes=tail.end_bytes)
         if is_last and not tail.is_ended:
             self._go_on(file, head, tail)
             return
-        if not tail.is_ended:
-            file.append(closing_lines(tail, "gone"))
-        file.finish()
+        try:
+            if not tail.is_ended:
+                file.append(closing_lines(tail, "gone"))
+            file.finish()
+        finally:
+            file.close()
 
     def _read_ours(self, rec: str, descriptor: int) -> tuple[TrailHead, TrailTail] | None:
         """Return how a trail ends that is this host's and boot's, and can be written further."""
