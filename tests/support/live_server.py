@@ -8,10 +8,10 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import TracebackType
-from unittest.mock import patch
 
 from steno.cli import main
 from steno.store.opening import open_store
@@ -26,12 +26,7 @@ def run_steno(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedPr
     output, errors = (io.TextIOWrapper(one, "utf-8", newline="") for one in (said, complained))
     errors.reconfigure(errors="backslashreplace")
     status: int | str | None = 0
-    with (
-        patch.object(sys, "argv", ["steno", *words]),
-        patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")),
-        redirect_stdout(output),
-        redirect_stderr(errors),
-    ):
+    with _called(words, stdin), redirect_stdout(output), redirect_stderr(errors):
         try:
             main()
         except SystemExit as end:
@@ -41,6 +36,18 @@ def run_steno(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedPr
     errors.flush()
     texts = said.getvalue().decode(), complained.getvalue().decode()
     return subprocess.CompletedProcess(words, status, *texts)
+
+
+@contextmanager
+def _called(words: Sequence[str], stdin: str) -> Iterator[None]:
+    """Give this process another command line and another standard input for a while."""
+    before = sys.argv, sys.stdin
+    sys.argv = ["steno", *words]
+    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()), "utf-8")
+    try:
+        yield
+    finally:
+        sys.argv, sys.stdin = before
 
 
 class LiveServer:
