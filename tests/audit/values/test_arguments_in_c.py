@@ -12,7 +12,7 @@ from steno.audit import _records
 from steno.audit.records import LineReader, Record
 from steno.audit.values.arguments import arguments_of, join_arguments
 
-DATA = Path(__file__).parent.parent / "data" / "audit"
+DATA = Path(__file__).parents[2] / "data" / "audit"
 
 _NAME = st.one_of(
     st.builds("a{}".format, st.integers(0, 3)),

@@ -12,7 +12,7 @@ from steno.audit.records import LineReader, Record
 from steno.audit.words.actions import SUPPORTING
 from steno.audit.words.gathering import Gathered, MainFields, PathFields, gather, read_main
 
-DATA = Path(__file__).parents[1] / "data" / "audit"
+DATA = Path(__file__).parents[2] / "data" / "audit"
 SINGLE = {"SYSCALL": "call", "PROCTITLE": "title", "CWD": "directory", "SOCKADDR": "peer"}
 
 

@@ -14,7 +14,7 @@ from steno.audit.records import Field, LineReader
 from steno.audit.values.arguments import join_arguments
 from steno.audit.values.escaping import encode_string
 
-DATA = Path(__file__).parent.parent / "data/audit"
+DATA = Path(__file__).parents[2] / "data/audit"
 
 
 def fields_of(log: str, serial: int) -> list[Field]:

@@ -13,7 +13,7 @@ from steno.audit.words import calls
 from steno.audit.words.actions import CALLS, FAMILIES, PLAIN, TYPES, WORDS, Shape
 from steno.audit.words.reports import report_of
 
-DOCUMENTATION = Path(__file__).parents[2] / "docs" / "formats" / "event.md"
+DOCUMENTATION = Path(__file__).parents[3] / "docs" / "formats" / "event.md"
 
 ALLOWED = {
     "authentication": {"start", "end", "info"},

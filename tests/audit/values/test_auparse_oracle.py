@@ -20,7 +20,7 @@ from steno.audit.values.decoding import Decoder
 from steno.audit.values.names import Names
 from steno.audit.values.tables.records import NAMES
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data/audit"
 LOGS = (
     DATA / "f1/audit-enriched.log",

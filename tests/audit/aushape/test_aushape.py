@@ -21,7 +21,7 @@ from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.events import EventBuilder
 from steno.audit.records import LineReader
 
-DATA = Path(__file__).parents[1] / "data/audit"
+DATA = Path(__file__).parents[2] / "data/audit"
 LOGS = {
     "f1": DATA / "f1/audit-enriched.log",
     "f2": DATA / "f2/audit-enriched-zoo.log",
@@ -126,7 +126,7 @@ def test_every_event_is_as_aushape_has_it_but_for_what_is_explained() -> None:
 
 def test_docs_name_each_difference() -> None:
     """docs/audit.md tells what users of aushape will see that is not the same."""
-    text = (Path(__file__).parents[2] / "docs/audit.md").read_text()
+    text = (Path(__file__).parents[3] / "docs/audit.md").read_text()
     for place in EXPLAINED:
         record, field = place.split("/")[2:]
         assert f"`{field}`" in text, place

@@ -10,7 +10,7 @@ import pytest
 
 from steno.audit.reading import EventReader
 
-ZOO = Path(__file__).parent.parent / "data/audit/f2"
+ZOO = Path(__file__).parents[2] / "data/audit/f2"
 
 DEEDS = {
     "bad_utf8": [

@@ -16,7 +16,7 @@ from steno.audit.session.scopes import Root
 from steno.audit.session.typed_lines import TypedLine
 from steno.model import Command, Start
 
-MADE = Path(__file__).parents[1] / "data" / "audit" / "made"
+MADE = Path(__file__).parents[2] / "data" / "audit" / "made"
 TICK_US = 5_000
 """f1's kernel ticks 250 times a second, and the log has milliseconds."""
 

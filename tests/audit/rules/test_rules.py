@@ -14,7 +14,7 @@ from steno.audit.rules.sets import MACHINES, rule_set
 from steno.audit.rules.text import parse_rules, parse_status
 from steno.errors import FormatError, UsageError
 
-DATA = Path(__file__).parents[1] / "data/audit"
+DATA = Path(__file__).parents[2] / "data/audit"
 AUDITCTL = DATA / "auditctl"
 
 
