@@ -62,6 +62,12 @@ def entry_of(record: Record, number: int) -> bytes:
 OTHER = b"__CURSOR=s=1\n__REALTIME_TIMESTAMP=1\n_TRANSPORT=syslog\nMESSAGE=type=X\n\n"
 
 
+def read(reader: RecordReader, pieces: list[bytes]) -> object:
+    """Return what records stand where in the pieces together, and what is none."""
+    records = [record for piece in pieces for record in reader.feed(piece)] + reader.finish()
+    return [(one.offset_bytes, one.line) for one in records], reader.take_damage()
+
+
 def check(records: list[Record], originals: list[Record]) -> None:
     """Hold what was read to what it was made of."""
     expected = [
@@ -131,15 +137,10 @@ def test_any_cut(cuts: list[int], form: str) -> None:
         line += b'"_SOURCE_REALTIME_TIMESTAMP":"1234000","MESSAGE":[97,61,255]}\n'
         data = b"".join(line % number for number in range(9)) + b'x\n{"a":1}\n{"__CURSOR":"s"}\n'
         data += b'{"_TRANSPORT":"audit"}'
-
-    def run(cuts: list[int]) -> object:
-        reader: RecordReader = JournalJsonReader() if form == "json" else JournalExportReader()
-        places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-        pieces = [data[a:b] for a, b in itertools.pairwise(places)]
-        records = [record for piece in pieces for record in reader.feed(piece)] + reader.finish()
-        return [(one.offset_bytes, one.line) for one in records], reader.take_damage()
-
-    assert run(cuts) == run([])
+    make = JournalJsonReader if form == "json" else JournalExportReader
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    pieces = [data[a:b] for a, b in itertools.pairwise(places)]
+    assert read(make(), pieces) == read(make(), [data])
 
 
 def test_damage_keeps_entries_whole() -> None:
@@ -176,13 +177,18 @@ def test_large_values_are_passed_over() -> None:
     assert [record.offset_bytes for record in records] == [0, len(good) + len(dump)]
 
 
-@given(
-    st.lists(st.binary(max_size=30) | st.sampled_from([b"_TRANSPORT=audit\n", b"\n", b"{", OTHER]))
-)
-def test_any_bytes(pieces: list[bytes]) -> None:
-    """Whatever comes, nothing breaks."""
-    for reader in (JournalExportReader(), JournalJsonReader(), GuessingReader()):
-        for piece in pieces:
-            reader.feed(piece)
-        reader.finish()
-        reader.take_damage()
+READERS: list[type[RecordReader]] = [JournalExportReader, JournalJsonReader, GuessingReader]
+PIECES = [
+    b"_TRANSPORT=audit\n", b"\n", b"{", b'{"_TRANSPORT":"audit"}\n', b"MESSAGE\n", bytes(7), b"\1",
+    OTHER, entry_of(Record(b"type=USER msg=audit(1.234:5): a=b"), 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("make", READERS)
+@given(st.lists(st.sampled_from(PIECES) | st.binary(max_size=30)))
+def test_any_bytes(make: type[RecordReader], pieces: list[bytes]) -> None:
+    """Whatever comes, and however it is cut: the same records from the same places, and damage."""
+    data = b"".join(pieces)
+    whole = read(make(), [data])
+    assert read(make(), pieces) == whole
+    assert read(make(), [data[at : at + 1] for at in range(len(data))]) == whole

@@ -15,7 +15,7 @@ from __future__ import annotations
 import struct
 
 from steno.audit.record_types import name_of
-from steno.audit.records import DamagedLine, Record
+from steno.audit.records import DamagedLine, Damages, Record
 
 _HEADER = struct.Struct("=4I")
 _MAX_DATA_BYTES = 8970
@@ -57,7 +57,7 @@ class BinaryReader:
         self._padding_bytes = 0  # how much of a slot is left, if the record stood in one
         self._has_slots: bool | None = None  # None: not known yet
         self._bad = b""
-        self._damage: list[DamagedLine] = []
+        self._damages = Damages()
 
     def feed(self, data: bytes) -> list[Record]:
         """Return the records that `data` completes."""
@@ -96,20 +96,15 @@ class BinaryReader:
 
     def take_damage(self) -> list[DamagedLine]:
         """Return what was no record since the last call."""
-        damage, self._damage = self._damage, []
-        return damage
+        return self._damages.take()
 
     def _read(self, piece: bytes, offset_bytes: int) -> list[Record]:
         version, _, kind, _ = _HEADER.unpack_from(piece)
         line = piece[_HEADER.size :].rstrip(b"\0\n")
         self._number += 1
-        try:
-            if version == 0:
-                return [Record(b"type=%s msg=%s" % (name_of(kind).encode(), line), offset_bytes)]
-            return [Record(line, offset_bytes)]
-        except ValueError as error:
-            self._damage.append(DamagedLine(self._number, offset_bytes, piece, str(error)))
-            return []
+        if version == 0:
+            line = b"type=%s msg=%s" % (name_of(kind).encode(), line)
+        return self._damages.read(self._number, offset_bytes, line, piece)
 
     def _pass(self, rest: bytes, at: int) -> int:
         """Return where to go on after what is no header; `at`: more must come first."""
@@ -132,5 +127,5 @@ class BinaryReader:
         if self._bad:
             begin = self._offset_bytes + at - len(self._bad)
             self._number += 1
-            self._damage.append(DamagedLine(self._number, begin, self._bad, "no header"))
+            self._damages.add(self._number, begin, self._bad, "no header")
             self._bad = b""

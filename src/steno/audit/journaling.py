@@ -15,7 +15,7 @@ from collections.abc import Mapping
 import msgspec
 
 from steno.audit.record_types import name_of
-from steno.audit.records import DamagedLine, Record
+from steno.audit.records import DamagedLine, Damages, Record
 from steno.structs import json_decoder
 
 _WANTED = frozenset({
@@ -61,7 +61,7 @@ class _Entries:
 
     def __init__(self) -> None:
         self._number = 0
-        self._damage: list[DamagedLine] = []
+        self._damages = Damages()
 
     def add(self, entry: Mapping[bytes, bytes], raw: bytes, offset_bytes: int) -> list[Record]:
         """Return the record that an entry holds, if it holds one."""
@@ -69,20 +69,20 @@ class _Entries:
         if not is_audit(entry):
             return []
         try:
-            return [Record(line_of(entry), offset_bytes)]
+            line = line_of(entry)
         except ValueError as error:
-            self._damage.append(DamagedLine(self._number, offset_bytes, raw, str(error)))
+            self._damages.add(self._number, offset_bytes, raw, str(error))
             return []
+        return self._damages.read(self._number, offset_bytes, line, raw)
 
     def add_damage(self, raw: bytes, offset_bytes: int, reason: str) -> None:
         """Note what is no entry."""
         self._number += 1
-        self._damage.append(DamagedLine(self._number, offset_bytes, raw, reason))
+        self._damages.add(self._number, offset_bytes, raw, reason)
 
     def take_damage(self) -> list[DamagedLine]:
         """Return the damage since the last call."""
-        damage, self._damage = self._damage, []
-        return damage
+        return self._damages.take()
 
 
 class JournalExportReader:

@@ -13,7 +13,7 @@ import msgspec
 
 from steno.audit._records import Record, split
 
-__all__ = ["DamagedLine", "Field", "LineReader", "Record"]
+__all__ = ["DamagedLine", "Damages", "Field", "LineReader", "Record"]
 
 Field = tuple[str, bytes]
 """A field's name, and its value as it stands in the record, quotes included."""
@@ -38,6 +38,30 @@ class DamagedLine(msgspec.Struct, frozen=True):
     reason: str
 
 
+class Damages:
+    """What is no record, until somebody asks for it."""
+
+    def __init__(self) -> None:
+        self._lines: list[DamagedLine] = []
+
+    def add(self, number: int, offset_bytes: int, line: bytes, reason: str) -> None:
+        """Note what is no record; see `DamagedLine`."""
+        self._lines.append(DamagedLine(number, offset_bytes, line, reason))
+
+    def read(self, number: int, offset_bytes: int, line: bytes, whole: bytes) -> list[Record]:
+        """Return the record that `line` is; if it is none, note `whole`, in which it came."""
+        try:
+            return [Record(line, offset_bytes)]
+        except ValueError as error:
+            self.add(number, offset_bytes, whole, str(error))
+            return []
+
+    def take(self) -> list[DamagedLine]:
+        """Return what was noted since the last call."""
+        lines, self._lines = self._lines, []
+        return lines
+
+
 class LineReader:
     """Turn bytes of a log, or of the dispatcher's `string` protocol, into records. Does no I/O.
 
@@ -52,7 +76,7 @@ class LineReader:
         self._offset_bytes = 0
         self._lines = 0
         self._is_too_long = False
-        self._damage: list[DamagedLine] = []
+        self._damages = Damages()
 
     def feed(self, data: bytes) -> list[Record]:
         """Return the records that `data` completes."""
@@ -85,14 +109,13 @@ class LineReader:
 
     def take_damage(self) -> list[DamagedLine]:
         """Return what was no record since the last call."""
-        damage, self._damage = self._damage, []
-        return damage
+        return self._damages.take()
 
     def _split(self, data: bytes) -> list[Record]:
         records, damage, used, lines = split(data, self._offset_bytes)
         for line, offset_bytes, raw in damage:
             number = self._lines + line + 1
-            self._damage.append(DamagedLine(number, offset_bytes, raw, "not an audit record"))
+            self._damages.add(number, offset_bytes, raw, "not an audit record")
         self._offset_bytes += used
         self._lines += lines
         return records
@@ -116,5 +139,5 @@ class LineReader:
 
     def _add_piece(self, piece: bytes) -> None:
         reason = f"a line of more than {self._limit_bytes} bytes"
-        self._damage.append(DamagedLine(self._lines + 1, self._offset_bytes, piece, reason))
+        self._damages.add(self._lines + 1, self._offset_bytes, piece, reason)
         self._offset_bytes += len(piece)

@@ -23,6 +23,7 @@ from steno.audit.words.things import (
     Files,
     bytes_of,
     field_text,
+    known_name,
     number_of,
     plain_text,
     signed,
@@ -336,7 +337,7 @@ def _identity(context: CallContext) -> Deed:
     fields = context.fields
     is_group = "gid" in context.name or "groups" in context.name
     id_, known = (fields.gid, fields.GID) if is_group else (fields.euid, fields.EUID)
-    account = plain_text(known) or plain_text(id_)
+    account = known_name(known) or plain_text(id_)
     if context.is_failed and "groups" not in context.name:
         account = str(context.argument(0))
     return Deed(

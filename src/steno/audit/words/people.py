@@ -6,7 +6,7 @@ from steno.audit.event import Who
 from steno.audit.values.names import UNSET, Names
 from steno.audit.words.gathering import MainFields, Raw
 from steno.audit.words.memory import Memory
-from steno.audit.words.things import number_of, plain_text
+from steno.audit.words.things import known_name, number_of
 
 _Person = tuple[Who, str]
 _Ids = tuple[Raw, Raw, Raw, Raw, Raw, Raw, Raw, Raw]
@@ -65,6 +65,6 @@ def _id(raw: bytes | None) -> int | None:
 
 
 def _known_name(raw: bytes | None) -> str | None:
-    """Return what auditd found; for an id without a name it writes `unknown(1599)`."""
-    name = plain_text(raw)
-    return None if not name or name == "unset" or name.startswith("unknown(") else name
+    """Return what auditd found; None: nothing, or nobody."""
+    name = known_name(raw)
+    return None if not name or name == "unset" else name

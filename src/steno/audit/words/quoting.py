@@ -44,8 +44,6 @@ def name_of(thing: Thing) -> str:
     name = thing.name
     if thing.kind in _QUOTED and name[:6] != "inode ":
         return quote(name if len(name) <= LIMIT_CHARACTERS else name[: LIMIT_CHARACTERS - 1] + "…")
-    if thing.kind == "account" and name.isdecimal():
-        return f"uid {name}"
     return cut(name)
 
 

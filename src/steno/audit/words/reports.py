@@ -46,9 +46,6 @@ def _objects(record: Record, rule: Report) -> list[Thing]:
         name = field_text(record, field)
         if name:
             break
-    if name.startswith("unknown("):
-        # What auditd writes for an id without a name: the id is what is known.
-        name = name[8:-1]
     if name in _NOBODY or (not name and rule.kind == "account"):
         name = _second_uid(record)
     objects = [Thing(rule.kind, name)] if name else []

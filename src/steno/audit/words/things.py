@@ -40,9 +40,9 @@ def field_text(record: Record, name: str) -> str:
 
     What auditd wrote for an id (`UID="root"`) counts more than the id.
     """
-    enriched = record.get(name.upper())
-    if enriched is not None:
-        return plain_text(enriched)
+    known = known_name(record.get(name.upper()))
+    if known:
+        return known
     raw = record.get(name)
     if raw is None or raw[:1] == b'"' or kind_of(record.type, name) not in _HEXADECIMAL:
         return plain_text(raw)
@@ -59,6 +59,12 @@ def plain_text(raw: bytes | None) -> str:
     if raw[:1] == b'"':
         raw = raw[1:-1]
     return raw.decode(errors="replace")
+
+
+def known_name(raw: bytes | None) -> str:
+    """Return the name that auditd wrote for an id; "" where it had none: `unknown(1599)`."""
+    name = plain_text(raw)
+    return "" if name.startswith("unknown(") else name
 
 
 def number_of(raw: bytes | None, base: int = 10) -> int | None:
@@ -152,7 +158,7 @@ class Files:
 
     def _find_owner(self, owner: tuple[bytes | None, bytes | None]) -> str | None:
         uid, known = owner
-        name = plain_text(known)
+        name = known_name(known)
         number = number_of(uid)
         if not name and number is not None:
             name = self._names.user(number) or ""
