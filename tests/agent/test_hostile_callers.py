@@ -168,6 +168,7 @@ def test_another_user_may_not_use_the_control_socket(common_host: AgentHost) -> 
         b"[]\n",
         b'{"do": "explode"}\n',
         b'{"do": "kill", "rec": 7}\n',
+        b'{"do": "kill", "rec": "\xff"}\n',
         b'{"do": "status", "more": 1}\n',
         b'{"do": "kill", "rec": "none"}\n',
         b'{"do": "message", "rec": "none", "text": "' + b"x" * 5000 + b'"}\n',

@@ -33,6 +33,7 @@ READ = [
     (http_answer("200 OK", b"[" * 100_000, JSON), 13, "answers nonsense"),
     (http_answer("200 OK", b'{"items":[{"rec":5}]}', JSON), 13, "answers nonsense"),
     (http_answer("200 OK", b'{"items":"\xff"}', JSON), 13, "answers nonsense"),
+    (http_answer("200 OK", b'{"items":[],"cursor":"\xff"}', JSON), 13, "answers nonsense"),
     (http_answer("200 OK", b"not packed", JSON, "Content-Encoding: gzip"), 13, "cannot be decoded"),
     (http_answer("302 Found", b"", "Location: https://192.0.2.1/"), 13, "HTTP status 302"),
     (http_answer("401 No", b'{"detail":"go\\n\\u001b[2J"}', PROBLEM), 12, r"go\n\x1b[2J"),

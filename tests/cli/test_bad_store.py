@@ -87,7 +87,7 @@ def test_reading_makes_no_store(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
-@pytest.mark.parametrize("damage", ["newer", "empty", "no tail", "gone"])
+@pytest.mark.parametrize("damage", ["newer", "empty", "no text", "no tail", "gone"])
 def test_one_damaged_recording_hides_no_other(server: Path, damage: str) -> None:
     """Verifying and indexing all go on past a recording that cannot be read, and name it."""
     header = header_of(server, "aa-1")
@@ -95,6 +95,8 @@ def test_one_damaged_recording_hides_no_other(server: Path, damage: str) -> None
         header.write_text('{"format":7,"rec":"aa-1","sender":null}\n')
     elif damage == "empty":
         header.write_bytes(b"")
+    elif damage == "no text":
+        header.write_bytes(b'{"format":1,"rec":"aa-\xff","sender":null}')
     elif damage == "no tail":
         [tail] = header.parent.glob("*.tail")
         tail.unlink()

@@ -162,5 +162,23 @@ def test_whole_trails_cannot_change_or_vanish_unseen(tmp_path: Path) -> None:
     assert trails[2] in verdict["reason"]
     _replace(tmp_path, trails[1], b"")
     found = _verify(tmp_path)
+    assert "its lines are gone" in found[trails[1]]["error"]
+    assert trails[1] in found[trails[2]]["note"]
+    assert run_steno("verify", "--store", tmp_path).returncode == 9
+    # Without an index that remembers it, the next one still does.
+    for file in (tmp_path / "store").glob("index.sqlite*"):
+        file.unlink()
+    assert run_steno("server", "reindex", "--store", tmp_path / "store").returncode == 0
+    found = _verify(tmp_path)
     assert trails[1] not in found
     assert trails[1] in found[trails[2]]["note"]
+
+
+def test_the_last_trail_cannot_vanish_unseen(tmp_path: Path) -> None:
+    """A trail that no other follows is missed by the index, here and over a server."""
+    trails = _fill_store(tmp_path)
+    shutil.rmtree(next((tmp_path / "store" / "recordings").glob(f"*/{trails[2]}")))
+    assert "its lines are gone" in _verify(tmp_path)[trails[2]]["error"]
+    done = run_steno("verify", trails[2], "--store", tmp_path)
+    assert done.returncode == 9
+    assert done.stderr.count("\n") == 1

@@ -134,7 +134,7 @@ class _Connection:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             return {"ok": True, **self._obey(_decode(line))}
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             return {"ok": False, "error": f"not an order: {error}"}
         except (StenoError, RecursionError) as error:
             return {"ok": False, "error": str(error)}

@@ -76,12 +76,12 @@ class StoreLibrary:
         return verify_stream(self._store.read(rec), known)
 
     def trails(self) -> list[KnownTrail]:
-        """Return all audit trails by id."""
+        """Return all audit trails by id, also those that only the index remembers."""
         known = {
             one.trail: KnownTrail(one.trail, one.chain, one.follows, one.follows_head)
             for one in self._store.trail_summaries()
         }
-        return [known.get(trail, KnownTrail(trail)) for trail in sorted(self._store.trails())]
+        return [known.get(trail, KnownTrail(trail)) for trail in sorted({*known, *self._store.trails()})]
 
     def events(
         self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int

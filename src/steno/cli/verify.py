@@ -26,6 +26,7 @@ from steno.model import Damage, Verification, is_trail
 from steno.store.events import KnownTrail
 
 _STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "broken": "bold red"}
+_GONE = "it is in the index, but its lines are gone"
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -114,7 +115,9 @@ def _verify_trails(library: Library, trails: list[KnownTrail]) -> Iterator[Verdi
         try:
             found = verify_stream(library.read(trail.id), trail.chain)
             verdicts[trail.id] = Verdict("library", trail.id, found)
-        except (NotFoundError, StoreError) as error:
+        except NotFoundError:
+            verdicts[trail.id] = Verdict("library", trail.id, None, _GONE)
+        except StoreError as error:
             verdicts[trail.id] = Verdict("library", trail.id, None, str(error))
     for trail in trails:
         if trail.follows is not None:
@@ -125,7 +128,7 @@ def _verify_trails(library: Library, trails: list[KnownTrail]) -> Iterator[Verdi
 def _compare(verdicts: dict[str, Verdict], trail: KnownTrail, before: str) -> None:
     """Take note of what a trail says of the one before it, where both were verified."""
     verdict = verdicts.get(before)
-    if verdict is None:
+    if verdict is None or verdict.error == _GONE:
         note = f"it follows {before}, which is not here"
         verdicts[trail.id] = msgspec.structs.replace(verdicts[trail.id], note=note)
         return
@@ -144,7 +147,7 @@ def _verify_recording(library: Library, rec: str) -> Verdict:
     try:
         return Verdict("library", rec, library.verification(rec))
     except NotFoundError:
-        return Verdict("library", rec, None, "it is in the index, but its lines are gone")
+        return Verdict("library", rec, None, _GONE)
     except StoreError as error:
         return Verdict("library", rec, None, str(error))
 

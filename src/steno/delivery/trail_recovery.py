@@ -158,7 +158,7 @@ def load_last_trail(spool: Spool) -> LastTrail | None:
     try:
         last = decode_json((spool.directory / LAST).read_bytes(), LastTrail)
         reader = spool.open(last.id)
-    except (OSError, msgspec.MsgspecError, UsageError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, UsageError):
         return None
     except NotFoundError:
         return last

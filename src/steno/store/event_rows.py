@@ -394,7 +394,7 @@ class EventReader:
 def _unpack(body: bytes) -> list[PlacedEvent]:
     try:
         return _decode_events(zstandard.ZstdDecompressor().decompress(body))
-    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+    except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"the index is damaged: {error}; run `steno server reindex`") from error
 
 

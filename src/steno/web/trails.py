@@ -20,7 +20,7 @@ class TrailFacts(msgspec.Struct, frozen=True):
     Attributes:
         id: Its id.
         host: The enrolled host that delivers it; null: it was put into the store by hand.
-        size_bytes: How long it is so far.
+        size_bytes: How long it is so far; 0: its lines are gone.
         chain: What its chain proved when it was indexed; null: it is not indexed yet.
         follows: The trail of the same host before it.
         follows_head: The digest of that one's last line.
@@ -46,9 +46,9 @@ async def list_trails(call: Call) -> Response:
 
     def read() -> Trails:
         known = {summary.trail: summary for summary in store.trail_summaries()}
-        return Trails(
-            [_describe(store, trail, known.get(trail)) for trail in sorted(store.trails())]
-        )
+        # One that only the index remembers is listed too, so that its loss is noticed.
+        trails = sorted({*known, *store.trails()})
+        return Trails([_describe(store, trail, known.get(trail)) for trail in trails])
 
     return json_response(await anyio.to_thread.run_sync(read))
 

@@ -53,7 +53,7 @@ class KernelWatch:
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:
                     found = _decode(line)
-        except (BlockingIOError, msgspec.MsgspecError):
+        except (BlockingIOError, msgspec.MsgspecError, UnicodeDecodeError):
             pass
         return found
 
