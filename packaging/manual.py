@@ -45,6 +45,7 @@ def page(context: click.Context) -> str:
         *paragraphs(context.command.help or ""),
         *options(context),
         *subcommands(context),
+        *examples(context),
         ".SH EXIT STATUS",
         "0 when all went well; else one line on standard error says what did not.",
         "What each number means stands in docs/exit\\-codes.md.",
@@ -101,6 +102,15 @@ def subcommands(context: click.Context) -> Iterator[str]:
             yield ".TP"
             yield f".BR {escape(below.command_path.replace(' ', '-'))} (1)"
             yield escape(below.command.get_short_help_str(limit=200))
+
+
+def examples(context: click.Context) -> Iterator[str]:
+    """Yield the section of examples, which --help shows last."""
+    lines = (context.command.epilog or "").splitlines()[2:]
+    if lines:
+        yield from (".SH EXAMPLES", ".nf")
+        yield from (escape(line.strip()) for line in lines)
+        yield ".fi"
 
 
 def see_also(context: click.Context) -> Iterator[str]:

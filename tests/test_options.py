@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,8 @@ def list_commands(command: click.Command, path: str) -> Iterator[tuple[str, clic
 
 
 COMMANDS = dict(list_commands(group, "steno"))
+STAND_INS = {f"steno tlog {name}" for name in ("rec", "rec-session", "play")}
+"""Their help is that of tlog's programs."""
 
 
 @pytest.mark.parametrize("path", COMMANDS)
@@ -52,3 +55,32 @@ def test_every_option_has_a_help_text(path: str) -> None:
     assert command.help
     silent = [p.name for p in command.params if isinstance(p, click.Option) and not p.help]
     assert silent == []
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_texts_are_alike(path: str) -> None:
+    """Defaults stand in brackets at the end, and what a value is has a name of its own."""
+    for option in COMMANDS[path].params:
+        if not isinstance(option, click.Option) or option.help is None:
+            continue
+        assert option.help.rstrip()[-1] == ".", f"{path} {option.name}: {option.help}"
+        assert "Default:" not in option.help, f"{path} {option.name}: {option.help}"
+        shown = (option.get_help_record(click.Context(COMMANDS[path])) or ("", ""))[0]
+        is_named = option.name == "text" or not shown.endswith((" INTEGER", " RANGE", " PATH"))
+        assert is_named or option.metavar, f"{path}: {shown}"
+        assert option.metavar or not shown.endswith(" TEXT"), f"{path}: {shown}"
+
+
+@pytest.mark.parametrize("path", [path for path in COMMANDS if path not in STAND_INS])
+def test_every_command_shows_how_it_is_called(path: str) -> None:
+    """`--help` ends with examples, which the command understands."""
+    marker, heading, *lines = (COMMANDS[path].epilog or "").splitlines()
+    assert (marker, heading) == ("\b", "Examples:")
+    called = [line for line in lines if path in line]
+    assert called
+    for line in called:
+        words = shlex.split(
+            line[line.index(path) + len(path) :].partition("|")[0].partition(">")[0]
+        )
+        with COMMANDS[path].make_context(path, words, resilient_parsing=False):
+            assert len(line) < 80, line

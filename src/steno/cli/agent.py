@@ -26,12 +26,12 @@ config_option = click.option(
     "config_file",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The configuration. Default: /etc/steno/agent.toml, if there is one.",
+    help="The configuration [default: /etc/steno/agent.toml, if there is one].",
 )
 control_option = click.option(
     "--control",
     metavar="PATH",
-    help="The control socket. Default: /run/steno/control.sock.",
+    help="The control socket [default: /run/steno/control.sock].",
 )
 
 
@@ -46,28 +46,28 @@ control_option = click.option(
 @click.option(
     "--socket",
     metavar="PATH",
-    help="Where steno-shell asks. Default: /run/steno/agent.sock.",
+    help="Where steno-shell asks [default: /run/steno/agent.sock].",
 )
 @control_option
 @click.option(
     "--policy",
     metavar="FILE",
-    help="The policy. Default: /etc/steno/policy.toml.",
+    help="The policy [default: /etc/steno/policy.toml].",
 )
 @click.option(
     "--spool",
     metavar="DIRECTORY",
-    help="Where recordings wait for the server. Default: /var/lib/steno/spool.",
+    help="Where recordings wait for the server [default: /var/lib/steno/spool].",
 )
 @click.option(
     "--user",
     metavar="NAME",
-    help="Whom the agent runs as when root starts it. Default: steno.",
+    help="Whom the agent runs as when root starts it [default: steno].",
 )
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    help="What is logged. Default: info.",
+    help="What is logged [default: info].",
 )
 @click.option(
     "--keeper",

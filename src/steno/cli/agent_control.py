@@ -16,6 +16,7 @@ from rich.text import Text
 from steno.agent.configuration import load_agent_config
 from steno.cli.agent import config_option, control_option
 from steno.cli.messages import escape_controls
+from steno.cli.options import examples, json_option
 from steno.cli.tables import make_console
 from steno.delivery.control import AgentControl
 from steno.errors import AmbiguousError, NotFoundError
@@ -25,10 +26,8 @@ from steno.recorder.facts import read_account, read_line
 
 _TIMEOUT_S = 10.0
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 
-
-@click.command("status")
+@click.command("status", epilog=examples("steno agent status", "steno agent status --json"))
 @config_option
 @control_option
 @json_option
@@ -59,7 +58,7 @@ def status_command(context: click.Context, /, as_json: bool, **given: Any) -> No
         click.echo(escape_controls(line))
 
 
-@click.command("sessions")
+@click.command("sessions", epilog=examples("steno agent sessions"))
 @config_option
 @control_option
 @json_option
@@ -91,7 +90,7 @@ def sessions_command(context: click.Context, /, as_json: bool, **given: Any) -> 
     make_console().print(table)
 
 
-@click.command("reload")
+@click.command("reload", epilog=examples("steno agent reload"))
 @config_option
 @control_option
 @click.pass_context
@@ -101,7 +100,7 @@ def reload_command(context: click.Context, /, **given: Any) -> None:  # noqa: AN
     click.echo("configuration and policy were read again")
 
 
-@click.command("kill")
+@click.command("kill", epilog=examples("steno agent kill 3c5d7"))
 @click.argument("rec")
 @config_option
 @control_option
@@ -114,7 +113,7 @@ def kill_command(context: click.Context, /, rec: str, **given: Any) -> None:  # 
     click.echo(f"ended {_describe(session)}")
 
 
-@click.command("message")
+@click.command("message", epilog=examples('steno agent message 3c5d7 "Please log out."'))
 @click.argument("rec")
 @click.argument("text")
 @config_option

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from steno.cli.lazy import LazyGroup
-from steno.cli.library import Location, open_server, server_options
+from steno.cli.library import Location, collect, open_server, server_options
+from steno.cli.listing import print_found
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import format_instant, make_console, printable
 from steno.errors import NotFoundError
 
@@ -25,7 +27,6 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 }
 _SEVERITIES = ("low", "medium", "high", "critical")
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": ""}
-_PAGE_ITEMS = 200
 _WIDE_CELLS = 140
 """From here on all fits beside each other."""
 
@@ -35,7 +36,14 @@ def command() -> None:
     """List and acknowledge alerts; check their rules (docs/alerts.md)."""
 
 
-@click.command("list")
+@click.command(
+    "list",
+    epilog=examples(
+        "steno alerts list",
+        "steno alerts list --least high --host web1",
+        "steno alerts list --all --json",
+    ),
+)
 @click.option(
     "--least",
     type=click.Choice(_SEVERITIES),
@@ -46,10 +54,8 @@ def command() -> None:
 @click.option("--rule", metavar="NAME", help="Of this rule.")
 @click.option("--host", metavar="NAME", help="Of this host.")
 @click.option("--rec", metavar="REC", help="Of this recording, oldest first.")
-@click.option(
-    "-n", "--limit", type=click.IntRange(1), default=50, help="How many at the most (50)."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@limit_option(50)
+@json_lines_option
 @server_options
 def list_command(
     least: str,
@@ -66,7 +72,7 @@ def list_command(
     server = open_server(location)
     try:
         if rec is not None:
-            found = server.recording_alerts(rec)
+            found = server.recording_alerts(rec), False
         else:
             parameters = {
                 "least": least,
@@ -74,37 +80,20 @@ def list_command(
                 "rule": rule,
                 "host": host,
             }
-            found = _collect(server.alerts, parameters, limit)
+            found = collect(
+                lambda cursor, count: server.alerts(
+                    parameters | {"cursor": cursor, "limit": count}
+                ),
+                limit,
+            )
     finally:
         server.close()
-    if as_json:
-        for alert in found:
-            click.echo(json.dumps(alert))
-        return
-    if not found:
-        make_console(is_stderr=True).print("no alerts")
-        return
-    _print(make_console(), found)
+    print_found(found, _print, as_json=as_json, nothing="no alerts")
 
 
-def _collect(
-    read: Any,  # noqa: ANN401  # a method of the server
-    parameters: dict[str, Any],
-    limit: int,
-) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    cursor: str | None = None
-    while len(found) < limit:
-        count = min(_PAGE_ITEMS, limit - len(found))
-        items, cursor = read(parameters | {"cursor": cursor, "limit": count})
-        found += items
-        if cursor is None:
-            break
-    return found
-
-
-def _print(console: Console, alerts: list[dict[str, Any]]) -> None:
+def _print(alerts: Sequence[dict[str, Any]]) -> None:
     """Print a table; where that is narrow, what happened stands on lines of its own."""
+    console = make_console()
     names = ["id", "when", "severity", "rule", "user", "host", "times"]
     is_wide = console.width >= _WIDE_CELLS
     if is_wide:
@@ -155,9 +144,13 @@ def _cells(alert: dict[str, Any]) -> dict[str, Text]:
     }
 
 
-@click.command("acknowledge")
-@click.argument("numbers", nargs=-1, required=True, type=click.IntRange(1), metavar="ID...")
-@click.option("--comment", default="", help="What there is to say about them; it is kept.")
+@click.command(
+    "acknowledge", epilog=examples('steno alerts acknowledge 17 --comment "planned, change 4711"')
+)
+@click.argument("numbers", nargs=-1, required=True, type=WholeRange(1), metavar="ID...")
+@click.option(
+    "--comment", metavar="TEXT", default="", help="What there is to say about them; it is kept."
+)
 @server_options
 def acknowledge_command(numbers: tuple[int, ...], comment: str, location: Location) -> None:
     """Say that you have seen to alerts; who, when and the comment are kept."""
@@ -171,7 +164,7 @@ def acknowledge_command(numbers: tuple[int, ...], comment: str, location: Locati
         server.close()
 
 
-@click.command("check")
+@click.command("check", epilog=examples("steno alerts check alerts.toml"))
 @click.argument("file", type=click.Path(path_type=Path))
 def check_command(file: Path) -> None:
     """Look for mistakes in FILE, a file of alert rules.
@@ -188,7 +181,7 @@ def check_command(file: Path) -> None:
     click.echo(f"{file}: {len(rules)} rule{'' if len(rules) == 1 else 's'}, {counts}; no mistake")
 
 
-@click.command("rules")
+@click.command("rules", epilog=examples("steno alerts rules > alerts.toml"))
 def rules_command() -> None:
     """Print the rules that come with Steno, to begin one's own file with."""
     from steno.server.alert_watch import read_own_rules

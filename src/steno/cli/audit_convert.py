@@ -15,13 +15,21 @@ from steno.cli.audit_files import find_logs, read_logs
 from steno.cli.audit_parallel import ParallelConversion, count_workers
 from steno.cli.audit_selecting import Selection, selection_options
 from steno.cli.audit_telling import Teller
+from steno.cli.options import examples
 from steno.cli.output_files import OutputFiles
 from steno.errors import UsageError
 
 _FORMATS = ("steno", "ecs", "aushape", "aushape-json", "aushape-xml")
 
 
-@click.command("convert")
+@click.command(
+    "convert",
+    epilog=examples(
+        "steno audit convert /var/log/audit",
+        "ausearch --raw -ts today | steno audit convert --no-records",
+        "steno audit convert --format ecs --from 14:30 --user avery audit.log",
+    ),
+)
 @click.argument("files", nargs=-1, metavar="[FILE|DIRECTORY|-]...")
 @click.option(
     "--format",

@@ -15,6 +15,8 @@ from steno.agent.auditing.intake import LIMIT_BYTES
 from steno.agent.auditing.running import FollowSettings, follow_dispatcher, follow_journal
 from steno.agent.configuration import load_agent_config
 from steno.cli.agent import config_option
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples
 from steno.delivery.trail_recovery import read_boot_id
 from steno.errors import UsageError
 from steno.logs import TextFormatter, configure_logs
@@ -22,30 +24,30 @@ from steno.logs import TextFormatter, configure_logs
 _SYSLOG = "/dev/log"
 
 
-@click.command("follow")
+@click.command("follow", epilog=examples("steno audit follow --journal"))
 @config_option
 @click.option("--host", metavar="NAME", help="What this host is called [default: its host name].")
-@click.option("--policy", metavar="FILE", help="The policy. Default: /etc/steno/policy.toml.")
+@click.option("--policy", metavar="FILE", help="The policy [default: /etc/steno/policy.toml].")
 @click.option(
     "--spool",
     metavar="DIRECTORY",
-    help="Where events wait for the server. Default: /var/lib/steno/spool.",
+    help="Where events wait for the server [default: /var/lib/steno/spool].",
 )
 @click.option(
     "--control",
     metavar="PATH",
-    help="The agent's control socket; what it notes of sessions is beside it."
-    " Default: /run/steno/control.sock.",
+    help="The agent's control socket; what it notes of sessions is beside it"
+    " [default: /run/steno/control.sock].",
 )
 @click.option(
     "--user",
     metavar="NAME",
-    help="Whom this runs as when root starts it. Default: steno.",
+    help="Whom this runs as when root starts it [default: steno].",
 )
 @click.option(
     "--queue",
     "queue_mib",
-    type=click.IntRange(min=1),
+    type=WholeRange(min=1),
     default=LIMIT_BYTES >> 20,
     show_default=True,
     metavar="MIB",

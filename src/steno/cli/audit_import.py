@@ -18,6 +18,7 @@ from steno.audit.events import EventBuilder
 from steno.audit.reading import EventReader
 from steno.audit.trail import Lost, TrailEncoder, TrailEnd, TrailHead, TrailItem, make_trail_id
 from steno.cli.audit_files import find_logs, read_logs
+from steno.cli.options import examples, json_option
 from steno.cli.ownership import become_owner
 from steno.cli.spool_options import choose_places
 from steno.delivery.spool import Spool
@@ -55,7 +56,10 @@ class Summary(msgspec.Struct):
     last_unix_us: int | None = None
 
 
-@click.command("import")
+@click.command(
+    "import",
+    epilog=examples("steno audit import audit.log.1 audit.log --host web1 --boot-id 8c6b0f1e..."),
+)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--host", required=True, metavar="NAME", help="The host that the log is from.")
 @click.option(
@@ -84,7 +88,7 @@ class Summary(msgspec.Struct):
     help="With --store: the enrolled host whose recordings the events belong to"
     " [default: none, they belong to recordings that nobody delivered].",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say what came of it as one JSON object.")
+@json_option
 def command(
     files: tuple[str, ...],
     host: str,

@@ -25,6 +25,7 @@ from steno.cli.audit_tables import (
     print_tallies,
 )
 from steno.cli.audit_telling import Teller
+from steno.cli.options import examples, json_lines_option
 
 Row = RanProgram | Tally | Session | Failure | Summary
 
@@ -51,11 +52,18 @@ _PRINTERS: dict[str, Callable[[list[Any]], None]] = {
 }
 
 
-@click.command("report")
+@click.command(
+    "report",
+    epilog=examples(
+        "steno audit report commands",
+        "steno audit report files --user avery --from yesterday audit.log",
+        "ausearch --raw -ts today | steno audit report logins",
+    ),
+)
 @click.argument("kind", metavar="REPORT", type=click.Choice(list(_TALLIES)))
 @click.argument("files", nargs=-1, metavar="[FILE|DIRECTORY|-]...")
 @selection_options
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 @click.option("--no-names", is_flag=True, help="Do not ask this host for the names of ids.")
 def command(
     kind: str, files: tuple[str, ...], selection: Selection, as_json: bool, no_names: bool

@@ -16,6 +16,8 @@ from steno.audit.rules.sets import rule_set
 from steno.audit.rules.text import AuditStatus, parse_rules, parse_status
 from steno.cli.lazy import LazyGroup
 from steno.cli.messages import escape_controls
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples, json_option
 from steno.errors import NotFoundError, RefusedError, StenoError, UnsafeHostError
 from steno.files import replace_file
 
@@ -42,6 +44,7 @@ def _for_a_level(default: str | None) -> Callable[[Callable[..., Any]], Callable
         level = click.argument(
             "level",
             type=click.Choice(LEVELS),
+            metavar="LEVEL" if default is None else "[LEVEL]",
             default=default,
             required=default is None,
         )
@@ -53,7 +56,8 @@ def _for_a_level(default: str | None) -> Callable[[Callable[..., Any]], Callable
         )
         min_uid = click.option(
             "--min-uid",
-            type=click.IntRange(min=0),
+            type=WholeRange(min=0),
+            metavar="UID",
             default=1000,
             show_default=True,
             help="Login users from this number on are people; 0: root's own sessions, too.",
@@ -63,18 +67,25 @@ def _for_a_level(default: str | None) -> Callable[[Callable[..., Any]], Callable
     return decorate
 
 
-@click.command("print")
+@click.command(
+    "print",
+    epilog=examples(
+        "steno audit rules print session", "steno audit rules print login --machine aarch64"
+    ),
+)
 @_for_a_level(None)
 @click.option("--immutable", is_flag=True, help="End with what forbids changes until a reboot.")
 def print_command(level: Level, machine: str, min_uid: int, *, immutable: bool) -> None:
-    """Print the rules of LEVEL as a rules file."""
+    """Print the rules of LEVEL (none, login or session) as a rules file."""
     wanted = rule_set(level, machine, min_uid=min_uid)
     click.echo(wanted.text(immutable=immutable), nl=False)
 
 
-@click.command("check")
+@click.command(
+    "check", epilog=examples("steno audit rules check", "steno audit rules check login --json")
+)
 @_for_a_level("session")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 def check_command(level: Level, machine: str, min_uid: int, *, as_json: bool) -> int:
     """Compare what the kernel has loaded with the rules of LEVEL [default: session].
 
@@ -96,7 +107,7 @@ def check_command(level: Level, machine: str, min_uid: int, *, as_json: bool) ->
     return 0 if difference.is_none and not is_off else UnsafeHostError.exit_code
 
 
-@click.command("install")
+@click.command("install", epilog=examples("steno audit rules install session", "augenrules --load"))
 @_for_a_level("session")
 @click.option("--immutable", is_flag=True, help="End with what forbids changes until a reboot.")
 @click.option("--for-next-boot", is_flag=True, help="Write also where a reboot is needed.")

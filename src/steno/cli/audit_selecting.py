@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import datetime
 from typing import Any
 
 import click
 import msgspec
 
 from steno.audit.event import Event
-from steno.errors import UsageError
-from steno.store.fields import parse_instant
+from steno.cli.instants import read_instant
+from steno.cli.numbers import WholeRange
 
 
 class Selection(msgspec.Struct, frozen=True):
@@ -66,7 +65,7 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
     @click.option(
         "--user", metavar="NAME", help="Who logged in, or whose account it was; or a uid."
     )
-    @click.option("--session", type=click.IntRange(0), metavar="N", help="The audit session.")
+    @click.option("--session", type=WholeRange(0), metavar="N", help="The audit session.")
     @functools.wraps(command)
     def wrapper(
         *args: Any,  # noqa: ANN401  # click's own
@@ -76,16 +75,9 @@ def selection_options(command: Callable[..., Any]) -> Callable[..., Any]:
         session: int | None,
         **options: Any,  # noqa: ANN401  # click's own
     ) -> object:
-        begin = None if from_ is None else _instant("--from", from_)[0]
-        end = None if to is None else _instant("--to", to)[1]
+        begin = None if from_ is None else read_instant("--from", from_)[0]
+        end = None if to is None else read_instant("--to", to)[1]
         selection = Selection(begin, end, user, session)
         return command(*args, selection=selection, **options)
 
     return wrapper
-
-
-def _instant(option: str, text: str) -> tuple[int, int]:
-    try:
-        return parse_instant(text, datetime.now().astimezone())
-    except ValueError as error:
-        raise UsageError(f"{option} {text}: {error}") from error

@@ -14,6 +14,7 @@ from steno.audit.totals.summaries import Summary
 from steno.audit.totals.tallies import RanProgram, Tally
 from steno.audit.words.quoting import join_arguments
 from steno.audit.words.sentences import signal_name
+from steno.cli.listing import tell
 from steno.cli.tables import format_duration, format_instant, make_console, printable
 
 _SHOWN = 15
@@ -26,7 +27,7 @@ def print_commands(rows: list[RanProgram]) -> None:
     """Print programs that were run, by user and session."""
     console = make_console()
     if not rows:
-        make_console(is_stderr=True).print("no commands")
+        tell("no commands")
         return
     for number, group in enumerate(_group_commands(rows)):
         first = group[0]
@@ -57,7 +58,7 @@ def print_tallies(rows: list[Tally], noun: str) -> None:
     """Print what was done with files or addresses (`noun`: file, address), by user."""
     console = make_console()
     if not rows:
-        make_console(is_stderr=True).print("none")
+        tell("none")
         return
     groups: dict[tuple[str, str, str], list[Tally]] = {}
     for row in rows:
@@ -88,7 +89,7 @@ def _counted(row: Tally) -> str:
 def print_logins(rows: list[Session | Failure]) -> None:
     """Print the sessions of each host, then the failures."""
     if not rows:
-        make_console(is_stderr=True).print("no logins")
+        tell("no logins")
     console = make_console()
     is_first = True
     for host in dict.fromkeys(row.host for row in rows):
@@ -141,7 +142,7 @@ def print_summary(rows: list[Summary]) -> None:
     console = make_console()
     for row in rows:
         if row.first_unix_us is None or row.last_unix_us is None:
-            make_console(is_stderr=True).print("no events")
+            tell("no events")
             continue
         first, last = format_instant(row.first_unix_us), format_instant(row.last_unix_us)
         table = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))

@@ -8,6 +8,7 @@ import click
 
 from steno.cli.library import Location, library_options
 from steno.cli.messages import say
+from steno.cli.options import examples
 from steno.cli.playing.feed import Feed, open_feed
 from steno.cli.playing.sanitizer import Sanitizer
 from steno.errors import FormatError
@@ -15,9 +16,16 @@ from steno.formats.tlog_track import describe_gap
 from steno.model import Input, Note, Output
 
 
-@click.command("cat")
+@click.command(
+    "cat",
+    epilog=examples("steno cat 3c5d7", "steno cat session.log > output", "steno cat --input 3c5d7"),
+)
 @click.argument("target", metavar="REC|FILE|URL")
-@click.option("--rec", help="Which recording, where a file holds several; a beginning of its id.")
+@click.option(
+    "--rec",
+    metavar="REC",
+    help="Which recording, where a file holds several; a beginning of its id.",
+)
 @click.option("--input", "is_input", is_flag=True, help="What was typed instead of the output.")
 @click.option("--stderr", "is_stderr", is_flag=True, help="Only what came from standard error.")
 @click.option("--raw", is_flag=True, help="Also on a terminal, every byte as it was recorded.")

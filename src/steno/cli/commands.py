@@ -22,18 +22,33 @@ from steno.cli.audited import (
 )
 from steno.cli.input_files import names_file
 from steno.cli.library import Location, library_options, open_library
+from steno.cli.listing import tell
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples, json_option
 from steno.cli.tables import format_duration, format_offset, make_console, printable
 from steno.errors import UsageError
 
 _LINE_CHARACTERS = 400
 
 
-@click.command("commands")
+@click.command(
+    "commands",
+    epilog=examples(
+        "steno commands 3c5d7",
+        "steno commands 3c5d7 --tree",
+        "steno commands session.log --audit /var/log/audit",
+    ),
+)
 @click.argument("target", metavar="[REC|FILE]", required=False)
 @click.option("--tree", is_flag=True, help="All that ran, each below what ran it.")
 @click.option("--audit", metavar="FILE", help="An audit log, or a directory of them, beside it.")
-@click.option("--session", type=int, help="With --audit alone: of this audit session only.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object, with all that ran.")
+@click.option(
+    "--session",
+    type=WholeRange(0),
+    metavar="N",
+    help="With --audit alone: of this audit session only.",
+)
+@json_option
 @library_options
 def command(
     target: str | None,
@@ -47,7 +62,8 @@ def command(
 
     Programs come from the audit trail of the recording's host, where the server has it, or from
     the log that --audit names; without either, the lines are those that stood on the screen.
-    With --audit alone it is the log's sessions. Ends with 1 when there is nothing.
+    With --audit alone it is the log's sessions, with --json an object each. Ends with 1 when
+    there is nothing.
     """
     if session is not None and (target is not None or audit is None):
         raise UsageError("--session is for --audit without a recording")
@@ -89,6 +105,8 @@ def _show(commands: RecordedCommands, *, tree: bool, as_json: bool) -> int:
         click.echo(msgspec.json.encode(commands))
     elif commands.items:
         _print_commands(make_console(), commands, tree=tree)
+    else:
+        tell("no commands")
     return 0 if commands.items else 1
 
 
@@ -108,9 +126,7 @@ def _print_commands(console: Console, commands: RecordedCommands, *, tree: bool)
         table.add_row(Text(format_offset(one.at_us), style="green"), _took(one), _exit(one), text)
     console.print(table)
     if not shown:
-        make_console(is_stderr=True).print(
-            "nothing was typed; see --tree for what ran", style="dim"
-        )
+        tell("nothing was typed; see --tree for what ran")
 
 
 def _depths(items: list[RecordedCommand]) -> dict[int | None, int]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from steno.cli.messages import escape_controls
+from steno.cli.options import examples
 from steno.cli.tlog.configuration import read_file
 from steno.cli.tlog.options import Value
 from steno.cli.tlog.schema import PLAY, REC, SESSION, Program
@@ -21,7 +22,10 @@ _POLICY_HEAD = (
 )
 
 
-@click.command("import-tlog")
+@click.command(
+    "import-tlog",
+    epilog=examples("steno config import-tlog", "steno config import-tlog --to /etc/steno"),
+)
 @click.option(
     "--from",
     "source",

@@ -12,6 +12,7 @@ import msgspec
 
 from steno import __version__
 from steno.cli import messages
+from steno.cli.options import examples, json_option
 from steno.cli.output_files import OutputFiles
 from steno.cli.recording_files import READABLE, RecordingFile
 from steno.errors import FormatError, NotFoundError, UsageError
@@ -96,14 +97,31 @@ class _Rendered:
 
 @click.command(
     "convert",
-    epilog="Formats to write: " + ", ".join([*KINDS, "text", "html"]) + ". See docs/convert.md.",
+    epilog=examples(
+        "steno convert session.log session.cast",
+        "steno convert --to text session.log",
+        "steno convert --timing t.timing t session.jsonl",
+    ),
 )
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="[OUT]", required=False)
-@click.option("--from", "from_format", help=f"IN's format: {', '.join(READABLE)}.")
-@click.option("--to", "to_format", help="The format to write; OUT's name may tell it too.")
-@click.option("--rec", help="Which recording, when IN holds several; a beginning of its id.")
-@click.option("--timing", help="A typescript's timing file, if it is not IN.timing.")
+@click.option(
+    "--from", "from_format", metavar="FORMAT", help=f"IN's format: {', '.join(READABLE)}."
+)
+@click.option(
+    "--to",
+    "to_format",
+    metavar="FORMAT",
+    help="The format to write, if OUT's name does not tell it: "
+    + ", ".join([*KINDS, "text", "html"])
+    + ".",
+)
+@click.option(
+    "--rec", metavar="REC", help="Which recording, where IN holds several; a beginning of its id."
+)
+@click.option(
+    "--timing", metavar="FILE", help="A typescript's timing file, if it is not IN.timing."
+)
 @click.option("--charset", metavar="NAME", help="What IN's bytes are in, if not in UTF-8.")
 @click.option(
     "--original",
@@ -111,7 +129,7 @@ class _Rendered:
     is_flag=True,
     help="What a terminal with another charset had, instead of UTF-8.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@json_option
 @click.option("-q", "--quiet", is_flag=True, help="Do not say what the format cannot hold.")
 def command(
     source: str,

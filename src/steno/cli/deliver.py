@@ -25,6 +25,7 @@ from rich.progress import (
 
 from steno.cli.mailing import follow_mail, load_mail, make_mailer
 from steno.cli.messages import escape_controls
+from steno.cli.options import examples, json_option
 from steno.cli.spool_options import choose_places, spool_options
 from steno.delivery.audit_state import AUDIT_STATE
 from steno.delivery.control import CONTROL_SOCKET, AgentControl
@@ -48,7 +49,7 @@ _WATCH_S = 0.5
 _PATIENCE_S = 60.0
 
 
-@click.command("deliver")
+@click.command("deliver", epilog=examples("steno deliver", "steno deliver --follow"))
 @spool_options
 @click.option(
     "--agent-socket",
@@ -70,7 +71,7 @@ _PATIENCE_S = 60.0
     help="With --follow: when standard input ends, deliver what is left and end. For a program"
     " that starts this one: however it dies, its recording is closed and delivered.",
 )
-@click.option("--json", "as_json", is_flag=True, help="Say what came of it as one JSON object.")
+@json_option
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 def command(
     spool_directory: Path | None,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
-import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from steno.cli.event_tables import sentence
 from steno.cli.library import Location, collect, library_options, open_library
+from steno.cli.listing import print_found
+from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import format_instant, format_offset, make_console, printable
 from steno.store.event_places import FoundEvent
 
@@ -17,13 +20,17 @@ _NARROW_CELLS = 110
 _REC_CHARACTERS = 8
 
 
-@click.command("events")
-@click.argument("query", nargs=-1)
-@click.option(
-    "-n", "--limit", type=click.IntRange(1), default=50, help="How many at the most (50)."
+@click.command(
+    "events",
+    epilog=examples(
+        "steno events 'action:wrote file:/etc/passwd after:7d'",
+        "steno events 'ran:curl -addr:10.0.0.0/8' --json",
+    ),
 )
+@click.argument("query", nargs=-1)
+@limit_option(50)
 @click.option("--oldest-first", is_flag=True, help="In the order in which they happened.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 @library_options
 def command(
     query: tuple[str, ...], limit: int, oldest_first: bool, as_json: bool, location: Location
@@ -34,7 +41,7 @@ def command(
     """
     library = open_library(location)
     try:
-        events, has_more = collect(
+        found = collect(
             lambda cursor, count: library.events(
                 " ".join(query) or None, is_ascending=oldest_first, cursor=cursor, limit=count
             ),
@@ -42,20 +49,13 @@ def command(
         )
     finally:
         library.close()
-    if as_json:
-        for event in events:
-            click.echo(msgspec.json.encode(event))
-    else:
-        console = make_console()
-        if events:
-            _print_events(console, events)
-        if has_more:
-            make_console(is_stderr=True).print(f"more than {limit}; see -n", style="dim")
-    return 0 if events else 1
+    nothing = "no events match" if query else "no events yet"
+    return print_found(found, _print_events, as_json=as_json, nothing=nothing)
 
 
-def _print_events(console: Console, events: list[FoundEvent]) -> None:
+def _print_events(events: Sequence[FoundEvent]) -> None:
     """Print one line an event; where there is little room, the host stands above its events."""
+    console = make_console()
     is_narrow = console.width < _NARROW_CELLS
     table = Table(box=None, pad_edge=False, header_style="bold", show_header=not is_narrow)
     table.add_column("time", no_wrap=True)

@@ -11,6 +11,8 @@ import msgspec
 from rich.table import Table
 
 from steno.cli.directory import directory_options, open_accounts
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples, json_lines_option, json_option
 from steno.cli.tables import make_console
 from steno.server.certificates import Authority, CertificateFiles
 from steno.server.enrolment import open_registry
@@ -19,16 +21,17 @@ from steno.store.hosts import Host
 _MINUTE_US = 60 * 1_000_000
 
 
-@click.command("code")
+@click.command("code", epilog=examples("steno host code", "steno host code web1 --minutes 10"))
 @click.argument("name", required=False)
 @click.option(
     "--minutes",
-    type=click.IntRange(1, 7 * 24 * 60),
+    type=WholeRange(1, 7 * 24 * 60),
+    metavar="N",
     default=60,
     show_default=True,
     help="How long the code works.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 @directory_options
 def code_command(
     name: str | None,
@@ -53,8 +56,8 @@ def code_command(
     click.echo(f"  steno host enrol https://SERVER:PORT {code.code}", err=True)
 
 
-@click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.command("list", epilog=examples("steno host list"))
+@json_lines_option
 @directory_options
 def list_command(*, as_json: bool, config_file: Path | None, directory: Path | None) -> None:
     """List the hosts that enrolled."""
@@ -64,8 +67,8 @@ def list_command(*, as_json: bool, config_file: Path | None, directory: Path | N
         for host in hosts:
             click.echo(json.dumps(msgspec.to_builtins(host)))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("HOST", "STATE", "ENROLLED", "LAST SEEN", "CERTIFICATE"):
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("host", "state", "enrolled", "last seen", "certificate"):
         table.add_column(heading)
     for host in hosts:
         table.add_row(
@@ -88,7 +91,7 @@ def _shown(unix_us: int | None) -> str:
     return f"{datetime.fromtimestamp(unix_us // 1_000_000).astimezone():%Y-%m-%d %H:%M}"
 
 
-@click.command("revoke")
+@click.command("revoke", epilog=examples("steno host revoke web1"))
 @click.argument("name")
 @directory_options
 def revoke_command(name: str, *, config_file: Path | None, directory: Path | None) -> None:

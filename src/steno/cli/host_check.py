@@ -8,6 +8,7 @@ import click
 import msgspec
 
 from steno.cli.messages import escape_controls
+from steno.cli.options import examples
 from steno.errors import UnsafeHostError
 from steno.policy.checks.finding import Finding
 from steno.policy.checks.host import examine
@@ -21,7 +22,7 @@ _EFFECTS = {
 }
 
 
-@click.command("check")
+@click.command("check", epilog=examples("steno host check", "steno host check --json"))
 @click.option(
     "--root",
     type=click.Path(path_type=Path, exists=True, file_okay=False),

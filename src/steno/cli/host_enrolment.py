@@ -12,6 +12,7 @@ import click
 import msgspec
 from cryptography import x509
 
+from steno.cli.options import examples, json_option
 from steno.cli.ownership import become_owner
 from steno.delivery.credentials import Credentials, is_certificate_valid, load, prepare, save
 from steno.delivery.enrolment import enrol
@@ -33,10 +34,15 @@ def chosen_directory(given: Path | None) -> Path:
     return given or default_places(os.environ, os.geteuid()).host
 
 
-@click.command("enrol")
+@click.command(
+    "enrol",
+    epilog=examples("steno host enrol https://steno.example.com:8443 T42Z-EKKQ-IV4A-NDV4.G6WD-..."),
+)
 @click.argument("url")
 @click.argument("code")
-@click.option("--name", help="What the server shall call this host [default: its host name].")
+@click.option(
+    "--name", metavar="NAME", help="What the server shall call this host [default: its host name]."
+)
 @click.option(
     "--also",
     "others",
@@ -87,8 +93,8 @@ def _read_ca(path: Path) -> bytes:
         raise ConfigError(str(error.strerror), file=str(path)) from error
 
 
-@click.command("status")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.command("status", epilog=examples("steno host status"))
+@json_option
 @_DIRECTORY
 def status_command(as_json: bool, host_directory: Path | None) -> None:
     """Show under which name and with which servers this host is enrolled."""

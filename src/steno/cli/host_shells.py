@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from steno.cli.messages import escape_controls, say
+from steno.cli.options import examples
 from steno.errors import RefusedError, UsageError
 from steno.policy.checks.accounts import check_chsh
 from steno.policy.checks.finding import HostFiles
@@ -30,7 +31,9 @@ def _named_users(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.argument("users", nargs=-1, metavar="USER...")(_ROOT(command))
 
 
-@click.command("enable")
+@click.command(
+    "enable", epilog=examples("steno host enable ann ben", "steno host enable --group staff")
+)
 @click.option(
     "--group",
     "groups",
@@ -82,7 +85,7 @@ def enable_command(
         say(f"{finding.text}; {finding.remedy}")
 
 
-@click.command("disable")
+@click.command("disable", epilog=examples("steno host disable ann", "steno host disable --all"))
 @click.option("--all", "everybody", is_flag=True, help="Everybody who is enabled.")
 @_named_users
 def disable_command(users: tuple[str, ...], everybody: bool, root: Path) -> None:

@@ -11,15 +11,17 @@ from rich.table import Table
 from rich.text import Text
 
 from steno.cli.library import Location, open_server, server_options
+from steno.cli.listing import tell
+from steno.cli.options import examples, json_lines_option
 from steno.cli.tables import format_duration, format_instant, format_size, make_console, printable
 
 _HEADINGS = ("host", "state", "sessions", "heard", "lag", "missing", "clock", "agent", "warnings")
 _STYLES = {"silent": "bold red", "good": "green", "revoked": "dim", "unheard": "dim"}
 
 
-@click.command("hosts")
+@click.command("hosts", epilog=examples("steno hosts", "steno hosts web1"))
 @click.argument("host", required=False)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 @server_options
 def command(host: str | None, *, as_json: bool, location: Location) -> None:
     """Show how all hosts are, or all that is known of HOST: sessions, spool, clock, gaps.
@@ -41,7 +43,7 @@ def command(host: str | None, *, as_json: bool, location: Location) -> None:
     elif found:
         console.print(_make_table(found))
     else:
-        make_console(is_stderr=True).print("no hosts yet: steno host code NAME, on the server")
+        tell("no hosts yet: steno host code NAME, on the server")
 
 
 def _make_table(hosts: list[dict[str, Any]]) -> Table:

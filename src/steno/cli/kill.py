@@ -7,14 +7,15 @@ import sys
 import click
 
 from steno.cli.library import Location, open_server, server_options
+from steno.cli.options import examples, json_option
 from steno.cli.ordering import describe, give_order
 
 
-@click.command("kill")
+@click.command("kill", epilog=examples('steno kill 3c5d7 --reason "left open over the weekend"'))
 @click.argument("rec")
-@click.option("--reason", default="", help="Why; it is logged.")
+@click.option("--reason", metavar="TEXT", default="", help="Why; it is logged.")
 @click.option("--yes", "is_sure", is_flag=True, help="Do not ask first.")
-@click.option("--json", "as_json", is_flag=True, help="Say what came of it as one JSON object.")
+@json_option
 @server_options
 def command(rec: str, reason: str, is_sure: bool, *, as_json: bool, location: Location) -> None:
     """End the session whose recording is REC: its host hangs it up.

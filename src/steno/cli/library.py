@@ -123,9 +123,12 @@ def library_options(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(location=Location(server, token_file, ca, store), **rest)
 
     store = click.Path(path_type=Path)
-    gather = click.option("--store", type=store, help="Read a store or server directory here.")(
-        gather
-    )
+    gather = click.option(
+        "--store",
+        type=store,
+        metavar="DIRECTORY",
+        help="Read a store, or a server's directory, on this machine.",
+    )(gather)
     return _add_server_options(gather)
 
 
@@ -147,8 +150,15 @@ def server_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def _add_server_options(gather: Callable[..., Any]) -> Callable[..., Any]:
     path = click.Path(path_type=Path)
     for option in (
-        click.option("--ca", type=path, help="Certificate of the CA that the server's is from."),
-        click.option("--token-file", type=path, help="File that holds an API token."),
+        click.option(
+            "--ca",
+            type=path,
+            metavar="FILE",
+            help="Certificate of the CA that the server's is from.",
+        ),
+        click.option(
+            "--token-file", type=path, metavar="FILE", help="File that holds an API token."
+        ),
         click.option("--server", metavar="URL", help="Read from this server."),
     ):
         gather = option(gather)

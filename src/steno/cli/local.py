@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from steno.cli.library import Library, open_store_library
+from steno.cli.options import examples
 from steno.cli.tables import make_console, make_recordings_table
 from steno.cli.user import once_url
 from steno.config import load_config
@@ -32,7 +33,11 @@ _INDEX_TIMEOUT_S = 30
 _MINUTE_US = 60_000_000
 
 
-@click.command("local", context_settings={"allow_interspersed_args": False})
+@click.command(
+    "local",
+    context_settings={"allow_interspersed_args": False},
+    epilog=examples("steno local", "steno local --once make test"),
+)
 @click.argument("command_line", metavar="[COMMAND]...", nargs=-1, type=click.UNPROCESSED)
 @click.option("--once", is_flag=True, help="End with the recorded command; do not go on serving.")
 @click.option(

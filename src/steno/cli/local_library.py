@@ -81,7 +81,9 @@ class StoreLibrary:
             one.trail: KnownTrail(one.trail, one.chain, one.follows, one.follows_head)
             for one in self._store.trail_summaries()
         }
-        return [known.get(trail, KnownTrail(trail)) for trail in sorted({*known, *self._store.trails()})]
+        return [
+            known.get(trail, KnownTrail(trail)) for trail in sorted({*known, *self._store.trails()})
+        ]
 
     def events(
         self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int

@@ -2,39 +2,48 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
 
 import click
-import msgspec
 from rich.table import Table
 from rich.text import Text
 
-from steno.cli.library import Library, Location, collect, library_options, open_library
+from steno.cli.instants import read_instant
+from steno.cli.library import Location, collect, library_options, open_library
+from steno.cli.listing import print_found
+from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import format_duration, format_instant, make_console, printable
 from steno.errors import UsageError
 from steno.store.events import Login, LoginFailures, LoginQuery
-from steno.store.fields import parse_instant
 
 _REC_CHARACTERS = 8
 
 
-@click.command("logins")
+@click.command(
+    "logins",
+    epilog=examples(
+        "steno logins --after 1d",
+        "steno logins --not-recorded --host 'web*'",
+        "steno logins --failed --user avery",
+    ),
+)
 @click.option("--failed", is_flag=True, help="Show attempts that failed instead.")
-@click.option("--user", default="", help="On this account; * stands for anything.")
-@click.option("--host", default="", help="On this host.")
-@click.option("--source", metavar="FROM", default="", help="From this address or name.")
+@click.option("--user", metavar="NAME", default="", help="On this account; * stands for anything.")
+@click.option("--host", metavar="NAME", default="", help="On this host; * too.")
+@click.option("--source", metavar="ADDRESS", default="", help="From this address or name; * too.")
 @click.option(
-    "--service", default="", help="Through this program (all but cron, atd and systemd's)."
+    "--service",
+    metavar="NAME",
+    default="",
+    help="Through this program; * too [default: all but cron, atd and systemd's].",
 )
 @click.option(
     "--recorded/--not-recorded", "is_recorded", default=None, help="With, or without a recording."
 )
 @click.option("--after", metavar="TIME", help="Then or later: 2026-11-20, 3d, yesterday ...")
 @click.option("--before", metavar="TIME", help="Earlier than that.")
-@click.option(
-    "-n", "--limit", type=click.IntRange(1), default=50, help="How many at the most (50)."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@limit_option(50)
+@json_lines_option
 @library_options
 def command(
     failed: bool,
@@ -58,39 +67,27 @@ def command(
         source=source,
         service=service,
         is_recorded=is_recorded,
-        from_unix_us=_instant("--after", after),
-        until_unix_us=_instant("--before", before),
+        from_unix_us=None if after is None else read_instant("--after", after)[0],
+        until_unix_us=None if before is None else read_instant("--before", before)[0],
     )
     library = open_library(location)
     try:
-        table, items, has_more = (_failures if failed else _logins)(library, query, limit)
+        if failed:
+            failures = collect(
+                lambda cursor, count: library.login_failures(query, cursor=cursor, limit=count),
+                limit,
+            )
+            print_found(failures, _print_failures, as_json=as_json, nothing="no failures")
+        else:
+            logins = collect(
+                lambda cursor, count: library.logins(query, cursor=cursor, limit=count), limit
+            )
+            print_found(logins, _print_logins, as_json=as_json, nothing="no logins")
     finally:
         library.close()
-    if as_json:
-        for item in items:
-            click.echo(msgspec.json.encode(item))
-        return
-    if not items:
-        make_console(is_stderr=True).print("no failures" if failed else "no logins")
-        return
-    make_console().print(table)
-    if has_more:
-        make_console(is_stderr=True).print(f"more than {limit}; see -n", style="dim")
 
 
-def _instant(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
-    try:
-        return parse_instant(text, datetime.now().astimezone())[0]
-    except ValueError as error:
-        raise UsageError(f"{option}: {error}") from error
-
-
-def _logins(library: Library, query: LoginQuery, limit: int) -> tuple[Table, list[Login], bool]:
-    logins, has_more = collect(
-        lambda cursor, count: library.logins(query, cursor=cursor, limit=count), limit
-    )
+def _print_logins(logins: Sequence[Login]) -> None:
     table = _table("when", "user", "host", "through", "from", "lasted", "failed", "recording")
     for login in logins:
         table.add_row(
@@ -103,15 +100,10 @@ def _logins(library: Library, query: LoginQuery, limit: int) -> tuple[Table, lis
             Text(str(login.failures) if login.failures else "-", style=_style(login.failures)),
             _recordings(login.recordings),
         )
-    return table, logins, has_more
+    make_console().print(table)
 
 
-def _failures(
-    library: Library, query: LoginQuery, limit: int
-) -> tuple[Table, list[LoginFailures], bool]:
-    failures, has_more = collect(
-        lambda cursor, count: library.login_failures(query, cursor=cursor, limit=count), limit
-    )
+def _print_failures(failures: Sequence[LoginFailures]) -> None:
     table = _table("count", "user", "host", "through", "from", "first", "last")
     for one in failures:
         table.add_row(
@@ -123,7 +115,7 @@ def _failures(
             Text(format_instant(one.first_unix_us)),
             Text("" if one.count == 1 else format_instant(one.last_unix_us)),
         )
-    return table, failures, has_more
+    make_console().print(table)
 
 
 def _table(*names: str) -> Table:

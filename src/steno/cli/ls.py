@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
-import msgspec
 
 from steno.cli.library import Location, collect, library_options, open_library
+from steno.cli.listing import print_found
+from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import make_console, make_recordings_table
+from steno.store.protocol import Summary
 
 _SORTS = ("started", "duration", "size", "user", "host")
 
 
-@click.command("ls")
-@click.argument("query", nargs=-1)
-@click.option(
-    "-n", "--limit", type=click.IntRange(1), default=50, help="How many at the most (50)."
+@click.command(
+    "ls",
+    epilog=examples(
+        "steno ls after:today --sort -duration",
+        "steno ls 'is:live OR (status:3 longer:10m)'",
+        "steno ls user:avery --json",
+    ),
 )
+@click.argument("query", nargs=-1)
+@limit_option(50)
 @click.option(
     "--sort",
     type=click.Choice([sign + name for name in _SORTS for sign in ("", "-")]),
     default="-started",
-    help="By what, `-` for descending (-started).",
+    show_default=True,
+    metavar="FIELD",
+    help=f"By {', '.join(_SORTS[:-1])} or {_SORTS[-1]}; with `-` before it descending.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 @library_options
 def command(
     query: tuple[str, ...], limit: int, sort: str, as_json: bool, location: Location
@@ -30,7 +41,7 @@ def command(
     """List recordings, those that match QUERY (docs/find.md), newest first."""
     library = open_library(location)
     try:
-        summaries, has_more = collect(
+        found = collect(
             lambda cursor, count: library.recordings(
                 " ".join(query) or None, sort=sort, cursor=cursor, limit=count
             ),
@@ -38,14 +49,10 @@ def command(
         )
     finally:
         library.close()
-    if as_json:
-        for summary in summaries:
-            click.echo(msgspec.json.encode(summary))
-        return
+    nothing = "no recordings match" if query else "no recordings yet"
+    print_found(found, _print_table, as_json=as_json, nothing=nothing)
+
+
+def _print_table(summaries: Sequence[Summary]) -> None:
     console = make_console()
-    if not summaries:
-        make_console(is_stderr=True).print("no recordings" + (" match" if query else " yet"))
-        return
     console.print(make_recordings_table(summaries, console.width))
-    if has_more:
-        make_console(is_stderr=True).print(f"more than {limit}; see -n", style="dim")

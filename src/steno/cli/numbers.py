@@ -7,8 +7,16 @@ import math
 import click
 
 
+class WholeRange(click.IntRange):
+    """A range of whole numbers: click's, with a name that people know."""
+
+    name = "whole number"
+
+
 class RealRange(click.FloatRange):
     """A range of real numbers: click's, without `nan`, which every comparison lets through."""
+
+    name = "number"
 
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None

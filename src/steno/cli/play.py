@@ -9,6 +9,7 @@ import click
 from steno.cli.cat import report_damages, write_all
 from steno.cli.library import Location, library_options
 from steno.cli.numbers import RealRange
+from steno.cli.options import examples
 from steno.cli.playing.feed import open_feed
 from steno.cli.playing.keeping import KeptPieces
 from steno.cli.playing.keys import parse_time
@@ -27,15 +28,26 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
     return at_us
 
 
-@click.command("play")
+@click.command(
+    "play",
+    epilog=examples(
+        "steno play 3c5d7",
+        "steno play session.log --goto 1:30 --idle-limit 2",
+        "steno play --follow 3c5d7",
+    ),
+)
 @click.argument("target", metavar="REC|FILE|URL")
-@click.option("--rec", help="Which recording, where a file holds several; a beginning of its id.")
+@click.option(
+    "--rec",
+    metavar="REC",
+    help="Which recording, where a file holds several; a beginning of its id.",
+)
 @click.option(
     "-s",
     "--speed",
     type=RealRange(MIN_SPEED, MAX_SPEED),
     default=1.0,
-    help="How many times as fast as it happened, 1/16 (0.0625) to 16 (1).",
+    help="How many times as fast as it happened, 1/16 (0.0625) to 16.",
 )
 @click.option(
     "-i",

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from steno.cli.messages import say
+from steno.cli.options import examples
 from steno.errors import NotFoundError
 from steno.policy.file import PolicyFile
 from steno.policy.places import HostPlaces
@@ -18,7 +19,9 @@ from steno.policy.rules import Policy, Rule
 _WILD = frozenset("*?[")
 
 
-@click.command("check")
+@click.command(
+    "check", epilog=examples("steno policy check", "steno policy check new.toml --strict")
+)
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option("--strict", is_flag=True, help="Fail for names that this host does not know, too.")
 def check_command(file: Path | None, strict: bool) -> int:

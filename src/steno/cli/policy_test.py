@@ -11,6 +11,7 @@ import click
 import msgspec
 
 from steno.cli.messages import escape_controls
+from steno.cli.options import examples, json_option
 from steno.errors import NotFoundError, RefusedError
 from steno.policy.accounts import Account, look_up
 from steno.policy.checks.sssd import RECORDER
@@ -51,10 +52,18 @@ class Verdict(msgspec.Struct, frozen=True):
     no_shell: str | None
 
 
-@click.command("test")
+@click.command(
+    "test",
+    epilog=examples(
+        "steno policy test ann --service sshd",
+        "steno policy test ann --command 'scp -t /tmp' --json",
+    ),
+)
 @click.argument("user")
-@click.option("--service", default="sshd", show_default=True, help="What lets the person in.")
-@click.option("--host", help="The host's name [default: this one's].")
+@click.option(
+    "--service", metavar="NAME", default="sshd", show_default=True, help="What lets the person in."
+)
+@click.option("--host", metavar="NAME", help="The host's name [default: this one's].")
 @click.option(
     "--host-group",
     "host_groups",
@@ -68,15 +77,19 @@ class Verdict(msgspec.Struct, frozen=True):
     default=None,
     help="Whether there is a terminal [default: unless there is a command].",
 )
-@click.option("--command", "command_line", help="The command that is run instead of a shell.")
-@click.option("--kind", help="The kind of command, instead of what --command looks like.")
+@click.option(
+    "--command", "command_line", metavar="TEXT", help="The command that is run instead of a shell."
+)
+@click.option(
+    "--kind", metavar="NAME", help="The kind of command, instead of what --command looks like."
+)
 @click.option("--graphical", is_flag=True, help="Within a graphical login.")
 @click.option(
     "--file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="The policy file [default: /etc/steno/policy.toml].",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@json_option
 def test_command(
     user: str,
     service: str,

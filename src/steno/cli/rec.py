@@ -13,7 +13,8 @@ import click
 import msgspec
 
 from steno.cli.messages import say
-from steno.cli.numbers import RealRange
+from steno.cli.numbers import RealRange, WholeRange
+from steno.cli.options import examples
 from steno.cli.rec_ending import leave, tell_delivery, tell_end, tell_failure, tell_losses
 from steno.cli.spool_options import choose_places, spool_options
 from steno.delivery.places import Places
@@ -75,16 +76,23 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.command(
     context_settings={"allow_interspersed_args": False},
     short_help="Record a shell or a command.",
+    epilog=examples(
+        "steno rec",
+        "steno rec -- make install",
+        "steno rec --input --label audit-2026 --file session.log -- ssh db1",
+    ),
 )
 @click.option(
     "--to",
     "places",
     multiple=True,
     metavar="PLACE",
-    help="Where the recording goes: file:PATH, server, syslog or journal. Repeatable. "
-    "Default: the server if this host is enrolled with one, else ./REC.log.",
+    help="Where the recording goes: file:PATH, server, syslog or journal; repeatable"
+    " [default: the server if this host is enrolled with one, else ./REC.log].",
 )
-@click.option("--file", "files", multiple=True, metavar="PATH", help="The same as --to file:PATH.")
+@click.option(
+    "--file", "files", multiple=True, metavar="PATH", help="The same as --to file:PATH; repeatable."
+)
 @click.option(
     "--input",
     "keeps_input",
@@ -95,10 +103,13 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "--input-all", "keeps_all_input", is_flag=True, help="Record what is typed, passwords included."
 )
 @click.option(
-    "--output/--no-output", "keeps_output", default=True, help="Record what is shown. Default: yes."
+    "--output/--no-output",
+    "keeps_output",
+    default=True,
+    help="Record what is shown [default: yes].",
 )
 @click.option(
-    "--window/--no-window", "keeps_window", default=True, help="Record window sizes. Default: yes."
+    "--window/--no-window", "keeps_window", default=True, help="Record window sizes [default: yes]."
 )
 @click.option(
     "--latency",
@@ -112,20 +123,20 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--payload",
     "payload_bytes",
-    type=click.IntRange(MIN_LIMIT_BYTES, 1 << 20),
+    type=WholeRange(MIN_LIMIT_BYTES, 1 << 20),
     metavar="BYTES",
-    help="How large a message may become. Default: 16384; with syslog 2048.",
+    help="How large a message may become [default: 16384; with syslog 2048].",
 )
 @click.option(
     "--charset",
     callback=lambda _context, _parameter, name: name_charset(name),
     metavar="NAME",
-    help="What the terminal speaks, as `locale charmap` says. Default: UTF-8.",
+    help="What the terminal speaks, as `locale charmap` says [default: UTF-8].",
 )
 @click.option(
     "--limit-rate",
     "rate_bytes",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=16384,
     show_default=True,
     metavar="BYTES",
@@ -134,7 +145,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 @click.option(
     "--limit-burst",
     "burst_bytes",
-    type=click.IntRange(1),
+    type=WholeRange(1),
     default=32768,
     show_default=True,
     metavar="BYTES",
@@ -154,7 +165,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     "labels",
     multiple=True,
     metavar="TEXT",
-    help="A label for the recording. Repeatable.",
+    help="A label for the recording; repeatable.",
 )
 @click.option(
     "--on-failure",

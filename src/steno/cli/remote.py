@@ -245,10 +245,9 @@ class RemoteLibrary:
         """Return what was asked of a session, newest first, and what came of it."""
         return self._get(f"/recordings/{quote(rec, safe='')}/orders", _Items, {}).items
 
-    def alerts(self, parameters: dict[str, Any]) -> tuple[list[dict[str, Any]], str | None]:
-        """Return a page of what alert rules found, newest first, and the next one's cursor."""
-        items = self._get("/alerts", _Items, parameters)
-        return items.items, items.cursor
+    def alerts(self, parameters: dict[str, Any]) -> Page[dict[str, Any]]:
+        """Return a page of what alert rules found, newest first."""
+        return self._get("/alerts", Page[dict[str, Any]], parameters)
 
     def recording_alerts(self, rec: str) -> list[dict[str, Any]]:
         """Return the alerts of a recording, oldest first."""

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
-import msgspec
 from rich.console import Console
 from rich.text import Text
 
 from steno.cli.event_tables import format_event_hit
 from steno.cli.library import Location, collect, library_options, open_library
+from steno.cli.listing import print_found
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import format_instant, format_offset, make_console, printable
 from steno.model import TextLine
 from steno.store.protocol import Hit
 
 
-@click.command("search")
-@click.argument("query", nargs=-1, required=True)
-@click.option(
-    "-n", "--limit", type=click.IntRange(1), default=20, help="How many hits at most (20)."
+@click.command(
+    "search",
+    epilog=examples(
+        "steno search passwd",
+        "steno search '\"permission denied\" user:avery'",
+        "steno search 'action:wrote file:/etc/passwd after:7d'",
+        "steno search 'rm \"-rf\"'",
+    ),
 )
+@click.argument("query", nargs=-1, required=True)
+@limit_option(20, of="hits")
 @click.option(
     "-C",
     "--context",
     "context_lines",
-    type=click.IntRange(0, 20),
+    type=WholeRange(0, 20),
     default=1,
-    help="Lines of context before and after each hit (1).",
+    show_default=True,
+    metavar="N",
+    help="Lines of context before and after each hit.",
 )
-@click.option("--rec", help="Search in this recording only, oldest hit first.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.option("--rec", metavar="REC", help="Search in this recording only, oldest hit first.")
+@json_lines_option
 @library_options
 def command(
     query: tuple[str, ...],
@@ -45,7 +57,7 @@ def command(
     library = open_library(location)
     try:
         rec = None if rec is None else library.find(rec).rec
-        hits, has_more = collect(
+        found = collect(
             lambda cursor, count: library.search(
                 " ".join(query), rec=rec, cursor=cursor, limit=count, context_lines=context_lines
             ),
@@ -53,17 +65,10 @@ def command(
         )
     finally:
         library.close()
-    if as_json:
-        for hit in hits:
-            click.echo(msgspec.json.encode(hit))
-    else:
-        _print_hits(hits)
-        if has_more:
-            make_console(is_stderr=True).print(f"more than {limit} hits; see -n", style="dim")
-    return 0 if hits else 1
+    return print_found(found, _print_hits, as_json=as_json, nothing="nothing found")
 
 
-def _print_hits(hits: list[Hit]) -> None:
+def _print_hits(hits: Sequence[Hit]) -> None:
     console = make_console()
     last_rec = None
     for hit in hits:

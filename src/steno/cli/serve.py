@@ -9,19 +9,24 @@ from pathlib import Path
 import click
 
 from steno.cli.directory import directory_options
+from steno.cli.options import examples
 from steno.cli.ownership import become_owner
 from steno.cli.serving import Server, run_server
 from steno.config import load_config
 from steno.logs import configure_logs
 
 
-@click.command("serve")
+@click.command(
+    "serve",
+    epilog=examples("steno serve", "steno serve --listen 0.0.0.0:8443 --name steno.example.com"),
+)
 @directory_options
-@click.option("--listen", metavar="HOST:PORT", help="Address [default: 127.0.0.1:8040].")
+@click.option("--listen", metavar="HOST:PORT", help="Address and port [default: 127.0.0.1:8040].")
 @click.option(
     "--name",
     "names",
     multiple=True,
+    metavar="NAME",
     help="A name by which the server is called (Host header); repeatable.",
 )
 @click.option(

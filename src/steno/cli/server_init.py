@@ -8,13 +8,14 @@ from pathlib import Path
 import click
 
 from steno.cli.directory import directory_options
+from steno.cli.options import examples
 from steno.cli.ownership import become_owner
 from steno.config import load_config
 from steno.delivery.fingerprint import fingerprint
 from steno.server.certificates import SERVER_DAYS, CertificateFiles, init_certificates
 
 
-@click.command("init")
+@click.command("init", epilog=examples("steno server init steno.example.com"))
 @click.argument("names", metavar="[NAME]...", nargs=-1)
 @directory_options
 def command(names: tuple[str, ...], config_file: Path | None, directory: Path | None) -> None:

@@ -15,6 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from steno.cli.options import examples
 from steno.cli.ownership import become_owner
 from steno.cli.tables import make_console
 from steno.config import default_directory
@@ -27,13 +28,15 @@ from steno.store.protocol import Store
 _MAX_NAMED = 5
 
 
-@click.command("reindex")
+@click.command("reindex", epilog=examples("steno server reindex", "steno server reindex 3c5d7"))
 @click.argument("recs", metavar="[REC]...", nargs=-1)
 @click.option(
     "--store",
     "directory",
     type=click.Path(path_type=Path),
-    help="The server's directory, or its store's (the default server's).",
+    metavar="DIRECTORY",
+    help="The server's directory, or its store's [default: ~/.local/share/steno, for root"
+    " /var/lib/steno].",
 )
 def command(recs: tuple[str, ...], directory: Path | None) -> None:
     """Forget what was derived from these recordings and audit trails, or all, and derive it anew.

@@ -7,6 +7,7 @@ import msgspec
 from rich.table import Table
 
 from steno.cli.library import Library, Location, library_options, open_library
+from steno.cli.options import examples, json_option
 from steno.cli.tables import (
     format_chain,
     format_duration,
@@ -20,10 +21,12 @@ from steno.cli.tables import (
 from steno.store.protocol import Summary
 
 
-@click.command("show")
+@click.command(
+    "show", epilog=examples("steno show 3c5d7", "steno show 3c5d7 --text", "steno show session.log")
+)
 @click.argument("rec")
 @click.option("--text", "with_text", is_flag=True, help="The screen's text instead, a line each.")
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of a table.")
+@json_option
 @library_options
 def command(rec: str, with_text: bool, as_json: bool, location: Location) -> None:
     """Show who, where, when and how of the recording REC, and the commands in it."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from steno.cli.options import examples
 from steno.cli.rec import Options, record_as_told
 from steno.cli.rec import command as rec_command
 from steno.cli.ssh_arguments import parse_call
@@ -32,6 +33,11 @@ def _borrow_options() -> list[click.Parameter]:
         "help_option_names": ["--help"],
     },
     short_help="Record a hop to another host.",
+    epilog=examples(
+        "steno ssh db1",
+        "steno ssh -p 2222 ann@db1 systemctl status nginx",
+        "steno ssh --to server --input -t db1 sudo -i",
+    ),
 )
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[SSH OPTION...] HOST ...")

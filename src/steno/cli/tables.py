@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from rich.cells import cell_len
@@ -103,7 +104,7 @@ def printable(text: str) -> Text:
     return Text(escape_controls(text))
 
 
-def make_recordings_table(summaries: list[Summary], width_cells: int) -> Table:
+def make_recordings_table(summaries: Sequence[Summary], width_cells: int) -> Table:
     """Return the table that `steno ls` prints; where it is too wide, ids and commands give way.
 
     The beginning of an id suffices to name a recording, and off a terminal nothing is cut.

@@ -11,6 +11,8 @@ import msgspec
 from rich.table import Table
 
 from steno.cli.directory import directory_options, open_accounts
+from steno.cli.numbers import WholeRange
+from steno.cli.options import examples, json_lines_option
 from steno.cli.tables import make_console
 from steno.store.accounts import Accounts, Role, Token, lesser_role, read_unix_us
 
@@ -22,16 +24,21 @@ def command() -> None:
     """Make, list and revoke API tokens: `Authorization: Bearer steno_...`."""
 
 
-@command.command("add")
+@command.command("add", epilog=examples("steno token add audrey --role auditor --label script"))
 @click.argument("user")
 @click.option(
     "--role",
     type=click.Choice(["admin", "auditor", "user"]),
     help="What the token may do at most [default: what USER may].",
 )
-@click.option("--label", default="", help="What it is for.")
+@click.option("--label", metavar="TEXT", default="", help="What it is for.")
 @click.option(
-    "--days", type=click.IntRange(1, 3650), default=90, show_default=True, help="How long it works."
+    "--days",
+    type=WholeRange(1, 3650),
+    metavar="N",
+    default=90,
+    show_default=True,
+    help="How long it works.",
 )
 @directory_options
 def add(
@@ -56,8 +63,8 @@ def add(
     click.echo(secret)
 
 
-@command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@command.command("list", epilog=examples("steno token list"))
+@json_lines_option
 @directory_options
 def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) -> None:
     """List the tokens, without their secrets."""
@@ -67,8 +74,8 @@ def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) ->
         for token in tokens:
             click.echo(json.dumps(msgspec.to_builtins(token)))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("ID", "USER", "ROLE", "STATE", "EXPIRES", "LAST USED", "LABEL"):
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("id", "user", "role", "state", "expires", "last used", "label"):
         table.add_column(heading)
     for token in tokens:
         table.add_row(
@@ -96,7 +103,7 @@ def _day(unix_us: int | None) -> str:
     return f"{datetime.fromtimestamp(unix_us // 1_000_000).astimezone():%Y-%m-%d}"
 
 
-@command.command("revoke")
+@command.command("revoke", epilog=examples("steno token revoke c19cf7c723b3"))
 @click.argument("token_id", metavar="ID")
 @directory_options
 def revoke(token_id: str, *, config_file: Path | None, directory: Path | None) -> None:

@@ -13,6 +13,7 @@ import msgspec
 from rich.table import Table
 
 from steno.cli.directory import directory_options, open_accounts
+from steno.cli.options import examples, json_lines_option
 from steno.cli.tables import make_console
 from steno.config import ServerConfig
 from steno.errors import UsageError
@@ -44,7 +45,12 @@ def _read_password(name: str, *, from_stdin: bool) -> str:
     return password
 
 
-@command.command("add")
+@command.command(
+    "add",
+    epilog=examples(
+        "steno user add ada --role admin", "steno user add ben --role user --no-password"
+    ),
+)
 @click.argument("name")
 @click.option("--role", type=_ROLES, required=True, help="What they may do.")
 @click.option("--password-stdin", is_flag=True, help="Read the password's line from stdin.")
@@ -73,8 +79,8 @@ def add(
     click.echo(f"added {role} {name}")
 
 
-@command.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@command.command("list", epilog=examples("steno user list"))
+@json_lines_option
 @directory_options
 def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) -> None:
     """List the users."""
@@ -84,8 +90,8 @@ def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) ->
         for user in users:
             click.echo(json.dumps(msgspec.to_builtins(user)))
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("NAME", "ROLE", "PASSWORD", "SINCE", ""):
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("name", "role", "password", "since", ""):
         table.add_column(heading)
     for user in users:
         since = datetime.fromtimestamp(user.created_unix_us // 1_000_000).astimezone()
@@ -95,7 +101,7 @@ def list_(*, as_json: bool, config_file: Path | None, directory: Path | None) ->
     make_console().print(table)
 
 
-@command.command("remove")
+@command.command("remove", epilog=examples("steno user remove ben"))
 @click.argument("name")
 @directory_options
 def remove(name: str, *, config_file: Path | None, directory: Path | None) -> None:
@@ -105,7 +111,7 @@ def remove(name: str, *, config_file: Path | None, directory: Path | None) -> No
     click.echo(f"removed {name}")
 
 
-@command.command("disable")
+@command.command("disable", epilog=examples("steno user disable ben"))
 @click.argument("name")
 @directory_options
 def disable(name: str, *, config_file: Path | None, directory: Path | None) -> None:
@@ -115,7 +121,7 @@ def disable(name: str, *, config_file: Path | None, directory: Path | None) -> N
     click.echo(f"disabled {name}")
 
 
-@command.command("enable")
+@command.command("enable", epilog=examples("steno user enable ben"))
 @click.argument("name")
 @directory_options
 def enable(name: str, *, config_file: Path | None, directory: Path | None) -> None:
@@ -125,7 +131,7 @@ def enable(name: str, *, config_file: Path | None, directory: Path | None) -> No
     click.echo(f"enabled {name}")
 
 
-@command.command("passwd")
+@command.command("passwd", epilog=examples("steno user passwd ada"))
 @click.argument("name")
 @click.option("--password-stdin", is_flag=True, help="Read the password's line from stdin.")
 @directory_options
@@ -141,7 +147,7 @@ def passwd(
     click.echo(f"new password set for {name}; all their sessions have ended")
 
 
-@command.command("role")
+@command.command("role", epilog=examples("steno user role ben auditor"))
 @click.argument("name")
 @click.argument("role", type=_ROLES)
 @directory_options
@@ -152,10 +158,16 @@ def set_role(name: str, role: Role, *, config_file: Path | None, directory: Path
     click.echo(f"{name} is {role} now")
 
 
-@command.command("link")
+@command.command(
+    "link", epilog=examples("steno user link ada --url https://steno.example.com:8443")
+)
 @click.argument("name")
-@click.option("--next", "next_path", default="/", help="The page to go to: /recordings/REC.")
-@click.option("--url", help="The server's address as browsers see it [default: by the config].")
+@click.option(
+    "--next", "next_path", metavar="PATH", default="/", help="The page to go to: /recordings/REC."
+)
+@click.option(
+    "--url", metavar="URL", help="The server's address as browsers see it [default: by the config]."
+)
 @directory_options
 def link(
     name: str,

@@ -11,6 +11,7 @@ import msgspec
 from steno.audit.trail import TrailHead, decode_line
 from steno.cli.input_files import names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
+from steno.cli.options import examples, json_lines_option
 from steno.cli.playing.sources import refuse_empty
 from steno.cli.tables import format_chain, make_console, printable
 from steno.errors import (
@@ -42,9 +43,12 @@ class Verdict(msgspec.Struct, frozen=True):
     note: str | None = None
 
 
-@click.command("verify")
+@click.command(
+    "verify",
+    epilog=examples("steno verify", "steno verify 3c5d7", "steno verify evidence.log --json"),
+)
 @click.argument("targets", metavar="[REC|FILE]...", nargs=-1)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_lines_option
 @library_options
 def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None:
     """Verify the chains of recordings and audit trails, by id or in files; all without arguments.

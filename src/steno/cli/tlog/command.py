@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from steno.cli.options import examples
 from steno.cli.tlog.configuration import DIRECTORY
 from steno.cli.tlog.programs import main
 from steno.cli.tlog.schema import PLAY, PROGRAMS, REC, SESSION, Program
@@ -54,7 +55,7 @@ for _program, _name in ((REC, "rec"), (SESSION, "rec-session"), (PLAY, "play")):
     command.add_command(_Program(_program, _name))
 
 
-@command.command("install")
+@command.command("install", epilog=examples("steno tlog install /opt/steno-tlog/bin"))
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option(
     "--configuration-directory",
