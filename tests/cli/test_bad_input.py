@@ -20,7 +20,7 @@ def check_refusal(done: subprocess.CompletedProcess[str], code: int, *texts: str
         assert text in line
 
 
-READERS = [["cat"], ["play"], ["verify"], ["convert", "--to", "text"]]
+READERS = [["cat"], ["play"], ["verify"], ["show"], ["convert", "--to", "text"]]
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda words: str(words[0]))
@@ -55,6 +55,18 @@ def test_files_that_may_not_be_read_are_named(reader: list[str], tmp_path: Path)
         )
         check_refusal(done, 1, f"{path}: Permission denied")
     (tmp_path / "closed").chmod(0o700)
+
+
+@pytest.mark.parametrize("reader", READERS[:4], ids=lambda words: str(words[0]))
+def test_other_formats_are_called_by_their_names(reader: list[str], tmp_path: Path) -> None:
+    """What would have to be converted first is said to be that."""
+    recording = tmp_path / "x.log"
+    recording.write_bytes(make_recording("r", ["one"]))
+    for name, kind in (("x.cast", "asciicast"), ("x.ttyrec", "ttyrec"), ("x.typescript", "typesc")):
+        assert run_steno("convert", "-q", recording, tmp_path / name).returncode == 0
+        check_refusal(run_steno(*reader, tmp_path / name), 4, name, f" {kind}", "steno convert")
+    timing = tmp_path / "x.typescript.timing"
+    check_refusal(run_steno(*reader, timing), 4, "timing file", "steno convert")
 
 
 def make_damaged(kind: str) -> tuple[bytes, int, int]:

@@ -54,6 +54,37 @@ def test_show_tells_all_that_is_known(steno: Steno, library_directory: Path) -> 
     assert facts["end"]["exit_status"] == 3
 
 
+def test_a_file_is_shown_like_a_stored_recording(
+    steno: Steno, library_directory: Path, tmp_path: Path
+) -> None:
+    """What is known of a recording does not depend on where it is; of several one is chosen."""
+    path = tmp_path / "first.log"
+    texts = ["[avery@web01 ~]$ ls", "hello world", "permission denied"]
+    path.write_bytes(make_recording("aa-1", texts))
+    for option in ([], ["--json"], ["--text"], ["--text", "--json"]):
+        stored = steno("show", *option, "--store", library_directory, "aa-1")
+        assert steno("show", *option, path).stdout == stored.stdout
+    path.write_bytes(path.read_bytes() + make_recording("ab-2", ["other"]))
+    several = steno("show", path)
+    assert (several.returncode, "name one with --rec" in several.stderr) == (6, True)
+    assert steno("show", path, "--rec", "ab", "--text").stdout == "other\n"
+    assert steno("show", path, "--rec", "b", "--text").returncode == 5
+    # One that has no end shows all that it holds.
+    path.write_bytes(b"".join(make_recording("r", texts).splitlines(keepends=True)[:-1]))
+    assert steno("show", path, "--text").stdout.splitlines() == texts
+    assert "unbroken so far" in steno("show", path).stdout
+
+
+def test_that_nothing_was_found_is_said(steno: Steno, library_directory: Path) -> None:
+    """Nothing to show is a word on standard error, for scripts nothing at all."""
+    for words in (["ls", "zebra"], ["search", "zebra"], ["events"], ["commands", "ab-2"]):
+        done = steno(*words, "--store", library_directory)
+        assert (done.stdout, done.stderr.count("\n")) == ("", 1)
+        assert done.returncode == (0 if words[0] == "ls" else 1)
+    done = steno("search", "--json", "zebra", "--store", library_directory)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 1)
+
+
 def test_verify_tells_good_from_broken(steno: Steno, library_directory: Path) -> None:
     """A broken chain is named by line and byte, and ends with 8; good ones end with 0."""
     good = steno("verify", "--store", library_directory, "aa-1", "ab-2")

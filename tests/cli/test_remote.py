@@ -119,3 +119,13 @@ def test_client_toml_names_the_server(steno: Steno, server: Path, tmp_path: Path
     url = (server / "url").read_text()
     config.write_text(f'server = "{url}"\ntoken_file = "{server / "token"}"\n')
     assert "aa-1" in steno("ls").stdout
+    # The same server by name has the same token; another one is not shown it.
+    assert "aa-1" in steno("ls", "--server", f"{url}/").stdout
+    shown = steno("cat", f"{url}/recordings/ab-2")
+    assert (shown.returncode, shown.stdout) == (0, "other text\n")
+    elsewhere = url.replace("127.0.0.1", "localhost")
+    assert steno("ls", "--server", elsewhere).returncode == 12
+    config.unlink()
+    bare = steno("hosts")
+    assert bare.returncode == 2
+    assert str(config) in bare.stderr

@@ -196,12 +196,10 @@ def open_library(location: Location) -> Library:
     """
     if location.server and location.store:
         raise UsageError("--server and --store exclude each other")
-    if not location.server and not location.store:
+    if not location.store:
         location = _merge(location, load_client_config())
     if location.server:
-        from steno.cli.remote import RemoteLibrary
-
-        return RemoteLibrary(location.server, location.token_file, location.ca)
+        return _open_remote(location)
     directory = location.store or default_directory()
     return open_store_library(directory)
 
@@ -213,13 +211,19 @@ def open_server(location: Location) -> RemoteLibrary:
         ConfigError: client.toml is wrong.
         UsageError: Neither names a server.
     """
+    location = _merge(location, load_client_config())
     if not location.server:
-        location = _merge(location, load_client_config())
-    if not location.server:
-        raise UsageError("this needs a server: --server URL, or `server` in client.toml")
+        raise UsageError(
+            "this asks a server: --server URL and --token-file FILE (steno token add), or the same"
+            f" in {client_config_path()}"
+        )
+    return _open_remote(location)
+
+
+def _open_remote(location: Location) -> RemoteLibrary:
     from steno.cli.remote import RemoteLibrary
 
-    return RemoteLibrary(location.server, location.token_file, location.ca)
+    return RemoteLibrary(location.server or "", location.token_file, location.ca)
 
 
 def open_store_library(directory: Path) -> Library:
@@ -265,6 +269,12 @@ def load_client_config() -> ClientConfig:
 
 
 def _merge(location: Location, config: ClientConfig) -> Location:
+    """Return `location`, completed by what the configuration says of the same server.
+
+    A token is shown to no other server than the one that it stands beside.
+    """
+    if location.server and location.server.rstrip("/") != (config.server or "").rstrip("/"):
+        return location
     file = str(client_config_path())
 
     def as_path(key: str, text: str | None) -> Path | None:
@@ -274,5 +284,5 @@ def _merge(location: Location, config: ClientConfig) -> Location:
         config.server,
         location.token_file or as_path("token_file", config.token_file),
         location.ca or as_path("ca", config.ca),
-        as_path("store", config.store),
+        None if location.server else as_path("store", config.store),
     )

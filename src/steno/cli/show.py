@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 import msgspec
 from rich.table import Table
 
+from steno.cli.input_files import names_file
 from steno.cli.library import Library, Location, library_options, open_library
 from steno.cli.options import examples, json_option
+from steno.cli.recorded_file import RecordedFile
 from steno.cli.tables import (
     format_chain,
     format_duration,
@@ -24,15 +28,25 @@ from steno.store.protocol import Summary
 @click.command(
     "show", epilog=examples("steno show 3c5d7", "steno show 3c5d7 --text", "steno show session.log")
 )
-@click.argument("rec")
+@click.argument("target", metavar="REC|FILE")
+@click.option(
+    "--rec",
+    metavar="REC",
+    help="Which recording, where a file holds several; a beginning of its id.",
+)
 @click.option("--text", "with_text", is_flag=True, help="The screen's text instead, a line each.")
 @json_option
 @library_options
-def command(rec: str, with_text: bool, as_json: bool, location: Location) -> None:
-    """Show who, where, when and how of the recording REC, and the commands in it."""
-    library = open_library(location)
+def command(
+    target: str, rec: str | None, with_text: bool, as_json: bool, location: Location
+) -> None:
+    """Show who, where, when and how of a recording, and the commands in it.
+
+    It is the recording REC of a library, or stands in a FILE.
+    """
+    library = RecordedFile(Path(target), rec) if names_file(target) else open_library(location)
     try:
-        summary = library.find(rec)
+        summary = library.find(target)
         if with_text:
             for line in library.lines(summary.rec):
                 if as_json:
@@ -47,7 +61,7 @@ def command(rec: str, with_text: bool, as_json: bool, location: Location) -> Non
         library.close()
 
 
-def _gather(library: Library, summary: Summary) -> dict[str, object]:
+def _gather(library: Library | RecordedFile, summary: Summary) -> dict[str, object]:
     return {
         **msgspec.structs.asdict(summary),
         "commands": library.commands(summary.rec),
@@ -86,7 +100,7 @@ def _list_facts(summary: Summary) -> list[tuple[str, str | None]]:
     ]
 
 
-def _print_facts(library: Library, summary: Summary) -> None:
+def _print_facts(library: Library | RecordedFile, summary: Summary) -> None:
     console = make_console()
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)

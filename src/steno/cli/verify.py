@@ -12,7 +12,7 @@ from steno.audit.trail import TrailHead, decode_line
 from steno.cli.input_files import names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
 from steno.cli.options import examples, json_lines_option
-from steno.cli.playing.sources import refuse_empty
+from steno.cli.recorded_file import split_recordings
 from steno.cli.tables import format_chain, make_console, printable
 from steno.errors import (
     AmbiguousError,
@@ -21,9 +21,8 @@ from steno.errors import (
     NotFoundError,
     StoreError,
 )
-from steno.formats.tlog import Decoder, Placed
 from steno.integrity.chain import verify_lines, verify_stream
-from steno.model import Damage, Verification, is_trail
+from steno.model import Verification, is_trail
 from steno.store.events import KnownTrail
 
 _STYLES = {"complete": "green", "so_far": "yellow", "unchained": "yellow", "broken": "bold red"}
@@ -171,20 +170,7 @@ def _verify_file(path: Path) -> Iterator[Verdict]:
     if trail is not None:
         yield Verdict(str(path), trail, verify_stream([data]))
         return
-    decoder = Decoder()
-    items = decoder.feed(data) + decoder.finish()
-    damages = [item for item in items if isinstance(item, Damage)]
-    # Damage belongs to the recording before it; at the beginning, to the one that follows.
-    rec = next((item.message.rec for item in items if isinstance(item, Placed)), None)
-    if rec is None:
-        raise refuse_empty(str(path), damages[0] if damages else None)
-    lines: dict[str, list[bytes]] = {}
-    for item in items:
-        if isinstance(item, Placed):
-            rec = item.message.rec
-        end = item.offset_bytes + item.length_bytes
-        lines.setdefault(rec, []).append(data[item.offset_bytes : end])
-    for rec, recorded in lines.items():
+    for rec, recorded in split_recordings(str(path), data).items():
         yield Verdict(str(path), rec, verify_lines(recorded))
 
 

@@ -236,11 +236,7 @@ def describe_gap(facts: dict[str, object]) -> str:
     first, last = show(str(facts.get("first_id"))), show(str(facts.get("last_id")))
     if first == last:
         return f"message {first} is missing"
-    return (
-        f"message {first} is missing"
-        if first == last
-        else f"messages {first} to {last} are missing"
-    )
+    return f"messages {first} to {last} are missing"
 
 
 def _check_start(start: Start) -> Start:

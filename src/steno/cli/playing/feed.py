@@ -11,14 +11,16 @@ from steno.cli.library import Library, Location, open_library
 from steno.cli.playing.sources import (
     ElasticSource,
     FileSource,
+    JournalSource,
     LibrarySource,
     LineSource,
     open_elastic,
     open_journal,
     refuse_empty,
+    refuse_several,
 )
 from steno.delivery.wire import hide_password
-from steno.errors import AmbiguousError, FormatError, NotFoundError
+from steno.errors import FormatError, NotFoundError, StenoError
 from steno.formats.lines import LineSplitter
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed, decode_message, read_rec
@@ -94,7 +96,7 @@ class Feed:
         if self.first is None:
             if self._other_recs:
                 raise NotFoundError(f"{self.name}: no recording {self._wanted} in it")
-            raise refuse_empty(self.name, self.damages[0] if self.damages else None)
+            raise self._refuse_empty()
         return pieces
 
     def stream(self) -> Iterator[Piece]:
@@ -130,7 +132,7 @@ class Feed:
             if rec is not None and rec not in found and _is_message(line):
                 found.append(rec)
                 if len(found) > 1:
-                    raise self._refuse_several(*found)
+                    raise refuse_several(self.name, *found)
         source.rewind()
         return True
 
@@ -162,15 +164,16 @@ class Feed:
         if rec == self.rec or (self.library is not None and not rec):
             return True
         if rec.startswith(wanted) and self.rec != wanted:
-            raise self._refuse_several(str(self.rec), rec)
+            raise refuse_several(self.name, str(self.rec), rec)
         self._other_recs.add(rec)
         return False
 
-    def _refuse_several(self, one: str, other: str) -> AmbiguousError:
-        return AmbiguousError(
-            f"{self.name}: holds several recordings, {one} and {other} among them; "
-            "name one with --rec"
-        )
+    def _refuse_empty(self) -> StenoError:
+        source = self._source
+        if isinstance(source, JournalSource) and not self.damages:
+            return NotFoundError(f"{self.name} holds no message with {source.wanted}")
+        head = source.read_head() if isinstance(source, FileSource) else b""
+        return refuse_empty(self.name, self.damages[0] if self.damages else None, head)
 
 
 def _read_lines(source: FileSource) -> Iterator[bytes]:

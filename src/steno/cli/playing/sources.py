@@ -24,7 +24,15 @@ from steno.cli.input_files import open_input, read_input
 from steno.cli.library import Library
 from steno.cli.remote import make_context, read_token
 from steno.delivery.transport import explain, open_client
-from steno.errors import FormatError, NotFoundError, ProtocolError, RefusedError, UsageError
+from steno.errors import (
+    AmbiguousError,
+    FormatError,
+    NotFoundError,
+    ProtocolError,
+    RefusedError,
+    UsageError,
+)
+from steno.formats.guess import HEAD_BYTES, TIMING, guess_format
 from steno.model import Damage
 from steno.structs import decode_json
 
@@ -32,6 +40,13 @@ _READ_BYTES = 1 << 20
 _SEARCH_HITS = 200
 _MOST_SEARCH_HITS = 10_000
 """What OpenSearch gives at most in one answer, by default."""
+_OTHER_FORMATS = {
+    "asciicast": "this is an asciicast; steno convert makes a recording of it",
+    "typescript": "this is a typescript; steno convert makes a recording of it",
+    "ttyrec": "this is a ttyrec; steno convert makes a recording of it",
+    TIMING: "this is a typescript's timing file; steno convert takes both",
+}
+"""What is said of files in other formats than tlog's."""
 
 
 class LineSource(Protocol):
@@ -66,6 +81,10 @@ class FileSource:
     def rewind(self) -> None:
         """Read from the beginning again."""
         self._file.seek(0)
+
+    def read_head(self) -> bytes:
+        """Return its first bytes; what has been read stays read."""
+        return os.pread(self._file.fileno(), HEAD_BYTES, 0) if self.is_regular else b""
 
     def read_new(self) -> bytes:
         """Return up to a megabyte of what has come."""
@@ -122,6 +141,11 @@ class JournalSource:
         self._begin = [] if since is None else ["--since", since]
         self._matches = list(matches)
         self._cursor: str | None = None
+
+    @property
+    def wanted(self) -> str:
+        """What is looked for."""
+        return " ".join(self._matches)
 
     def read_new(self) -> bytes:
         """Return the lines that came since the last call."""
@@ -319,13 +343,29 @@ def open_journal(target: str) -> JournalSource:
     return JournalSource(matches, [f"--directory={name}" for name in directories[:1]])
 
 
-def refuse_empty(name: str, damage: Damage | None = None) -> FormatError:
-    """Return the error for a source that holds no recording; `damage` is what it begins with."""
+def refuse_empty(name: str, damage: Damage | None = None, head: bytes = b"") -> FormatError:
+    """Return the error for a source that holds no recording.
+
+    Args:
+        name: What the source is called.
+        damage: What it begins with.
+        head: Its first bytes, where it is a file.
+    """
     if damage is None:
         return FormatError("no recording: it is empty", source=name)
+    other = _OTHER_FORMATS.get(guess_format(head[:HEAD_BYTES]) or "")
+    if other is not None:
+        return FormatError(other, source=name)
     return FormatError(
         f"no recording: {damage.reason}",
         line=damage.line,
         offset_bytes=damage.offset_bytes,
         source=name,
+    )
+
+
+def refuse_several(name: str, one: str, other: str, *_more: str) -> AmbiguousError:
+    """Return the error for a source of several recordings of which none was chosen."""
+    return AmbiguousError(
+        f"{name}: holds several recordings, {one} and {other} among them; name one with --rec"
     )

@@ -1,0 +1,96 @@
+"""Recordings in a file, one by one, and what can be known of them without a library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from steno.cli.input_files import open_input, read_input
+from steno.cli.playing.sources import refuse_empty, refuse_several
+from steno.errors import StoreError
+from steno.formats.tlog import Decoder, Placed
+from steno.formats.tlog_track import resolve_rec
+from steno.model import Command, Damage, TextLine
+from steno.store.protocol import Derived, Summary
+
+_AT_REST_US = 3600 * 1_000_000
+"""What stands on the screen after so long without a word counts as said."""
+
+
+def split_recordings(source: str, data: bytes) -> dict[str, list[bytes]]:
+    """Return the lines of each of the recordings in `data`, by their ids, newlines included.
+
+    Damage belongs to the recording before it; at the beginning, to the one that follows.
+
+    Raises:
+        FormatError: There is no recording in it; the error names `source`.
+    """
+    decoder = Decoder()
+    items = decoder.feed(data) + decoder.finish()
+    rec = next((item.message.rec for item in items if isinstance(item, Placed)), None)
+    if rec is None:
+        damage = next((item for item in items if isinstance(item, Damage)), None)
+        raise refuse_empty(source, damage, data)
+    lines: dict[str, list[bytes]] = {}
+    for item in items:
+        if isinstance(item, Placed):
+            rec = item.message.rec
+        end = item.offset_bytes + item.length_bytes
+        lines.setdefault(rec, []).append(data[item.offset_bytes : end])
+    return lines
+
+
+class RecordedFile:
+    """One recording of a file, derived here as a server derives it; nothing is kept.
+
+    Raises:
+        NotFoundError: There is no such file, or no such recording in it.
+        AmbiguousError: It holds several recordings, and none was named, or not fully.
+        FormatError: It holds none.
+        StoreError: The package's server part is not installed.
+    """
+
+    def __init__(self, path: Path, rec: str | None) -> None:
+        with open_input(path) as file:
+            recordings = split_recordings(str(path), read_input(file))
+        chosen = rec or next(iter(recordings))
+        if rec is None and len(recordings) > 1:
+            raise refuse_several(str(path), *recordings)
+        chosen = resolve_rec(list(recordings), chosen)
+        self._derived = _derive(chosen, b"".join(recordings[chosen]))
+
+    def find(self, _rec: str) -> Summary:
+        """Return what is known of the recording."""
+        return self._derived.summary
+
+    def lines(self, _rec: str) -> Iterator[TextLine]:
+        """Yield the screen text."""
+        return iter(self._derived.lines)
+
+    def commands(self, _rec: str) -> list[Command]:
+        """Return the lines that were typed, as far as the screen tells."""
+        return self._derived.commands
+
+    def damages(self, _rec: str) -> list[Damage]:
+        """Return the stretches that could not be read."""
+        return self._derived.damages
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def _derive(rec: str, data: bytes) -> Derived:
+    try:
+        from steno.server.derivation import Derivation
+    except ModuleNotFoundError as error:
+        raise StoreError(
+            f"showing a file needs steno[server] ({error.name} is missing); steno play does not"
+        ) from error
+    derivation = Derivation(rec)
+    try:
+        derivation.feed(data)
+        derivation.finish_torn()
+        derivation.settle(_AT_REST_US)
+        return derivation.take(is_live=False, sender=None, from_bytes=0, from_serial=0)
+    finally:
+        derivation.close()
