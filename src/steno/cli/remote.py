@@ -286,7 +286,7 @@ class RemoteLibrary:
             raise self._explain_status(response.status_code, body)
         try:
             return decode_json(body, kind)
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ProtocolError(f"{self._url} answers nonsense: {error}") from error
 
     def _read_body(self, response: httpx2.Response) -> bytes:

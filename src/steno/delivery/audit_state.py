@@ -24,5 +24,5 @@ def read_audit_state(path: Path = AUDIT_STATE) -> AuditFacts | None:
     """Return what was said last; None: nothing, or nothing that can be understood."""
     try:
         return decode_json(path.read_bytes(), AuditFacts)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None

@@ -92,7 +92,7 @@ class Changes:
     def _watch(self, reader: _Reader) -> None:
         while not self._is_closing.wait(POLL_S):
             for line in reader.lines():
-                with suppress(msgspec.MsgspecError):
+                with suppress(msgspec.MsgspecError, UnicodeDecodeError):
                     entry = decode_json(line, _Entry)
                     if entry.writer != self._writer:
                         self._tell(Change(entry.rec, entry.kind, entry.upto_bytes))

@@ -56,7 +56,7 @@ def read_header(directory: Path) -> Header:
     path = directory / "header.json"
     try:
         header = decode_json(path.read_bytes(), Header)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: damaged: {error}") from error
     if header.format > FORMAT:
         raise StoreError(f"{path}: format {header.format} is newer than this program's {FORMAT}")

@@ -46,7 +46,7 @@ def read_bookmark(path: Path) -> Bookmark | None:
     """Return what was kept; None: nothing, or nothing that can be understood."""
     try:
         return decode_json(path.read_bytes(), Bookmark)
-    except (OSError, msgspec.MsgspecError):
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 

@@ -287,7 +287,7 @@ class ElasticSource:
             raise RefusedError(f"{self.name}: HTTP status {response.status_code}")
         try:
             return decode_json(response.content, _SearchAnswer).hits.hits
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ProtocolError(f"{self.name} answers nonsense: {error}") from error
 
     def close(self) -> None:

@@ -254,7 +254,7 @@ class Mailer:
             return None
         try:
             to = decode_json(data, _Mark).to
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             # Somebody else's writing: what the recording itself says counts.
             start = self._read_start(rec)
             to = start.mail_to if start is not None else []

@@ -84,7 +84,7 @@ def check_audit_files(files: HostFiles, level: AuditWord) -> Iterator[Finding]:
 def read_live(state: Path = Path(STATE)) -> LiveAudit:
     """Ask this host; without root only its writer's word is had."""
     facts: AuditFacts | None = None
-    with contextlib.suppress(OSError, msgspec.MsgspecError):
+    with contextlib.suppress(OSError, msgspec.MsgspecError, UnicodeDecodeError):
         facts = decode_json(state.read_bytes(), AuditFacts)
     status: AuditStatus | None = None
     with contextlib.suppress(FormatError):
