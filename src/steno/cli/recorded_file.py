@@ -1,4 +1,4 @@
-"""Recordings in a file, one by one, and what can be known of them without a library."""
+"""What can be known of a recording in a file, without a library."""
 
 from __future__ import annotations
 
@@ -6,38 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from steno.cli.input_files import open_input, read_input
-from steno.cli.playing.sources import refuse_empty, refuse_several
+from steno.cli.playing.sources import refuse_several
+from steno.cli.splitting import split_recordings
 from steno.errors import StoreError
-from steno.formats.tlog import Decoder, Placed
 from steno.formats.tlog_track import resolve_rec
 from steno.model import Command, Damage, TextLine
 from steno.store.protocol import Derived, Summary
 
 _AT_REST_US = 3600 * 1_000_000
 """What stands on the screen after so long without a word counts as said."""
-
-
-def split_recordings(source: str, data: bytes) -> dict[str, list[bytes]]:
-    """Return the lines of each of the recordings in `data`, by their ids, newlines included.
-
-    Damage belongs to the recording before it; at the beginning, to the one that follows.
-
-    Raises:
-        FormatError: There is no recording in it; the error names `source`.
-    """
-    decoder = Decoder()
-    items = decoder.feed(data) + decoder.finish()
-    rec = next((item.message.rec for item in items if isinstance(item, Placed)), None)
-    if rec is None:
-        damage = next((item for item in items if isinstance(item, Damage)), None)
-        raise refuse_empty(source, damage, data)
-    lines: dict[str, list[bytes]] = {}
-    for item in items:
-        if isinstance(item, Placed):
-            rec = item.message.rec
-        end = item.offset_bytes + item.length_bytes
-        lines.setdefault(rec, []).append(data[item.offset_bytes : end])
-    return lines
 
 
 class RecordedFile:

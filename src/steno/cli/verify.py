@@ -12,7 +12,7 @@ from steno.audit.trail import TrailHead, decode_line
 from steno.cli.input_files import names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
 from steno.cli.options import examples, json_lines_option
-from steno.cli.recorded_file import split_recordings
+from steno.cli.splitting import split_recordings
 from steno.cli.tables import format_chain, make_console, printable
 from steno.errors import (
     AmbiguousError,
