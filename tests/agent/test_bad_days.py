@@ -169,6 +169,30 @@ def test_a_spool_that_fills_drops_and_tells(host: AgentHost) -> None:
     assert dropped > 0
 
 
+def test_a_session_that_ends_in_a_full_spool_tells(host: AgentHost) -> None:
+    """What the full spool cost a recording stands in it, also when room never comes."""
+    host.start()
+    session = host.shell("-steno-shell", "-c", "while read x; do echo got $x; done")
+    session.send(b"one\n")
+    session.expect(b"got one")
+    fill(host)
+    wait_for(lambda: host.ask("status")["spool"]["is_full"], "not counted")
+
+    def has_dropped() -> bool:
+        session.send(b"more\n")
+        session.expect(b"got more")
+        return bool(host.ask("status")["dropped_bytes"])
+
+    wait_for(has_dropped, "nothing is dropped")
+    session.send(b"\x04")
+    session.finish()
+    (recorded,) = host.recordings()
+    assert recorded.end.reason == "exit"
+    dropped = sum(note.facts["output_bytes"] for note in recorded.notes("drop"))
+    assert dropped + len(recorded.output()) == recorded.end.output_bytes
+    assert dropped > 0
+
+
 def test_no_pseudo_terminals_left(host: AgentHost) -> None:
     """Where the system has no terminals left, a session is refused with that reason."""
     if os.geteuid() != 0:

@@ -107,7 +107,7 @@ def test_an_id_is_used_once(tmp_path: Path) -> None:
 
 
 def test_a_full_spool_refuses_and_writes_nothing(tmp_path: Path) -> None:
-    """Under `refuse`, a line beyond the limit raises and the file stays as it was."""
+    """Under `refuse`, a line beyond the limit raises and writes nothing; an end may come."""
     spool = Spool(tmp_path, SpoolLimits(total_bytes=100_000, free_bytes=0))
     file = spool.begin("r")
     file.append(line_of(60_000))
@@ -118,7 +118,9 @@ def test_a_full_spool_refuses_and_writes_nothing(tmp_path: Path) -> None:
     with pytest.raises(NoSpaceError):
         spool.begin("another")
     assert not (tmp_path / "another.open").exists()
+    file.append(line_of(20_000), is_ending=True)
     file.finish()
+    assert (tmp_path / "r.done").stat().st_size == 110_000
 
 
 def test_a_scarce_disk_refuses(tmp_path: Path) -> None:

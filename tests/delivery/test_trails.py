@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -172,7 +174,7 @@ def test_one_process_writes_the_hosts_trail(tmp_path: Path) -> None:
     TrailWriter(spool, make_origin()).close()
 
 
-def test_a_full_spool_at_the_start_is_tried_again(tmp_path: Path) -> None:
+def test_a_full_disk_at_the_start_is_tried_again(tmp_path: Path) -> None:
     """What keeps a writer from opening keeps no later one in its process from it."""
     spool = Spool(tmp_path / "spool")
     writer = TrailWriter(spool, make_origin())
@@ -180,10 +182,17 @@ def test_a_full_spool_at_the_start_is_tried_again(tmp_path: Path) -> None:
     writer.close()
     spool.directory.joinpath(".trail").unlink()  # so that it has to be ended
     descriptors = len(os.listdir("/proc/self/fd"))
-    full = Spool(spool.directory, SpoolLimits(free_bytes=1 << 60))
-    for _ in range(2):
-        with pytest.raises(NoSpaceError):
-            TrailWriter(full, make_origin())
+    size_bytes = spool.entries()[0].size_bytes
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
+    try:
+        for _ in range(2):
+            with pytest.raises(NoSpaceError):
+                TrailWriter(spool, make_origin())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
     assert len(os.listdir("/proc/self/fd")) == descriptors
     TrailWriter(spool, make_origin()).end("stopped")
     [items] = read_trails(spool).values()

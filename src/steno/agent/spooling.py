@@ -60,10 +60,13 @@ class HostSpoolWriter:
         Raises:
             StoreError: The disk failed; recovery closes the file.
         """
+        self._write(lines)
+
+    def _write(self, lines: Sequence[bytes], *, is_ending: bool = False) -> None:
         waiting = [*self._held, *lines]
         try:
             while waiting:
-                self._file.append(waiting[0])
+                self._file.append(waiting[0], is_ending=is_ending)
                 waiting.pop(0)
         except NoSpaceError:
             pass
@@ -92,7 +95,7 @@ class HostSpoolWriter:
         self._is_closed = True
         self._sync_thread.forget(self._file)
         if self._held and self._is_sound:
-            self.write([])
+            self._write([], is_ending=not self._stays_open)
         if self._is_sound and not self._held and not self._stays_open:
             self._file.finish()
         else:

@@ -215,8 +215,10 @@ class Spool:
         for suffix in (DONE, SENT, DELIVERED, MAIL, MAILED):
             self.path(rec, suffix).unlink(missing_ok=True)
 
-    def reserve(self, length_bytes: int) -> None:
+    def reserve(self, length_bytes: int, *, is_ending: bool = False) -> None:
         """Count `length_bytes` that are about to be written; make room for them if policy allows.
+
+        What ends a recording is counted, and let through: it says what the full spool cost it.
 
         Raises:
             NoSpaceError: The limits leave no room; nothing was counted.
@@ -234,7 +236,8 @@ class Spool:
                 self._recount(now_us)
             if self._lacking(length_bytes) and self.limits.policy == "drop-oldest-delivered":
                 self._drop_delivered(length_bytes)
-            if lacking := self._lacking(length_bytes):
+            lacking = self._lacking(length_bytes)
+            if lacking is not None and not is_ending:
                 raise NoSpaceError(f"spool {self.directory}: {lacking}; nothing was written")
             self._used_bytes += length_bytes
             self._free_bytes -= length_bytes

@@ -42,8 +42,10 @@ class SpoolFile:
             raise ValueError("the spool file is closed")
         return self._descriptor
 
-    def append(self, line: bytes) -> None:
+    def append(self, line: bytes, *, is_ending: bool = False) -> None:
         """Hand `line`, with its newline, to the system; `sync` makes it survive a power cut.
+
+        With `is_ending` it ends the recording: the spool's limits do not keep it out.
 
         Raises:
             NoSpaceError: A limit is reached or the disk full; nothing of `line` was written.
@@ -55,7 +57,7 @@ class SpoolFile:
             raise ValueError("a line ends with a newline")
         if self._failure is not None:
             raise self._spool.explained(self._failure)
-        self._spool.reserve(len(line))
+        self._spool.reserve(len(line), is_ending=is_ending)
         try:
             self._write(line)
         except OSError as error:

@@ -184,9 +184,10 @@ class TrailWriter:
         before = self._encoder.head
         data = b"".join([self._encoder.encode(item) for item in items])
         try:
-            if not isinstance(items[-1], TrailEnd):  # what was begun may be ended
+            is_ending = isinstance(items[-1], TrailEnd)
+            if not is_ending:  # what was begun may be ended
                 self._check_share(len(data))
-            self._file.append(data)
+            self._file.append(data, is_ending=is_ending)
         except NoSpaceError:
             self._encoder.head = before
             raise
@@ -272,7 +273,7 @@ class TrailWriter:
             return
         try:
             if not tail.is_ended:
-                file.append(closing_lines(tail, "gone"))
+                file.append(closing_lines(tail, "gone"), is_ending=True)
             file.finish()
         finally:
             file.close()
