@@ -80,3 +80,20 @@ def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
     put_events(store, an_event(1, objects=about("/f")))
     assert listed(store, "file:/f") == ["r"]
     store.close()
+
+
+def test_every_version_of_the_index_comes_to_the_same_tables(tmp_path: Path) -> None:
+    """An index that was brought along is no other than one that was made anew."""
+    schemas = []
+    for name, undo in (("new", ""), ("three", "DROP INDEX login_facts_begun")):
+        path = tmp_path / name / "index.sqlite"
+        open_store(path.parent).close()
+        connection = apsw.Connection(str(path))
+        if undo:
+            connection.execute(f"{undo}; PRAGMA user_version = 3")
+            connection.close()
+            open_store(path.parent).close()
+            connection = apsw.Connection(str(path))
+        schemas.append(set(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall()))
+        connection.close()
+    assert schemas[0] == schemas[1]

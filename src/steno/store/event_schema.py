@@ -53,6 +53,11 @@ CREATE INDEX login_facts_failed ON login_facts(sender, host, user, id)
     WHERE kind = 'failure';
 """
 
+LOGINS_SCHEMA = """
+CREATE INDEX login_facts_begun ON login_facts(sender, host, user, id)
+    WHERE kind IN ('open', 'start');
+"""
+
 
 def first_id(at_unix_us: int) -> int:
     """Return the smallest id that an event of this instant may have."""

@@ -15,9 +15,9 @@ from pathlib import Path
 import apsw
 
 from steno.errors import NoSpaceError, StoreError
-from steno.store.event_schema import EVENTS_SCHEMA
+from steno.store.event_schema import EVENTS_SCHEMA, LOGINS_SCHEMA
 
-VERSION = 3
+VERSION = 4
 """The schema's version, in the database's user_version."""
 
 CHUNK_BITS = 24
@@ -85,8 +85,13 @@ ALTER TABLE recordings ADD COLUMN boot_id TEXT;
 UPDATE recordings SET boot_id = CAST(summary AS TEXT) ->> '$.boot_id';
 """
 
-_STEPS = (_SCHEMA + _FLEET, _FROM_1 + _FLEET + _FROM_2, _FROM_2)
-"""What brings a database of each version to the next but one: that of the events."""
+_STEPS = (
+    _SCHEMA + _FLEET + EVENTS_SCHEMA,
+    _FROM_1 + _FLEET + _FROM_2 + EVENTS_SCHEMA,
+    _FROM_2 + EVENTS_SCHEMA,
+    "",
+)
+"""What brings a database of each version to the last but one; `LOGINS_SCHEMA` is the last step."""
 
 
 class Database:
@@ -175,7 +180,7 @@ class Database:
         # Another process may have made the tables while this one waited.
         found = connection.pragma("user_version")
         if found < VERSION:
-            connection.execute(_STEPS[found] + EVENTS_SCHEMA)
+            connection.execute(_STEPS[found] + LOGINS_SCHEMA)
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 
