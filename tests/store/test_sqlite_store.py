@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
+import msgspec
 import pytest
 from places import HOUR_US, START_US, Stores, found, listed, put, turn_pages
 from suite import StoreSuite
-from suite_events import BOOT, about, an_event, put_events
+from suite_events import BOOT, about, an_event, program, put_events
 
-from steno.store import search
+from steno.errors import UsageError
+from steno.store import event_search, search
+from steno.store.cursors import LineCursor, SortCursor, encode_cursor
+from steno.store.event_search import EventCursor
+from steno.store.events import EventQuery, LoginQuery
+from steno.store.logins import LoginCursor
 from steno.store.opening import open_store
 from steno.store.query import parse
 
@@ -58,6 +64,39 @@ def test_short_pages_lose_nothing(
     store.close()
 
 
+@pytest.mark.parametrize("query", ["ran:tool", "ran:tool OR needle", "needle", "ran:tool -needle"])
+def test_pages_that_time_cuts_short_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """However little time there is for a page, each gets on, and all hits come, once."""
+    store = open_store(tmp_path)
+    for number in range(5):
+        put(
+            store, f"r{number}", "needle" if number % 2 else "hay",
+            started_unix_us=START_US + number * HOUR_US, duration_us=HOUR_US - 1,
+            boot_id=BOOT, audit_session=7, sender="web1",
+        )  # fmt: skip
+    events = [
+        an_event(number, "ran", at_us=number * HOUR_US // 20, **program("tool", "-x"))
+        for number in range(100)
+    ]
+    put_events(store, *events)
+    tree = parse(query)
+    whole = store.search(tree, limit=2000)
+    assert whole.cursor is None
+    monkeypatch.setattr(search, "WORK_LIMIT_S", 0)
+    monkeypatch.setattr(event_search, "WORK_LIMIT_S", 0)
+    pages = list(turn_pages(lambda cursor: store.search(tree, limit=30, cursor=cursor)))
+    assert [hit for page in pages for hit in page] == whole.items
+    lists = list(turn_pages(lambda cursor: store.recordings(tree, limit=3, cursor=cursor)))
+    assert [len(page) for page in lists if page] == [1] * len({h.summary.rec for h in whole.items})
+    wanted = EventQuery(parse("ran:tool"))
+    found = list(turn_pages(lambda cursor: store.events(wanted, limit=50, cursor=cursor)))
+    assert [one.event.serial for page in found for one in page] == list(range(99, -1, -1))
+    assert len(found) > 4
+    store.close()
+
+
 def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
     """A store of version 2 keeps its recordings, whose sessions' events are then found."""
     store = open_store(tmp_path)
@@ -97,3 +136,21 @@ def test_every_version_of_the_index_comes_to_the_same_tables(tmp_path: Path) -> 
         schemas.append(set(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall()))
         connection.close()
     assert schemas[0] == schemas[1]
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**40])
+def test_cursors_with_impossible_numbers_are_refused(tmp_path: Path, number: int) -> None:
+    """Whoever makes up a cursor is told that it is none."""
+    store = open_store(tmp_path)
+    asked: list[tuple[msgspec.Struct, Callable[[str], object]]] = [
+        (LineCursor(number, None), lambda cursor: store.search(parse("x"), cursor=cursor)),
+        (LineCursor(1, 1, number), lambda cursor: store.search(parse("x"), cursor=cursor)),
+        (SortCursor("-started", number, "r"), lambda cursor: store.recordings(cursor=cursor)),
+        (EventCursor(False, number), lambda cursor: store.events(EventQuery(), cursor=cursor)),
+        (LoginCursor(number), lambda cursor: store.logins(LoginQuery(), cursor=cursor)),
+        (LoginCursor(number), lambda cursor: store.login_failures(LoginQuery(), cursor=cursor)),
+    ]
+    for cursor, ask in asked:
+        with pytest.raises(UsageError, match="cursor"):
+            ask(encode_cursor(cursor))
+    store.close()

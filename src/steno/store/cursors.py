@@ -8,9 +8,10 @@ from typing import TypeVar
 import msgspec
 
 from steno.errors import UsageError
+from steno.store.derived import fit
 from steno.structs import decode_json
 
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 class LineCursor(msgspec.Struct, frozen=True, array_like=True):
@@ -42,6 +43,10 @@ def decode_cursor(text: str, kind: type[T]) -> T:
     """
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        return decode_json(data, kind)
+        cursor = decode_json(data, kind)
     except ValueError as error:
         raise UsageError(f"not a cursor of this list: {text[:80]}") from error
+    for member in msgspec.structs.astuple(cursor):
+        if isinstance(member, int) and member != fit(member):
+            raise UsageError(f"not a cursor of this list: {text[:80]}")
+    return cursor

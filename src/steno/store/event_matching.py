@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cached_property
 
 from steno.audit.event import Event, Thing
 from steno.store.addresses import is_within, parse_address, plain_address
@@ -105,23 +106,48 @@ class EventMatcher:
 
     def matches(self, event: Event) -> bool:
         """Return whether it holds for this event."""
-        return self._holds(event)
+        return self._holds(_Looked(event))
 
 
-Test = Callable[[Event], bool]
+class _Looked:
+    """An event, and what several terms ask about it, found out once: commands may be long."""
+
+    def __init__(self, event: Event) -> None:
+        self.event = event
+
+    @cached_property
+    def words(self) -> list[str]:
+        return command_words(self.event)
+
+    @cached_property
+    def programs(self) -> list[str]:
+        return programs(self.event)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """All that a word of `ran:` without stars can be."""
+        said = [*self.words, *self.programs]
+        return frozenset(said + [base_name(word) for word in said if "/" in word])
+
+    @cached_property
+    def paths(self) -> list[str]:
+        return paths(self.event)
+
+
+Test = Callable[[_Looked], bool]
 
 
 def _build(expression: Expression, now: datetime) -> Test:
     match expression:
         case And(parts):
             tests = [_build(part, now) for part in parts]
-            return lambda event: all(test(event) for test in tests)
+            return lambda looked: all(test(looked) for test in tests)
         case Or(parts):
             tests = [_build(part, now) for part in parts]
-            return lambda event: any(test(event) for test in tests)
+            return lambda looked: any(test(looked) for test in tests)
         case Not(part):
             inner = _build(part, now)
-            return lambda event: not inner(event)
+            return lambda looked: not inner(looked)
         case EventGroup(part):
             return _build(part, now)
         case Field(name):
@@ -136,7 +162,7 @@ def _build(expression: Expression, now: datetime) -> Test:
 
 
 def _text(term: TextTerm) -> Test:
-    return lambda event: any(term.spans(said) is not None for said in sentences(event))
+    return lambda looked: any(term.spans(said) is not None for said in sentences(looked.event))
 
 
 def sentences(event: Event) -> list[str]:
@@ -147,23 +173,25 @@ def sentences(event: Event) -> list[str]:
 def _instant(name: str, value: str, now: datetime) -> Test:
     start, end = parse_instant(value, now)
     if name == "after":
-        return lambda event: event.at_unix_us >= start
+        return lambda looked: looked.event.at_unix_us >= start
     if name == "before":
-        return lambda event: event.at_unix_us < start
-    return lambda event: start <= event.at_unix_us < max(end, start + 1)
+        return lambda looked: looked.event.at_unix_us < start
+    return lambda looked: start <= looked.event.at_unix_us < max(end, start + 1)
 
 
 def _ran(value: str) -> Test:
     tests = [_named(glob(word), word) for word in value.split()]
     if not tests:
-        return _has_run
+        return lambda looked: _has_run(looked.event)
+    whole = frozenset(word for word in value.split() if "*" not in word)
 
-    def holds(event: Event) -> bool:
-        words = command_words(event)
-        if _in_order(tests, words):
+    def holds(looked: _Looked) -> bool:
+        if not whole <= looked.names:
+            return False
+        if _in_order(tests, looked.words):
             return True
-        is_named = any(tests[0](name) for name in programs(event))
-        return is_named and _in_order(tests[1:], words[1:])
+        is_named = any(tests[0](name) for name in looked.programs)
+        return is_named and _in_order(tests[1:], looked.words[1:])
 
     return holds
 
@@ -184,9 +212,9 @@ def _named(test: Callable[[str], bool], pattern: str) -> Callable[[str], bool]:
 def _file(value: str) -> Test:
     if "/" not in value:
         test = glob(value)
-        return lambda event: any(test(base_name(path)) for path in paths(event))
+        return lambda looked: any(test(base_name(path)) for path in looked.paths)
     test = glob(value + "*" if value.endswith("/") else value)
-    return lambda event: any(map(test, paths(event)))
+    return lambda looked: any(map(test, looked.paths))
 
 
 def _address(value: str) -> Test:
@@ -203,26 +231,41 @@ def _address(value: str) -> Test:
         address = plain_address(thing.address or "")
         return address is not None and is_within(address, wanted.network)
 
-    return lambda event: any(map(fits, addresses(event)))
+    return lambda looked: any(map(fits, addresses(looked.event)))
 
 
 def _action(value: str) -> Test:
     test, longer = glob(value), glob(value + " *")
-    return lambda event: test(event.action.casefold()) or longer(event.action.casefold())
+
+    def holds(looked: _Looked) -> bool:
+        action = looked.event.action.casefold()
+        return test(action) or longer(action)
+
+    return holds
 
 
 def _result(value: str) -> Test:
-    return lambda event: value in (event.result, (event.error or "").casefold())
+    return lambda looked: value in (looked.event.result, (looked.event.error or "").casefold())
 
 
 def _user(value: str) -> Test:
     test = glob(value)
-    return lambda event: any(map(test, account_names(event.who.user, event.who.uid)))
+
+    def holds(looked: _Looked) -> bool:
+        who = looked.event.who
+        return any(map(test, account_names(who.user, who.uid)))
+
+    return holds
 
 
 def _login(value: str) -> Test:
     test = glob(value)
-    return lambda event: any(map(test, account_names(event.who.login_user, event.who.login_uid)))
+
+    def holds(looked: _Looked) -> bool:
+        who = looked.event.who
+        return any(map(test, account_names(who.login_user, who.login_uid)))
+
+    return holds
 
 
 def account_names(name: str | None, number: int | None) -> list[str]:
@@ -233,11 +276,11 @@ def account_names(name: str | None, number: int | None) -> list[str]:
 
 def _host(value: str) -> Test:
     test = glob(value)
-    return lambda event: test(event.host.casefold())
+    return lambda looked: test(looked.event.host.casefold())
 
 
 def _session(value: str) -> Test:
-    return lambda event: event.audit_session == int(value)
+    return lambda looked: looked.event.audit_session == int(value)
 
 
 _TESTS: dict[str, Callable[[str], Test]] = {

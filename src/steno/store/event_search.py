@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -24,6 +25,12 @@ from steno.store.page import Page
 
 WORK_LIMIT_CHUNKS = 3000
 """Chunks read for one page; then it ends, with a cursor to go on from."""
+
+WORK_LIMIT_S = 2.0
+"""Processor time for one page; a command may have thousands of words, a query hundreds."""
+
+_LOOKS = 16
+"""Events looked at between two looks at the clock."""
 
 
 class EventCursor(msgspec.Struct, frozen=True, array_like=True):
@@ -105,8 +112,10 @@ class _Finding:
     def page(self, after: EventCursor | None, limit: int) -> Page[StoredEvent]:
         items: list[StoredEvent] = []
         last = 0
-        for event_id, place, session in self._rows(after):
-            if self._reader.chunks_read >= WORK_LIMIT_CHUNKS:
+        stop_s = time.thread_time() + WORK_LIMIT_S
+        for number, (event_id, place, session) in enumerate(self._rows(after), 1):
+            is_late = number % _LOOKS == 0 and time.thread_time() >= stop_s
+            if is_late or self._reader.chunks_read >= WORK_LIMIT_CHUNKS:
                 return Page(items, self._cursor(last))
             if self._holds(self._reader.event(place), session):
                 if len(items) >= limit:

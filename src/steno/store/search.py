@@ -9,6 +9,7 @@ which does not stand under NOT; a recording that matches without any is a hit it
 from __future__ import annotations
 
 import heapq
+import time
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
@@ -54,6 +55,9 @@ RARE_LIMIT_CHUNKS = 2000
 WORK_LIMIT_CHUNKS = 20_000
 """Chunks read for one page; then it ends, with a cursor to go on from."""
 
+WORK_LIMIT_S = 2.0
+"""Processor time for one page, likewise; but a recording is looked at to its end."""
+
 LOOK_AHEAD_CHUNKS = 256
 """Chunks read after a page is full, to see whether anything follows."""
 
@@ -84,6 +88,7 @@ class Search:
         self._events = EventReader(connection)
         self._text = TextReader(connection)
         self._work_limit = WORK_LIMIT_CHUNKS
+        self._stop_s = time.thread_time() + WORK_LIMIT_S
         # A single term needs no look whether a recording matches: it does if it has a hit.
         self._is_term = isinstance(query, Word | Phrase | Substring | Regex)
         possible = ALWAYS if query is None else possible_condition(query, self._leaf)
@@ -111,7 +116,7 @@ class Search:
                     return Page(items, last)
                 items.append(decode_summary(summary))
             last = encode_cursor(SortCursor(sort, value, rec))
-            if self._work >= self._work_limit:
+            if self._is_late or self._work >= self._work_limit:
                 return Page(items, last)
         return Page(items)
 
@@ -122,9 +127,11 @@ class Search:
         if after is not None:
             where = all_of([Condition("key <= ?", (after.key,)), where])
         items: list[Hit] = []
+        is_first = True
         for key, _, packed, _, *truths in self._rows(where, "key DESC", "0"):
-            if self._work >= self._work_limit:
+            if self._work >= self._work_limit or (self._is_late and not is_first):
                 return Page(items, encode_cursor(LineCursor(key, None)))
+            is_first = False
             if self._is_term or self._matches_query(key, truths):
                 bound = after if after is not None and after.key == key else LineCursor(key, None)
                 hits = self._hits_in(decode_summary(packed), bound, context_lines)
@@ -170,6 +177,10 @@ class Search:
     @property
     def _work(self) -> int:
         return self._text.chunks_read + self._events.chunks_read
+
+    @property
+    def _is_late(self) -> bool:
+        return time.thread_time() >= self._stop_s
 
     # The query as a condition on recordings.
 
