@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from steno.errors import UsageError
@@ -45,6 +47,22 @@ class CutterState(msgspec.Struct, frozen=True, array_like=True):
     prev: str | None
     window: tuple[int, int] | None = None
     unfinished: dict[str, bytes] = {}
+
+
+class Room(msgspec.Struct, frozen=True, gc=False):
+    """What somebody must know who encodes output, to add it as a stretch.
+
+    Attributes:
+        free_bytes: How large a stretch may be to fit into this message; see `Stretch.size_bytes`.
+        most_bytes: How large any may be.
+        unfinished: The beginning of a character: it comes first in the stretch.
+        marks: See payload.Stream.
+    """
+
+    free_bytes: int
+    most_bytes: int
+    unfinished: bytes
+    marks: str
 
 
 class Cutter:
@@ -141,6 +159,28 @@ class Cutter:
                 self._window = piece
         else:
             self._payload.add_note(piece)
+        return lines
+
+    def room(self, *, is_stderr: bool) -> Room | None:
+        """Return what of output can be added with `add_stretches` now; None: whole pieces only."""
+        if self._split is not split_stretches:
+            return None
+        name = "err" if is_stderr else "out"
+        most_bytes = self._limit_bytes - _RECORD_BYTES
+        payload = self._payload
+        free_bytes = most_bytes if payload.is_empty else self._limit_bytes - payload.size_bytes
+        return Room(free_bytes, most_bytes, self._unfinished[name], _MARKS[name])
+
+    def add_stretches(
+        self, stretches: Iterable[tuple[int, Stretch]], unfinished: bytes, *, is_stderr: bool
+    ) -> list[bytes]:
+        """Take in output that was encoded into `room`, and what of it is unfinished."""
+        name = "err" if is_stderr else "out"
+        self._unfinished[name] = unfinished
+        lines: list[bytes] = []
+        for at_us, stretch in stretches:
+            lines += self._make_room(stretch.size_bytes())
+            self._write(name, at_us, [stretch])
         return lines
 
     def begin(self, at_us: int) -> bytes:

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import msgspec
 
 from steno.errors import StenoError
+from steno.formats.cutter import Room
+from steno.recorder.burst import Burst, Odd
 from steno.recorder.channel import Channel, Stream
 from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
@@ -21,7 +23,7 @@ from steno.recorder.destinations import RETRY_US, Destinations
 from steno.recorder.echo import Echo
 from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
-from steno.recorder.terminal import OuterTerminal, read_echo, write_window
+from steno.recorder.terminal import OuterTerminal, is_in_foreground, read_echo, write_window
 
 _QUIET_US = 100_000
 """After the program has ended, its terminal or pipes may be held open by others; when nothing came
@@ -170,24 +172,40 @@ class Relay:
     def _pump(self, channel: Channel) -> None:
         """Read, pass on and record, as long as that goes on quickly and others may wait."""
         lines: list[bytes] = []
-        for _ in range(channel.reads_per_turn):
-            data = channel.read()
-            if not data:
-                if data is not None:
-                    self._end_source(channel)
+        left_bytes = channel.turn_bytes
+        while left_bytes > 0:
+            burst = channel.take(self._clock, self._room(channel))
+            if burst is None:
+                self._end_source(channel)
                 break
-            lines += self._pass(channel, data)
-            if self._session.held_until_us or not channel.has_likely_more(data):
+            lines += self._pass(channel, burst)
+            left_bytes -= burst.size_bytes()
+            if burst.is_quiet or self._session.held_until_us or channel.flow.size_bytes:
                 break
         if lines:
             self._destinations.write(lines, self._clock.at_us())
 
-    def _pass(self, channel: Channel, data: bytes) -> list[bytes]:
-        """Pass `data` on and record it; return the lines that were completed."""
-        at_us = self._clock.at_us()
+    def _room(self, channel: Channel) -> Room | None:
+        """Return what may be encoded as it is read; None where more than that is to be done."""
+        if channel.stream is Stream.INPUT or self._quiet_since_us is not None:
+            return None
+        return self._session.room(is_stderr=channel.stream is Stream.ERROR)
+
+    def _pass(self, channel: Channel, burst: Burst) -> list[bytes]:
+        """Record what was passed on, and what is to be passed on yet; return completed lines."""
+        lines: list[bytes] = []
+        if burst.read_bytes:
+            is_stderr = channel.stream is Stream.ERROR
+            lines = self._session.take_stretches(
+                burst.stretches, burst.unfinished, burst.read_bytes, is_stderr=is_stderr
+            )
+        return lines if burst.odd is None else lines + self._pass_odd(channel, burst.odd)
+
+    def _pass_odd(self, channel: Channel, odd: Odd) -> list[bytes]:
+        at_us, data, taken_bytes = odd
         stream = channel.stream
         echo = self._read_echo() if stream is Stream.INPUT else Echo.SHOWN
-        if not channel.pass_on(data):
+        if taken_bytes < len(data) and not channel.pass_on(data[taken_bytes:]):
             self._lose_reader(channel)
         if stream is Stream.INPUT:
             return self._session.take_input(at_us, data, echo)
@@ -305,7 +323,7 @@ class Relay:
 
     def _interrupt(self, number: int) -> None:
         """Pass SIGINT or SIGQUIT on, unless the terminal sent it to the program as well."""
-        if self._terminal is None and _is_in_foreground():
+        if self._terminal is None and is_in_foreground():
             return
         self._child.send_to_foreground(number)
 
@@ -381,15 +399,3 @@ def _has_input(channels: Sequence[Channel]) -> bool:
         if channel.source is not None:
             ready.register(channel.source, select.POLLIN)
     return bool(ready.poll(0))
-
-
-def _is_in_foreground() -> bool:
-    """Return whether we run in the foreground of our controlling terminal."""
-    try:
-        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        return os.tcgetpgrp(terminal) == os.getpgrp()
-    finally:
-        os.close(terminal)

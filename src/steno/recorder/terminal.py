@@ -120,6 +120,18 @@ class OuterTerminal:
             termios.tcsetattr(self._input_fd, termios.TCSADRAIN, attributes)
 
 
+def is_in_foreground() -> bool:
+    """Return whether we run in the foreground of our controlling terminal."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    finally:
+        os.close(terminal)
+
+
 def _open_again(fd: int) -> int | None:
     """Open the terminal behind `fd` once more, not blocking; None where that is not allowed."""
     try:
