@@ -29,6 +29,15 @@ static void put_record(struct encoding *to, struct run run)
     to->middle_end = out;
 }
 
+/* Another run begins: the current one, if any, is the first or stands in the middle. */
+static void finish_run(struct encoding *to)
+{
+    if (to->runs == 1)
+        to->first = to->current;
+    else if (to->runs > 1)
+        put_record(to, to->current);
+}
+
 /* Go on with the current run, or begin another one when it is of the other kind. */
 static void extend(struct encoding *to, ptrdiff_t characters, ptrdiff_t binary)
 {
@@ -37,10 +46,7 @@ static void extend(struct encoding *to, ptrdiff_t characters, ptrdiff_t binary)
         to->current.binary += binary;
         return;
     }
-    if (to->runs == 1)
-        to->first = to->current;
-    else if (to->runs > 1)
-        put_record(to, to->current);
+    finish_run(to);
     to->current = (struct run){characters, binary};
     to->runs++;
 }
@@ -103,4 +109,28 @@ const unsigned char *encode_bytes(struct encoding *to, const unsigned char *at,
         at += bad.length;
     }
     return at;
+}
+
+void append_encoding(struct encoding *to, const struct encoding *from)
+{
+    struct run first = first_run(from);
+    size_t text = (size_t)(from->text_end - from->text);
+    size_t binary = (size_t)(from->binary_end - from->binary);
+    size_t middle = (size_t)(from->middle_end - from->middle);
+    if (from->runs == 0)
+        return;
+    memcpy(to->text_end, from->text, text);
+    to->text_end += text;
+    if (binary != 0 && to->binary_end != to->binary)
+        *to->binary_end++ = ',';
+    memcpy(to->binary_end, from->binary, binary);
+    to->binary_end += binary;
+    extend(to, first.characters, first.binary);
+    if (from->runs > 1) {
+        finish_run(to);
+        memcpy(to->middle_end, from->middle, middle);
+        to->middle_end += middle;
+        to->current = from->current;
+        to->runs += from->runs - 1;
+    }
 }

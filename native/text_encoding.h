@@ -29,10 +29,23 @@ struct encoding {
     const char *marks;
 };
 
+/* Forget what was encoded; the buffers and the marks stay. */
+static inline void clear_encoding(struct encoding *of)
+{
+    of->text_end = of->text;
+    of->binary_end = of->binary;
+    of->middle_end = of->middle;
+    of->runs = 0;
+    of->first = of->current = (struct run){0, 0};
+}
+
 /* Encode from `at` to `end`, behind what was encoded before; return where it stopped: before an
  * unfinished character at the end, unless `is_final`. */
 const unsigned char *encode_bytes(struct encoding *to, const unsigned char *at,
                                   const unsigned char *end, int is_final);
+
+/* Add what was encoded elsewhere, whole characters all, behind what was encoded before. */
+void append_encoding(struct encoding *to, const struct encoding *from);
 
 /* The first and the last run; no characters in the last when there is only one. */
 static inline struct run first_run(const struct encoding *of)

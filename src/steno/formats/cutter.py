@@ -161,26 +161,27 @@ class Cutter:
             self._payload.add_note(piece)
         return lines
 
-    def room(self, *, is_stderr: bool) -> Room | None:
+    def room(self) -> Room | None:
         """Return what of output can be added with `add_stretches` now; None: whole pieces only."""
         if self._split is not split_stretches:
             return None
-        name = "err" if is_stderr else "out"
         most_bytes = self._limit_bytes - _RECORD_BYTES
         payload = self._payload
         free_bytes = most_bytes if payload.is_empty else self._limit_bytes - payload.size_bytes
-        return Room(free_bytes, most_bytes, self._unfinished[name], _MARKS[name])
+        return Room(free_bytes, most_bytes, self._unfinished["out"], _MARKS["out"])
 
     def add_stretches(
-        self, stretches: Iterable[tuple[int, Stretch]], unfinished: bytes, *, is_stderr: bool
+        self, stretches: Iterable[tuple[int, Stretch]], unfinished: bytes
     ) -> list[bytes]:
-        """Take in output that was encoded into `room`, and what of it is unfinished."""
-        name = "err" if is_stderr else "out"
-        self._unfinished[name] = unfinished
+        """Take in output that was encoded into `room`, and what of it is unfinished.
+
+        Returns the lines that had to be cut to make room for it.
+        """
+        self._unfinished["out"] = unfinished
         lines: list[bytes] = []
         for at_us, stretch in stretches:
             lines += self._make_room(stretch.size_bytes())
-            self._write(name, at_us, [stretch])
+            self._write("out", at_us, [stretch])
         return lines
 
     def begin(self, at_us: int) -> bytes:

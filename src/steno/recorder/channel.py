@@ -7,9 +7,6 @@ import errno
 import os
 
 from steno.errors import DISK_FULL, NoSpaceError, StenoError
-from steno.formats.cutter import Room
-from steno.recorder.burst import Burst, Odd, run_burst
-from steno.recorder.clock import RecordingClock
 from steno.recorder.flow import Flow
 from steno.recorder.sink import Sink
 
@@ -46,8 +43,8 @@ class Channel:
         sink: Where bytes go; None once nobody takes them.
         flow: Bytes that were read and not taken yet.
         failure: Why the sink takes no more, unless its reader went away: its disk is full, say.
-        turn_bytes: How much is read before others get their turn; 1 where a read without a poll(2)
-            before it could block.
+        reads_per_turn: How often the source may be read before others get their turn; 1 where a
+            read without a poll(2) before it could block.
     """
 
     def __init__(
@@ -57,35 +54,21 @@ class Channel:
         sink: Sink,
         *,
         limit_bytes: int = 65536,
-        turn_bytes: int = 1,
+        reads_per_turn: int = 1,
     ) -> None:
         self.stream = stream
         self.source: int | None = source
         self.sink: Sink | None = sink
         self.flow = Flow(limit_bytes)
         self.failure: StenoError | None = None
-        self.turn_bytes = turn_bytes
+        self.reads_per_turn = reads_per_turn
 
-    def take(self, clock: RecordingClock, room: Room | None) -> Burst | None:
-        """Return what can be read now, None at the end.
-
-        With `room` and a sink that takes it, that is what came in a row, passed on and encoded;
-        else one read, of which nothing was passed on.
-        """
-        if room is not None:
-            burst = self._rush(clock, room)
-            if burst is not None and (burst.is_quiet or burst.size_bytes()):
-                return burst
-        data = self.read()
-        if not data:
-            return None if data is not None else Burst([], 0, b"", None, is_quiet=True)
-        return Burst([], 0, b"", Odd(clock.at_us(), data, 0), is_quiet=len(data) < _LONG_BYTES)
-
-    def _rush(self, clock: RecordingClock, room: Room) -> Burst | None:
+    def direct_way(self) -> tuple[int, int] | None:
+        """Return source and sink if what is read may be written at once, and nothing waits."""
         sink = self.sink
         if self.source is None or sink is None or not sink.is_direct or self.flow.size_bytes:
             return None
-        return run_burst(self.source, sink.fd, clock.base_ns, self.turn_bytes, room)
+        return self.source, sink.fd
 
     def read(self) -> bytes | None:
         """Return what can be read now, b"" at the end, None when there is nothing yet."""
@@ -93,7 +76,7 @@ class Channel:
             return b""
         try:
             data = os.read(self.source, _READ_BYTES)
-            if self.turn_bytes > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
+            if self.reads_per_turn > 1 and _LONG_BYTES <= len(data) < _JOIN_BYTES:
                 return data + self._read_more()
         except BlockingIOError:
             return None
@@ -111,7 +94,11 @@ class Channel:
         except OSError:
             return b""
 
-    def pass_on(self, data: bytes) -> bool:
+    def has_likely_more(self, data: bytes) -> bool:
+        """Return whether another read is worth it after one that gave `data`."""
+        return len(data) >= _LONG_BYTES and not self.flow.size_bytes
+
+    def pass_on(self, data: bytes | memoryview) -> bool:
         """Write `data` or keep it; return False when nobody takes it any more."""
         sink = self.sink
         if sink is None:

@@ -29,8 +29,8 @@ from steno.recorder.signals import SignalPipe
 from steno.recorder.sink import Sink
 from steno.recorder.terminal import OuterTerminal
 
-_TURN_BYTES = 65536
-"""So much output is read, then keys and signals get their turn."""
+_READS_PER_TURN = 16
+"""So many reads of output, some 64 KiB, then keys and signals get their turn."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,10 +205,10 @@ def make_channels(child: Child, terminal: OuterTerminal | None) -> list[Channel]
     else:
         output = Sink(1, is_nonblocking=False)
         reader = 0
-    channels = [Channel(Stream.OUTPUT, child.output, output, turn_bytes=_TURN_BYTES)]
+    channels = [Channel(Stream.OUTPUT, child.output, output, reads_per_turn=_READS_PER_TURN)]
     if child.error is not None:
         error = Sink(2, is_nonblocking=False)
-        channels.append(Channel(Stream.ERROR, child.error, error, turn_bytes=_TURN_BYTES))
+        channels.append(Channel(Stream.ERROR, child.error, error, reads_per_turn=_READS_PER_TURN))
     if child.input is not None:
         channels.append(Channel(Stream.INPUT, reader, Sink(child.input, is_nonblocking=True)))
     return channels

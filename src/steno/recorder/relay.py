@@ -14,8 +14,6 @@ from collections.abc import Sequence
 import msgspec
 
 from steno.errors import StenoError
-from steno.formats.cutter import Room
-from steno.recorder.burst import Burst, Odd
 from steno.recorder.channel import Channel, Stream
 from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
@@ -24,6 +22,7 @@ from steno.recorder.echo import Echo
 from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
 from steno.recorder.terminal import OuterTerminal, is_in_foreground, read_echo, write_window
+from steno.recorder.traffic import Odd, OutputWay, Traffic, wait_for_traffic
 
 _QUIET_US = 100_000
 """After the program has ended, its terminal or pipes may be held open by others; when nothing came
@@ -34,6 +33,8 @@ _GRACE_US = 2_000_000
 """How long a program may take to end after a hang-up or SIGTERM, before its terminal is closed."""
 _FAREWELL_US = 1_000_000
 """And how long after that, before it is left alone."""
+_TURN_BYTES = 65536
+"""So much output is passed on in a row, then signals get their turn."""
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR
 
@@ -81,8 +82,7 @@ class Relay:
         self._settings = settings
         self._terminal = terminal
         self._stops_without_destination = stops_without_destination
-        self._poll = select.poll()
-        self._interest: dict[int, int] = {}
+        self._keys, self._output = _find(channels, Stream.INPUT), _find(channels, Stream.OUTPUT)
         self._reason: str | None = None
         self._ended_by: int | None = None
         self._close_at_us: int | None = None
@@ -96,8 +96,12 @@ class Relay:
         """Relay until the program has ended and all its output was passed on."""
         self._note_window()
         while not self._is_over():
-            self._update_interest(signals.fd)
-            for fd, event in self._poll.poll(self._timeout_ms()):
+            waits = self._waits(signals.fd)
+            traffic = wait_for_traffic(
+                waits, self._timeout_ms(), self._key_way(), self._output_way()
+            )
+            self._record(traffic)
+            for fd, event in traffic.ready:
                 if fd == signals.fd:
                     self._take_signals(signals)
                 else:
@@ -112,7 +116,7 @@ class Relay:
 
     # What to wait for.
 
-    def _update_interest(self, signals_fd: int) -> None:
+    def _waits(self, signals_fd: int) -> list[tuple[int, int]]:
         wanted = {signals_fd: select.POLLIN}
         if self._terminal is not None and not self._has_vanished:
             wanted[self._terminal.reader] = 0  # a hang-up is always told
@@ -124,12 +128,7 @@ class Relay:
                 wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
         for fd in self._destinations.waiting_fds():
             wanted[fd] = select.POLLOUT
-        if wanted != self._interest:
-            for fd in self._interest.keys() - wanted.keys():
-                self._poll.unregister(fd)
-            for fd, mask in wanted.items():
-                self._poll.register(fd, mask)
-            self._interest = wanted
+        return [*wanted.items()]
 
     def _wants(self, channel: Channel) -> bool:
         """Return whether the channel's source should be read now."""
@@ -141,6 +140,20 @@ class Relay:
             channel.stream is not Stream.INPUT or self._settings.input is not InputMode.NONE
         )
         return not is_recorded or self._session.held_until_us <= self._clock.at_us()
+
+    def _key_way(self) -> tuple[int, int] | None:
+        """Return where keys pass that nobody records."""
+        if self._keys is None or self._settings.input is not InputMode.NONE:
+            return None
+        return self._keys.direct_way()
+
+    def _output_way(self) -> OutputWay | None:
+        """Return where output passes in a row; None where more than recording it is to be done."""
+        way = None if self._output is None else self._output.direct_way()
+        room = None if way is None else self._session.room()
+        if way is None or room is None or self._quiet_since_us is not None:
+            return None
+        return OutputWay(*way, self._clock.base_ns, _TURN_BYTES, room)
 
     def _timeout_ms(self) -> int | None:
         """Return how long to wait at most: until the next thing is due."""
@@ -157,6 +170,20 @@ class Relay:
 
     # What to do.
 
+    def _record(self, traffic: Traffic) -> None:
+        """Record what passed while we waited, and pass on what did not get through whole."""
+        self._session.input_bytes += traffic.key_bytes
+        lines: list[bytes] = []
+        if traffic.read_bytes:
+            lines += self._session.take_stretches(
+                traffic.stretches, traffic.unfinished, traffic.read_bytes
+            )
+        for channel, odd in (self._keys, traffic.odd_keys), (self._output, traffic.odd):
+            if channel is not None and odd is not None:
+                lines += self._pass(channel, odd)
+        if lines:
+            self._destinations.write(lines, self._clock.at_us())
+
     def _serve(self, fd: int, event: int) -> None:
         for channel in self._channels:
             if channel.source == fd and event & _READABLE:
@@ -172,40 +199,26 @@ class Relay:
     def _pump(self, channel: Channel) -> None:
         """Read, pass on and record, as long as that goes on quickly and others may wait."""
         lines: list[bytes] = []
-        left_bytes = channel.turn_bytes
-        while left_bytes > 0:
-            burst = channel.take(self._clock, self._room(channel))
-            if burst is None:
-                self._end_source(channel)
+        for _ in range(channel.reads_per_turn):
+            data = channel.read()
+            if not data:
+                if data is not None:
+                    self._end_source(channel)
                 break
-            lines += self._pass(channel, burst)
-            left_bytes -= burst.size_bytes()
-            if burst.is_quiet or self._session.held_until_us or channel.flow.size_bytes:
+            lines += self._pass(channel, Odd(data))
+            if self._session.held_until_us or not channel.has_likely_more(data):
                 break
         if lines:
             self._destinations.write(lines, self._clock.at_us())
 
-    def _room(self, channel: Channel) -> Room | None:
-        """Return what may be encoded as it is read; None where more than that is to be done."""
-        if channel.stream is Stream.INPUT or self._quiet_since_us is not None:
-            return None
-        return self._session.room(is_stderr=channel.stream is Stream.ERROR)
-
-    def _pass(self, channel: Channel, burst: Burst) -> list[bytes]:
-        """Record what was passed on, and what is to be passed on yet; return completed lines."""
-        lines: list[bytes] = []
-        if burst.read_bytes:
-            is_stderr = channel.stream is Stream.ERROR
-            lines = self._session.take_stretches(
-                burst.stretches, burst.unfinished, burst.read_bytes, is_stderr=is_stderr
-            )
-        return lines if burst.odd is None else lines + self._pass_odd(channel, burst.odd)
-
-    def _pass_odd(self, channel: Channel, odd: Odd) -> list[bytes]:
-        at_us, data, taken_bytes = odd
+    def _pass(self, channel: Channel, odd: Odd) -> list[bytes]:
+        """Pass on what was read and record it; return the lines that were completed."""
+        data, taken_bytes, at_us = odd
+        if at_us is None:
+            at_us = self._clock.at_us()
         stream = channel.stream
         echo = self._read_echo() if stream is Stream.INPUT else Echo.SHOWN
-        if taken_bytes < len(data) and not channel.pass_on(data[taken_bytes:]):
+        if not channel.pass_on(data[taken_bytes:]):
             self._lose_reader(channel)
         if stream is Stream.INPUT:
             return self._session.take_input(at_us, data, echo)
@@ -399,3 +412,7 @@ def _has_input(channels: Sequence[Channel]) -> bool:
         if channel.source is not None:
             ready.register(channel.source, select.POLLIN)
     return bool(ready.poll(0))
+
+
+def _find(channels: Sequence[Channel], stream: Stream) -> Channel | None:
+    return next((channel for channel in channels if channel.stream is stream), None)

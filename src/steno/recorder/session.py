@@ -214,23 +214,18 @@ class Session:
         lines = self._keep_input(at_us, seen) if seen else []
         return lines + self._keep_output(at_us, data, is_stderr)
 
-    def room(self, *, is_stderr: bool) -> Room | None:
+    def room(self) -> Room | None:
         """Return what `take_stretches` may be given now; None: output is to be looked at itself."""
         if self._is_limited or not self._records_output or self._watch.due_us is not None:
             return None
-        return self._cutter.room(is_stderr=is_stderr)
+        return self._cutter.room()
 
     def take_stretches(
-        self,
-        stretches: Iterable[tuple[int, Stretch]],
-        unfinished: bytes,
-        read_bytes: int,
-        *,
-        is_stderr: bool,
+        self, stretches: Iterable[tuple[int, Stretch]], unfinished: bytes, read_bytes: int
     ) -> list[bytes]:
         """Record output, `read_bytes` of it, that was encoded into `room`."""
         self.output_bytes += read_bytes
-        return self._cutter.add_stretches(stretches, unfinished, is_stderr=is_stderr)
+        return self._cutter.add_stretches(stretches, unfinished)
 
     def _keep_output(self, at_us: int, data: bytes, is_stderr: bool) -> list[bytes]:
         if not self._records_output:
