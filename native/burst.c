@@ -13,13 +13,23 @@ static long long now_us(long long base_ns)
     return (now.tv_sec * 1000000000LL + now.tv_nsec - base_ns) / 1000;
 }
 
+/* Read what is there; while output comes in a row, wait a little for more. */
+static ssize_t read_some(struct burst *of, unsigned char *at)
+{
+    ssize_t got = read(of->source, at, READ_BYTES);
+    if (got < 0 && errno == EAGAIN && of->read_bytes != 0 &&
+        wait_for_one(of->waits, of->source, POLLIN, of->until_ms))
+        got = read(of->source, at, READ_BYTES);
+    return got;
+}
+
 /* Read a piece; return whether one came; EAGAIN says that none has come yet. */
 static int read_piece(struct burst *of)
 {
     unsigned char *at = of->piece + of->carried;
     ssize_t more, got;
     errno = 0;
-    got = read(of->source, at, READ_BYTES);
+    got = read_some(of, at);
     if (got <= 0)
         return 0;
     if (got >= LONG_BYTES && got < JOIN_BYTES) {
@@ -35,9 +45,17 @@ static int read_piece(struct burst *of)
 /* Return whether all of the piece was passed on; an error is met again by who tries the rest. */
 static int pass_on(struct burst *of)
 {
-    ssize_t taken = write(of->sink, of->piece + of->carried, (size_t)of->length);
-    of->taken = taken > 0 ? taken : 0;
-    return of->taken == of->length;
+    const unsigned char *at = of->piece + of->carried;
+    of->taken = 0;
+    do {
+        ssize_t taken = write(of->sink, at + of->taken, (size_t)(of->length - of->taken));
+        if (taken < 0 && errno != EAGAIN)
+            return 0;
+        of->taken += taken > 0 ? taken : 0;
+        if (of->taken == of->length)
+            return 1;
+    } while (wait_for_one(of->waits, of->sink, POLLOUT, of->until_ms));
+    return 0;
 }
 
 static ptrdiff_t size_of(const struct encoding *encoded)
@@ -75,6 +93,8 @@ static int is_same_time(const struct burst *of)
 
 enum stop run_burst(struct burst *of)
 {
+    if (of->until_ms == 0)
+        of->until_ms = now_ms() + BURST_MS;
     while (of->left_bytes > 0) {
         if (!read_piece(of))
             return errno == EAGAIN ? QUIET : OVER;
@@ -113,6 +133,7 @@ void begin_burst(struct burst *of, const char *marks)
 {
     of->room = of->room < MOST_BYTES ? of->room : MOST_BYTES;
     of->most = of->most < MOST_BYTES ? of->most : MOST_BYTES;
+    of->until_ms = 0;
     of->used = of->read_bytes = 0;
     of->carried = of->length = of->taken = 0;
     of->at_us = of->piece_at_us = 0;

@@ -3,6 +3,7 @@
 #define STENO_BURST_H
 
 #include "text_encoding.h"
+#include "waits.h"
 
 enum {
     READ_BYTES = 4096,  /* terminals never give more */
@@ -12,6 +13,7 @@ enum {
     CARRIED_BYTES = 3,  /* the beginning of a character */
     RECORD_BYTES = 32,  /* as in Stretch.size_bytes */
     PIECE_BYTES = CARRIED_BYTES + 2 * READ_BYTES,
+    BURST_MS = 10,      /* what was passed on is recorded so soon */
 };
 
 /* Why a burst came to a stop. */
@@ -24,6 +26,8 @@ enum stop {
 
 struct burst {
     int source, sink;
+    struct waits *waits;  /* what ends the burst */
+    long long until_ms;
     long long base_ns;    /* CLOCK_BOOTTIME at instant 0 */
     ptrdiff_t left_bytes; /* so much may be read yet */
     ptrdiff_t room, most; /* how large this stretch may be, and how large any */
@@ -45,7 +49,7 @@ struct burst {
     char middle[MOST_BYTES + SPARE], part_middle[PIECE_BYTES * MOST_TIMING];
 };
 
-/* Begin the first stretch of a burst whose first line of members, up to `most`, is set. */
+/* Begin the first stretch of a burst, whose members from `source` to `most` are set. */
 void begin_burst(struct burst *of, const char *marks);
 
 /* Read, pass on and encode what fits into the stretch. */

@@ -8,79 +8,22 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <poll.h>
 #include <string.h>
-#include <stddef.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "burst.h"
 
-enum { MOST_WAITS = 64, MOST_KEYS = 65536 };
-
 struct traffic {
-    struct pollfd waits[MOST_WAITS];
-    nfds_t count;
-    int timeout_ms; /* -1: for ever */
-    int key_source, key_sink; /* -1: keys are not passed here */
-    unsigned char keys[READ_BYTES];
-    ptrdiff_t key_bytes;         /* passed on */
-    ptrdiff_t odd_bytes, taken;  /* of `keys`, when they were not taken whole, and how much was */
-    struct burst burst;          /* its source is -1 when output is not passed here */
+    struct waits waits;
+    int timeout_ms;
+    struct burst burst; /* its source is -1 when output is not passed on here */
 };
 
-static long long now_ms(void)
+/* Wait; return the place of output that is there to be passed on, if any. */
+static struct pollfd *await_output(struct traffic *of)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
-
-static struct pollfd *find_ready(struct traffic *of, int fd)
-{
-    for (nfds_t i = 0; i < of->count; i++)
-        if (of->waits[i].fd == fd && of->waits[i].revents & POLLIN)
-            return &of->waits[i];
-    return NULL;
-}
-
-/* Pass keys on; return whether that went well. An end or an error is met again by Python's read. */
-static int pass_keys(struct traffic *of, struct pollfd *ready)
-{
-    ssize_t taken, got = read(of->key_source, of->keys, sizeof of->keys);
-    if (got <= 0)
-        return 0;
-    taken = write(of->key_sink, of->keys, (size_t)got);
-    ready->revents &= ~POLLIN;
-    if (taken == got) {
-        of->key_bytes += got;
-        return 1;
-    }
-    of->odd_bytes = got;
-    of->taken = taken > 0 ? taken : 0;
-    return 0;
-}
-
-/* Wait, passing keys on; return the wait that has output to be passed on, if any. */
-static struct pollfd *await(struct traffic *of)
-{
-    long long until_ms = of->timeout_ms < 0 ? 0 : now_ms() + of->timeout_ms;
-    int left_ms = of->timeout_ms;
-    for (;;) {
-        int count = poll(of->waits, of->count, left_ms);
-        struct pollfd *ready;
-        if (count <= 0)
-            return NULL;
-        ready = find_ready(of, of->key_source);
-        if (ready != NULL && !pass_keys(of, ready))
-            return NULL;
-        if (ready == NULL || count > 1 || ready->revents != 0 || of->key_bytes > MOST_KEYS)
-            return find_ready(of, of->burst.source);
-        if (of->timeout_ms >= 0) {
-            long long rest_ms = until_ms - now_ms();
-            left_ms = rest_ms > 0 ? (int)rest_ms : 0;
-        }
-    }
+    struct pollfd *output = find_wait(&of->waits, of->burst.source);
+    wait_for_any(&of->waits, of->timeout_ms < 0 ? FOR_EVER : now_ms() + of->timeout_ms);
+    return output != NULL && output->revents & POLLIN ? output : NULL;
 }
 
 static int add_stretch(PyObject *stretches, const struct burst *of)
@@ -102,41 +45,51 @@ static int add_stretch(PyObject *stretches, const struct burst *of)
     return result;
 }
 
-/* Wait and pass on; fill `stretches`; return why the burst stopped, or -1 with an error set. */
+/* Pass a burst on; fill `stretches`; return why it stopped, or -1 with an error set. */
+static int pass_burst(struct burst *of, PyObject *stretches)
+{
+    int stop;
+    Py_BEGIN_ALLOW_THREADS;
+    stop = (int)run_burst(of);
+    Py_END_ALLOW_THREADS;
+    while (add_stretch(stretches, of) == 0) {
+        if (stop != FULL)
+            return stop;
+        Py_BEGIN_ALLOW_THREADS;
+        stop = (int)continue_burst(of);
+        Py_END_ALLOW_THREADS;
+    }
+    return -1;
+}
+
+/* Wait and pass on; fill `stretches`; return why output stopped, or -1 with an error set. */
 static int carry_traffic(struct traffic *of, PyObject *stretches)
 {
-    struct burst *burst = &of->burst;
-    struct pollfd *ready;
-    int stop = QUIET;
+    struct pollfd *output;
+    int stop, source = of->burst.source;
     Py_BEGIN_ALLOW_THREADS;
-    ready = await(of);
-    if (ready != NULL)
-        stop = (int)run_burst(burst);
+    output = await_output(of);
     Py_END_ALLOW_THREADS;
-    if (ready == NULL)
-        return stop;
-    if (add_stretch(stretches, burst) < 0)
-        return -1;
-    while (stop == FULL) {
-        Py_BEGIN_ALLOW_THREADS;
-        stop = (int)continue_burst(burst);
-        Py_END_ALLOW_THREADS;
-        if (add_stretch(stretches, burst) < 0)
-            return -1;
-    }
-    if (stop != OVER || burst->read_bytes != 0) /* else Python's read tells why nothing comes */
-        ready->revents &= ~POLLIN;
+    if (output == NULL)
+        return QUIET;
+    output->fd = -1; /* what else is ready ends the burst, but not that there is more of it */
+    output->revents = 0;
+    stop = pass_burst(&of->burst, stretches);
+    output->fd = source;
+    if (stop == OVER && of->burst.read_bytes == 0)
+        output->revents = POLLIN; /* Python's read tells why nothing comes */
     return stop;
 }
 
-static PyObject *list_ready(const struct traffic *of)
+static PyObject *list_ready(const struct waits *of)
 {
     PyObject *list = PyList_New(0);
     for (nfds_t i = 0; list != NULL && i < of->count; i++) {
+        const struct pollfd *wait = &of->fds[i];
         PyObject *one;
-        if (of->waits[i].revents == 0)
+        if (wait->revents == 0)
             continue;
-        one = Py_BuildValue("ii", of->waits[i].fd, (int)of->waits[i].revents);
+        one = Py_BuildValue("ii", wait->fd, (int)wait->revents);
         if (one == NULL || PyList_Append(list, one) < 0)
             Py_CLEAR(list);
         Py_XDECREF(one);
@@ -144,7 +97,7 @@ static PyObject *list_ready(const struct traffic *of)
     return list;
 }
 
-static PyObject *build_odd_keys(const struct traffic *of)
+static PyObject *build_odd_keys(const struct waits *of)
 {
     if (of->odd_bytes == 0)
         Py_RETURN_NONE;
@@ -159,7 +112,7 @@ static PyObject *build_odd(const struct burst *of, int stop)
                          of->taken);
 }
 
-static int read_waits(struct traffic *of, PyObject *waits)
+static int read_waits(struct waits *of, PyObject *waits)
 {
     Py_ssize_t count = PyList_Size(waits);
     if (count < 0)
@@ -170,7 +123,7 @@ static int read_waits(struct traffic *of, PyObject *waits)
     }
     of->count = (nfds_t)count;
     for (Py_ssize_t i = 0; i < count; i++) {
-        struct pollfd *wait = &of->waits[i];
+        struct pollfd *wait = &of->fds[i];
         if (!PyArg_ParseTuple(PyList_GetItem(waits, i), "ih", &wait->fd, &wait->events))
             return -1;
         wait->revents = 0;
@@ -203,13 +156,14 @@ static PyObject *carry(PyObject *module, PyObject *arguments)
     PyObject *waits, *output, *stretches;
     int stop;
     (void)module;
-    of.key_bytes = of.odd_bytes = of.taken = 0;
+    of.waits.key_bytes = of.waits.odd_bytes = of.waits.taken = 0;
+    of.burst.waits = &of.waits;
     of.burst.source = -1;
     of.burst.carried = of.burst.read_bytes = 0;
     if (!PyArg_ParseTuple(arguments, "O!i(ii)O", &PyList_Type, &waits, &of.timeout_ms,
-                          &of.key_source, &of.key_sink, &output))
+                          &of.waits.key_source, &of.waits.key_sink, &output))
         return NULL;
-    if (read_waits(&of, waits) < 0 || (output != Py_None && read_output(&of.burst, output) < 0))
+    if (read_waits(&of.waits, waits) < 0 || (output != Py_None && read_output(&of.burst, output) < 0))
         return NULL;
     stretches = PyList_New(0);
     if (stretches == NULL)
@@ -219,7 +173,7 @@ static PyObject *carry(PyObject *module, PyObject *arguments)
         Py_DECREF(stretches);
         return NULL;
     }
-    return Py_BuildValue("NnNNny#N", list_ready(&of), of.key_bytes, build_odd_keys(&of), stretches,
+    return Py_BuildValue("NnNNny#N", list_ready(&of.waits), of.waits.key_bytes, build_odd_keys(&of.waits), stretches,
                          of.burst.read_bytes, (const char *)of.burst.piece, of.burst.carried,
                          build_odd(&of.burst, stop));
 }

@@ -131,6 +131,27 @@ class Channel:
         self.sink = None
         self.flow.clear()
 
+    def close_source(self, *, spares: int | None) -> None:
+        """Close what is read, unless it is `spares`, somebody else's; forget it."""
+        if self.source is not None and self.source != spares:
+            os.close(self.source)
+        self.source = None
+
+    def close_idle_sink(self) -> None:
+        """Close what was passed on whole and gets no more."""
+        sink = self.sink
+        if self.source is not None or sink is None or self.flow.size_bytes:
+            return
+        self.drop_sink()
+        if self.stream is Stream.INPUT:
+            os.close(sink.fd)
+        elif sink.fd == 1:
+            # Its reader sees the end now, as it would without us. Standard error stays: we
+            # may have something to say there ourselves.
+            null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(null, sink.fd)
+            os.close(null)
+
     def _lose_sink(self, error: OSError) -> bool:
         if error.errno not in _GONE:
             kind = NoSpaceError if error.errno in DISK_FULL else StenoError

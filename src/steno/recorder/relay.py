@@ -96,9 +96,8 @@ class Relay:
         """Relay until the program has ended and all its output was passed on."""
         self._note_window()
         while not self._is_over():
-            waits = self._waits(signals.fd)
             traffic = wait_for_traffic(
-                waits, self._timeout_ms(), self._key_way(), self._output_way()
+                self._waits(signals.fd), self._timeout_ms(), self._key_way(), self._output_way()
             )
             self._record(traffic)
             for fd, event in traffic.ready:
@@ -214,8 +213,7 @@ class Relay:
     def _pass(self, channel: Channel, odd: Odd) -> list[bytes]:
         """Pass on what was read and record it; return the lines that were completed."""
         data, taken_bytes, at_us = odd
-        if at_us is None:
-            at_us = self._clock.at_us()
+        at_us = self._clock.at_us() if at_us is None else at_us
         stream = channel.stream
         echo = self._read_echo() if stream is Stream.INPUT else Echo.SHOWN
         if not channel.pass_on(data[taken_bytes:]):
@@ -241,29 +239,13 @@ class Relay:
                 self._hang_up()
             channel.source = None
         else:
-            self._close_source(channel)
-        self._close_idle_sink(channel)
+            channel.close_source(spares=self._child.master)
+        self._close_idle_sinks()
 
-    def _close_idle_sink(self, channel: Channel) -> None:
-        """Close what was passed on whole and gets no more."""
-        sink = channel.sink
-        if self._terminal is not None or channel.source is not None or sink is None:
-            return
-        if not channel.flow.size_bytes:
-            channel.drop_sink()
-            if channel.stream is Stream.INPUT:
-                os.close(sink.fd)
-            elif sink.fd == 1:
-                # Its reader sees the end now, as it would without us. Standard error stays: we
-                # may have something to say there ourselves.
-                null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-                os.dup2(null, sink.fd)
-                os.close(null)
-
-    def _close_source(self, channel: Channel) -> None:
-        if channel.source is not None and channel.source != self._child.master:
-            os.close(channel.source)
-        channel.source = None
+    def _close_idle_sinks(self) -> None:
+        if self._terminal is None:
+            for channel in self._channels:
+                channel.close_idle_sink()
 
     def _lose_reader(self, channel: Channel) -> None:
         """Nobody takes the channel's bytes any more: let its writer find out as usual."""
@@ -272,7 +254,7 @@ class Relay:
         elif channel.stream is Stream.INPUT:
             channel.source = None
         else:
-            self._close_source(channel)
+            channel.close_source(spares=self._child.master)
 
     def _tick(self) -> None:
         at_us = self._clock.at_us()
@@ -283,8 +265,7 @@ class Relay:
             self._destinations.write(lines, at_us)
         if self._destinations.is_pending:
             self._destinations.flush(at_us)
-        for channel in self._channels:
-            self._close_idle_sink(channel)
+        self._close_idle_sinks()
         if self._stops_without_destination and self._destinations.is_empty:
             self._stop("recorder", signal.SIGHUP)
         if self._close_at_us is not None and at_us >= self._close_at_us:
