@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "native" / "encoding.c"
+NATIVE = Path(__file__).parents[2] / "native"
+SOURCES = [str(NATIVE / name) for name in ("encoding.c", "text_encoding.c")]
 INCLUDE = f"-I{sysconfig.get_path('include')}"
 CLANG, GCC = shutil.which("clang"), shutil.which("gcc")
 
@@ -34,7 +35,7 @@ print("done")
 @pytest.mark.skipif(CLANG is None, reason="clang is not installed")
 def test_the_analyser_finds_nothing() -> None:
     """Clang's static analyser has no finding."""
-    command = [str(CLANG), "--analyze", "--analyzer-output", "text", INCLUDE, str(SOURCE)]
+    command = [str(CLANG), "--analyze", "--analyzer-output", "text", INCLUDE, *SOURCES]
     done = subprocess.run(command, capture_output=True, text=True, timeout=100)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
@@ -48,7 +49,7 @@ def test_no_bytes_break_memory(tmp_path: Path) -> None:
     if not os.path.isabs(sanitizer):
         pytest.skip("gcc's sanitizers are not installed (Debian: libgcc-dev)")
     flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", INCLUDE, str(SOURCE)]
+    flags += ["-fno-sanitize-recover=all", INCLUDE, *SOURCES]
     module = tmp_path / f"_encoding{sysconfig.get_config_var('EXT_SUFFIX')}"
     subprocess.run([str(GCC), *flags, "-o", str(module)], check=True, timeout=100)
     done = subprocess.run(
