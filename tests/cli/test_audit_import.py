@@ -84,7 +84,8 @@ def test_what_a_log_lacks_is_told(tmp_path: Path) -> None:
     log = tmp_path / "audit.log"
     log.write_bytes(b"".join([*kept[:30], b"rubbish\n", *kept[30:]]))
     done = run_steno("audit", "import", log, *OF, "--spool", tmp_path / "spool")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 4, done.stderr
+    assert f"{log}: line 31, byte {sum(map(len, kept[:30]))}: not an audit record" in done.stderr
     assert "3 events missing in the log; 1 line unreadable" in done.stdout
     losses = [item for item in read_spool(tmp_path / "spool") if isinstance(item, Lost)]
     found = {(lost.why, lost.count, lost.from_serial, lost.to_serial) for lost in losses}
@@ -107,6 +108,17 @@ def test_what_cannot_be_imported_is_refused(
     done = run_steno("audit", "import", *words, "--spool", tmp_path / "spool")
     assert done.returncode == code
     assert len(done.stderr.splitlines()) == 1
+    assert not list(tmp_path.glob("spool/trail-*"))
+
+
+def test_what_holds_no_record_makes_no_trail(tmp_path: Path) -> None:
+    """A file that is no audit log is refused, and nothing of it would be delivered."""
+    (tmp_path / "rubbish").write_bytes(b"no record\nnor this\n")
+    (tmp_path / "empty").touch()
+    for name in ("rubbish", "empty"):
+        done = run_steno("audit", "import", tmp_path / name, *OF, "--spool", tmp_path / "spool")
+        assert done.returncode == 4
+        assert f"{name}: there is no audit record" in done.stderr
     assert not list(tmp_path.glob("spool/trail-*"))
 
 

@@ -18,6 +18,8 @@ from steno.audit.events import EventBuilder
 from steno.audit.reading import EventReader
 from steno.audit.trail import Lost, TrailEncoder, TrailEnd, TrailHead, TrailItem, make_trail_id
 from steno.cli.audit_files import find_logs, read_logs
+from steno.cli.audit_telling import Teller
+from steno.cli.listing import tell
 from steno.cli.options import examples, json_option
 from steno.cli.ownership import become_owner
 from steno.cli.spool_options import choose_places
@@ -97,12 +99,13 @@ def command(
     store_directory: Path | None,
     sender: str | None,
     as_json: bool,
-) -> None:
+) -> int:
     """Take the events of audit logs in, as if their host had delivered them as they happened.
 
     For logs of hosts that have no agent, or from before they had one. FILEs are of one host and
     boot, the oldest first, RAW or ENRICHED, packed or not; a directory stands for its audit.log
-    and all that was rotated away, `-` for standard input.
+    and all that was rotated away, `-` for standard input. What is no audit record is named on
+    standard error, and the rest is taken in; then the exit code is 4.
     """
     boot_id = boot_id.replace("-", "").lower()
     if not _BOOT_ID.fullmatch(boot_id):
@@ -119,30 +122,48 @@ def command(
     else:
         places = choose_places(spool_directory, None)
         trail = TrailWriter(Spool(places.spool), origin, is_live=False)
-    summary = import_events((piece for _, piece in read_logs(find_logs(files))), trail)
+    teller = Teller()
+    summary = import_events(read_logs(find_logs(files)), trail, teller)
+    if not summary.events:
+        raise FormatError("there is no audit record", source=", ".join(files))
     if as_json:
         click.echo(msgspec.json.encode(summary))
     else:
         click.echo(_describe(summary))
+        if store_directory is None:
+            tell("it waits in the spool: steno deliver")
+    return teller.finish()
 
 
-def import_events(pieces: Iterator[bytes], trail: _Trail) -> Summary:
-    """Put the events of a log's bytes into a trail, and what is missing among them."""
+def import_events(pieces: Iterator[tuple[str, bytes]], trail: _Trail, teller: Teller) -> Summary:
+    """Put the events of logs into a trail, and what is missing among them.
+
+    Args:
+        pieces: The logs' bytes, each with the log's name.
+        trail: Where they go; nothing does where there is no event.
+        teller: Says what is no record.
+    """
     # Host and boot stand in the trail's head.
     reader = EventReader(EventBuilder(), finds_losses=True)
     summary = Summary()
-    try:
-        for piece in pieces:
-            trail.append(_account(reader.feed(piece), reader, summary))
-        trail.append(_account(reader.finish(), reader, summary))
-    except FormatError:
-        trail.end("gone")
-        raise
-    trail.end("file")
+    waiting: list[TrailItem] = []
+
+    def take(events: list[Event]) -> None:
+        damages = reader.take_damage()
+        waiting.extend(_account(events, len(damages), summary))
+        teller.tell(damages)
+        if summary.events:
+            trail.append(waiting)
+            waiting.clear()
+
+    for _, piece in teller.hold(pieces):
+        take(reader.feed(piece))
+    take(reader.finish())
+    trail.end("gone" if teller.is_cut else "file")
     return summary
 
 
-def _account(events: list[Event], reader: EventReader, summary: Summary) -> list[TrailItem]:
+def _account(events: list[Event], damaged: int, summary: Summary) -> list[TrailItem]:
     items: list[TrailItem] = []
     for event in events:
         if event.lost_before:
@@ -154,7 +175,6 @@ def _account(events: list[Event], reader: EventReader, summary: Summary) -> list
         if summary.first_unix_us is None:
             summary.first_unix_us = event.at_unix_us
         summary.last_unix_us = event.at_unix_us
-    damaged = len(reader.take_damage())
     if damaged:
         items.append(Lost(summary.last_unix_us or 0, damaged, "damaged"))
         summary.damaged += damaged

@@ -17,12 +17,13 @@ class Teller:
     Attributes:
         damaged: How many lines were no audit records.
         lost: How many events are missing, by their numbers; callers add to it.
+        is_cut: Whether a packed file was damaged, so that nothing was read from there on.
     """
 
     def __init__(self) -> None:
         self.damaged = 0
         self.lost = 0
-        self._is_cut = False
+        self.is_cut = False
         self._name = ""
         self._begin_lines = self._begin_bytes = 0
         self._lines = self._bytes = 0
@@ -38,7 +39,7 @@ class Teller:
                 self._lines += piece.count(b"\n")
                 self._bytes += len(piece)
         except FormatError as error:
-            self._is_cut = True
+            self.is_cut = True
             say(str(error))
 
     def tell(self, damages: Iterable[DamagedLine]) -> None:
@@ -57,7 +58,7 @@ class Teller:
         if self.lost:
             are = "event is" if self.lost == 1 else "events are"
             say(f"{self.lost} {are} missing in the log, by their numbers")
-        return FormatError.exit_code if self.damaged or self._is_cut else 0
+        return FormatError.exit_code if self.damaged or self.is_cut else 0
 
 
 def _begin(line: bytes) -> str:
