@@ -75,6 +75,14 @@ def test_a_file_is_shown_like_a_stored_recording(
     assert "unbroken so far" in steno("show", path).stdout
 
 
+def test_lines_of_tables_end_where_their_words_do(steno: Steno, library_directory: Path) -> None:
+    """What goes to a file or a pipe has no blanks at the ends of lines."""
+    for words in (["ls"], ["show", "aa-1"], ["commands", "aa-1"]):
+        lines = steno(*words, "--store", library_directory).stdout.splitlines()
+        assert lines
+        assert lines == [line.rstrip() for line in lines]
+
+
 def test_that_nothing_was_found_is_said(steno: Steno, library_directory: Path) -> None:
     """Nothing to show is a word on standard error, for scripts nothing at all."""
     for words in (["ls", "zebra"], ["search", "zebra"], ["events"], ["commands", "ab-2"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -27,6 +28,15 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         """Go on with the exception that is being handled."""
         raise  # called while it is
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401  # rich's own
+        """Print; off a terminal, the lines of tables end where their words do."""
+        if self.is_terminal or not any(isinstance(one, Table) for one in objects):
+            super().print(*objects, **options)
+            return
+        with self.capture() as captured:
+            super().print(*objects, **options)
+        self.file.write("\n".join(line.rstrip(" ") for line in captured.get().split("\n")))
 
 
 def make_console(*, is_stderr: bool = False) -> Console:
