@@ -151,7 +151,7 @@ class BrokenChainError(StenoError):
 
 
 class StoreError(StenoError):
-    """The store cannot be used: of a newer version, in use, or damaged."""
+    """What keeps recordings (a store, spool, file) cannot be used: newer, in use, damaged."""
 
     exit_code = 9
 

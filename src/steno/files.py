@@ -1,11 +1,13 @@
-"""Small files that are written whole, or not at all: secrets, and what logins depend on."""
+"""Small files that are written whole, or not at all, and directories that are nobody else's."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -42,6 +44,31 @@ def replace_file(
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def make_private_directory(path: Path, is_ours: Callable[[str], bool]) -> None:
+    """Make a directory that only its owner may enter; one that is there becomes that.
+
+    An existing directory that others may enter is left to them if there is anything in it that is
+    not Steno's: it was named by mistake.
+
+    Args:
+        path: The directory; those above it are made, too.
+        is_ours: Whether a file of that name is Steno's.
+
+    Raises:
+        OSError: It could not be made or closed to others, or holds what is not ours (ENOTEMPTY).
+    """
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = path.stat()
+    if found.st_uid != os.geteuid() or not stat.S_IMODE(found.st_mode) & 0o077:
+        return
+    with os.scandir(path) as entries:
+        strange = next((entry.name for entry in entries if not is_ours(entry.name)), None)
+    if strange is not None:
+        reason = f"holds {strange}, which is not Steno's; name a directory of its own"
+        raise OSError(errno.ENOTEMPTY, reason, str(path))
+    path.chmod(0o700)
 
 
 def _sync_directory(path: Path) -> None:

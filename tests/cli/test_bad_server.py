@@ -107,7 +107,30 @@ def test_enrolment_needs_a_real_server_and_room(certificates: Path, tmp_path: Pa
         (tmp_path / "file").touch()
         asked = server.requests
         check_refusal(run_steno(*enrol, tmp_path / "file" / "host"), 9, "Not a directory")
+        shared = tmp_path / "shared"
+        shared.mkdir(mode=0o755)
+        (shared / "notes.txt").touch()
+        check_refusal(run_steno(*enrol, shared), 9, "shared: holds notes.txt, which is not Steno's")
         assert server.requests == asked
+        assert shared.stat().st_mode & 0o777 == 0o755
+
+
+def test_a_server_of_an_unknown_authority_is_refused_with_what_helps(
+    certificates: Path, tmp_path: Path
+) -> None:
+    """Who did not name the authority is told how."""
+    with NonsenseServer(http_answer("200 OK", b"{}", JSON), certificates=certificates) as server:
+        reading = run_steno("ls", "--server", server.url)
+        check_refusal(reading, 12, "cannot be trusted", "--ca FILE names the CA")
+        enrol = ["host", "enrol", server.url, "CODE", "--host-directory", tmp_path / "host"]
+        check_refusal(run_steno(*enrol), 12, "cannot be trusted", "give the whole code")
+
+
+def test_a_spool_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """A mistyped directory is no empty spool, and none is made of it."""
+    mistyped = tmp_path / "spol"
+    check_refusal(run_steno("deliver", "--spool", mistyped), 5, "spol: there is no spool")
+    assert not mistyped.exists()
 
 
 def test_files_with_no_token_or_certificate_are_named(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_file_is_shown_like_a_stored_recording(
 
 def test_lines_of_tables_end_where_their_words_do(steno: Steno, library_directory: Path) -> None:
     """What goes to a file or a pipe has no blanks at the ends of lines."""
-    for words in (["ls"], ["show", "aa-1"], ["commands", "aa-1"]):
+    for words in (["ls"], ["show", "aa-1"]):
         lines = steno(*words, "--store", library_directory).stdout.splitlines()
         assert lines
         assert lines == [line.rstrip() for line in lines]

@@ -252,6 +252,24 @@ def test_a_spool_that_may_not_be_used_says_so(tmp_path: Path) -> None:
         Spool(tmp_path / "spool")
 
 
+def test_a_directory_of_others_does_not_become_a_spool(tmp_path: Path) -> None:
+    """One that was named by mistake keeps its mode and what is in it; an empty one is taken."""
+    common = tmp_path / "common"
+    common.mkdir(mode=0o755)
+    Spool(common)
+    assert stat.S_IMODE(common.stat().st_mode) == 0o700
+    common.chmod(0o755)
+    (common / "limits.toml").touch()
+    (common / "r.done").touch()
+    Spool(common)
+    assert stat.S_IMODE(common.stat().st_mode) == 0o700
+    common.chmod(0o755)
+    (common / "somebody's").touch()
+    with pytest.raises(StoreError, match="holds somebody's"):
+        Spool(common)
+    assert stat.S_IMODE(common.stat().st_mode) == 0o755
+
+
 def test_the_limits_stand_in_the_spool(tmp_path: Path) -> None:
     """All who use a spool go by its limits.toml; without one, by the defaults."""
     assert Spool(tmp_path).limits == SpoolLimits()

@@ -41,7 +41,7 @@ from steno.delivery.renewal import Renewal
 from steno.delivery.spool import Spool, SpoolEntry
 from steno.delivery.transport import HttpTransport
 from steno.delivery.uploader import Uploader
-from steno.errors import StenoError, UnreachableError
+from steno.errors import NotFoundError, StenoError, UnreachableError
 from steno.heartbeat import HostOrder, OrderResult
 from steno.model import is_trail
 
@@ -91,6 +91,8 @@ def command(
     that are to be mailed are, when they have ended; a host that only mails needs no server.
     """
     places = choose_places(spool_directory, host_directory)
+    if spool_directory is not None and not follow and not spool_directory.exists():
+        raise NotFoundError(f"{spool_directory}: there is no spool")
     spool, host = Spool(places.spool), places.host
     mail = load_mail(mail_file)
     if mail is not None and follow and not servers and not is_enrolled(host):

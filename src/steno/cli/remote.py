@@ -107,6 +107,7 @@ class RemoteLibrary:
     def __init__(self, url: str, token_file: Path | None, ca: Path | None) -> None:
         self._url = checked_url(url)
         self._client = open_client(self._url, make_context(ca))
+        self._remedy = "--ca FILE names the CA that it is from" if ca is None else ""
         if token_file is not None:
             self._client.headers["Authorization"] = f"Bearer {read_token(token_file)}"
 
@@ -150,7 +151,7 @@ class RemoteLibrary:
                     raise self._explain_status(response.status_code, self._read_body(response))
                 yield from response.iter_bytes()
         except httpx2.HTTPError as error:
-            raise explain(self._url, error) from error
+            raise explain(self._url, error, remedy=self._remedy) from error
 
     def lines(self, rec: str) -> Iterator[TextLine]:
         """Yield the screen text."""
@@ -281,7 +282,7 @@ class RemoteLibrary:
             ) as response:
                 body = self._read_body(response)
         except httpx2.HTTPError as error:
-            raise explain(self._url, error) from error
+            raise explain(self._url, error, remedy=self._remedy) from error
         if response.status_code not in (httpx2.codes.OK, httpx2.codes.CREATED):
             raise self._explain_status(response.status_code, body)
         try:

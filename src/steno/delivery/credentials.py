@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from steno.errors import DISK_FULL, ConfigError, NoSpaceError, StenoError, StoreError
-from steno.files import replace_file
+from steno.files import make_private_directory, replace_file
 from steno.structs import decode_json
 
 _FILE, _TOKEN, _KEY, _CERTIFICATE, _CA = (
@@ -88,8 +88,7 @@ def save(directory: Path, credentials: Credentials) -> None:
         _FILE: msgspec.json.format(msgspec.json.encode(described)) + b"\n",
     }
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        directory.chmod(0o700)
+        make_private_directory(directory, _is_ours)
         (directory / _RENEWED).unlink(missing_ok=True)
         for name, content in files.items():
             if content is None:
@@ -155,11 +154,15 @@ def prepare(directory: Path) -> None:
         StoreError: It cannot be written.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private_directory(directory, _is_ours)
         replace_file(directory / ".room", bytes(_ROOM_BYTES))
         (directory / ".room").unlink()
     except OSError as error:
         raise _explained(directory, error) from error
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(".") or name in (_TOKEN, _KEY, _CERTIFICATE, _CA, _FILE, _RENEWED)
 
 
 def _explained(directory: Path, error: OSError) -> StenoError:

@@ -39,7 +39,8 @@ def enrol(url: str, code: str, host: str, *, ca: bytes | None = None) -> Credent
         ca = _fetch_ca(server, print_)
     key, request = make_request(host)
     body = {"code": secret, "host": host, "csr": request.decode("ascii")}
-    status, answer = _ask(server, _context(server, ca), "POST", ENROL_PATH, body)
+    remedy = "" if ca or print_ else "give the whole code, or name the server's CA with --ca FILE"
+    status, answer = _ask(server, _context(server, ca), "POST", ENROL_PATH, body, remedy)
     if status != 200:
         raise _refusal(server, status, answer)
     try:
@@ -93,7 +94,12 @@ def _fetch_ca(server: str, print_: str) -> bytes:
 
 
 def _ask(
-    server: str, context: ssl.SSLContext, method: str, path: str, body: object
+    server: str,
+    context: ssl.SSLContext,
+    method: str,
+    path: str,
+    body: object,
+    remedy: str = "",
 ) -> tuple[int, bytes]:
     content = None if body is None else msgspec.json.encode(body)
     headers = {} if body is None else {"Content-Type": "application/json"}
@@ -106,7 +112,7 @@ def _ask(
             finally:
                 response.close()
     except httpx2.HTTPError as error:
-        raise explain(server, error) from error
+        raise explain(server, error, remedy=remedy) from error
 
 
 def _refusal(server: str, status: int, body: bytes) -> StenoError:

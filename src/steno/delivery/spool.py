@@ -18,14 +18,16 @@ import msgspec
 
 from steno.delivery.names import is_sane_rec
 from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
-from steno.delivery.spool_limits import SpoolLimits, load_limits
+from steno.delivery.spool_limits import LIMITS, SpoolLimits, load_limits
 from steno.delivery.syncing import SYNC_EVERY_US
 from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StoreError, UsageError
+from steno.files import make_private_directory
 
 DELIVERED, TORN = ".delivered", ".torn"
 MAIL, MAILED = ".mail", ".mailed"
 """Marks of a recording that is to be mailed, and of one that was; see delivery.mail.mailer."""
 _LOGS = (OPEN, DONE, SENT)
+_MARKS = (DELIVERED, TORN, MAIL, MAILED)
 _RECOUNT_BYTES = 1 << 20
 _RECOUNT_US = 1_000_000
 _BEGIN_BYTES = 65536
@@ -51,13 +53,17 @@ class SpoolEntry(msgspec.Struct, frozen=True):
     changed_unix_us: int
 
 
+def _is_of_a_spool(name: str) -> bool:
+    return name.startswith(".") or name == LIMITS or name.endswith((*_LOGS, *_MARKS))
+
+
 def monotonic_us() -> int:
     """Read the clock that decides when a sync is due."""
     return time.monotonic_ns() // 1000
 
 
 class Spool:
-    """A directory of recordings; made, with mode 0700, where it does not exist.
+    """A directory of recordings, which nobody else may enter; made where it does not exist.
 
     Args:
         directory: Where it is.
@@ -91,13 +97,11 @@ class Spool:
         self._used_bytes = 0
         self._free_bytes = 0
         try:
-            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_private_directory(directory, _is_of_a_spool)
             if not os.access(directory, os.R_OK | os.W_OK | os.X_OK):
                 raise StoreError(f"spool {directory}: may not be read and written by this user")
             found = directory.stat()
             self.owner = found.st_uid, found.st_gid
-            if found.st_uid == os.geteuid():
-                directory.chmod(0o700)
         except OSError as error:
             raise StoreError(f"spool {directory}: {error.strerror}") from error
         self.limits = limits or load_limits(directory)

@@ -204,6 +204,10 @@ def read_limited(response: httpx2.Response, limit_bytes: int = _ANSWER_LIMIT_BYT
     return bytes(body[:limit_bytes])
 
 
+_UNKNOWN_AUTHORITY = frozenset({18, 19, 20, 21})
+"""What OpenSSL says of certificates that no known authority vouches for (x509_vfy.h)."""
+
+
 def _causes(error: BaseException) -> Iterator[BaseException]:
     seen: BaseException | None = error
     while seen is not None:
@@ -211,11 +215,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or seen.__context__
 
 
-def explain(server: str, error: httpx2.HTTPError) -> StenoError:
-    """Return the error that says in one line why the request to `server` came to nothing."""
+def explain(server: str, error: httpx2.HTTPError, *, remedy: str = "") -> StenoError:
+    """Return the error that says in one line why the request to `server` came to nothing.
+
+    `remedy` is what helps where its certificate's authority is not known.
+    """
     for cause in _causes(error):
         if isinstance(cause, OSError) and (cause.strerror or isinstance(cause, ssl.SSLError)):
-            return _explain_system(server, cause)
+            return _explain_system(server, cause, remedy)
     if isinstance(error, httpx2.TimeoutException):
         return UnreachableError(f"{server}: no answer in time")
     if isinstance(error, httpx2.RemoteProtocolError):
@@ -227,9 +234,11 @@ def explain(server: str, error: httpx2.HTTPError) -> StenoError:
     return UnreachableError(f"{server}: {error or 'the connection broke'}")
 
 
-def _explain_system(server: str, error: OSError) -> StenoError:
+def _explain_system(server: str, error: OSError, remedy: str) -> StenoError:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return RefusedError(f"{server}: its certificate cannot be trusted: {error.verify_message}")
+        reason = f"its certificate cannot be trusted: {error.verify_message}"
+        is_unknown = remedy and error.verify_code in _UNKNOWN_AUTHORITY
+        return RefusedError(f"{server}: {reason}{'; ' + remedy if is_unknown else ''}")
     if isinstance(error, ssl.SSLError):
         return _explain_tls(server, error)
     if isinstance(error, socket.gaierror):
