@@ -93,6 +93,19 @@ def test_a_session_ends_when_it_idles_or_is_too_old(fresh: Running, column: str)
     assert client.get(SESSION).status_code == 401
 
 
+@pytest.mark.parametrize(("by_itself", "status"), [(True, 401), (False, 200)])
+def test_what_a_page_asks_by_itself_keeps_no_session_going(
+    fresh: Running, by_itself: bool, status: int
+) -> None:
+    """Refreshing a page that nobody uses does not count as use; all else does."""
+    client = fresh.sign_in("alice")
+    headers = {"X-Steno-Unattended": "1"} if by_itself else {}
+    for _ in range(2):
+        change(fresh, f"UPDATE sessions SET seen_unix_us = seen_unix_us - {2 * HOUR_US // 3}")
+        answer = client.get("/api/v1/recordings", headers=headers)
+    assert answer.status_code == status
+
+
 def test_signing_out_ends_the_session_and_clears_the_cookie(running: Running) -> None:
     """After DELETE the same cookie is worth nothing, even if a thief kept it."""
     client = running.sign_in("alice")

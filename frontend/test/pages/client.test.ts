@@ -47,6 +47,22 @@ test("what changes something carries the session's CSRF token, what reads does n
   );
 });
 
+test("what a page asks by itself says so", async () => {
+  const sent: (string | null)[] = [];
+  const api = new Api(
+    () => assert.fail("still signed in"),
+    async (_, init) => {
+      const headers = new Headers(init?.headers);
+      assert.equal(headers.get("Accept"), "application/json");
+      sent.push(headers.get("X-Steno-Unattended"));
+      return json(200, { items: [] });
+    },
+  );
+  await api.hosts();
+  await api.unattended.hosts();
+  assert.deepEqual(sent, [null, "1"]);
+});
+
 test("nobody being signed in is an answer; a session that ended is told", async () => {
   let ended = 0;
   const refuse = async () => json(401, { title: "Unauthorized" }, "application/problem+json");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+from functools import partial
 from urllib.parse import urlsplit
 
 import anyio.to_thread
@@ -16,6 +17,8 @@ from steno.web.problems import Problem
 from steno.web.services import Services
 
 COOKIE = "steno_session"
+UNATTENDED = "x-steno-unattended"
+"""What a page asks with this header it asks by itself: that keeps no idle session going."""
 
 
 def read_address(request: Request) -> str:
@@ -62,7 +65,9 @@ async def find_caller(request: Request, services: Services) -> Signed | None:
     secret = request.cookies.get(COOKIE)
     if not secret:
         return None
-    return await anyio.to_thread.run_sync(services.accounts.find_session, secret)
+    counts_as_use = UNATTENDED not in request.headers
+    find_session = partial(services.accounts.find_session, secret, touch=counts_as_use)
+    return await anyio.to_thread.run_sync(find_session)
 
 
 def csrf_token(secret: str) -> str:

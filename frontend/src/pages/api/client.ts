@@ -109,9 +109,12 @@ function loginParameters({ user, host, source, service, from, until }: LoginFilt
   };
 }
 
+const UNATTENDED = "X-Steno-Unattended";
+
 /** The calls that the pages make. One per page load; it knows the session's CSRF token. */
 export class Api {
   #csrfToken = "";
+  #unattended: Api | null = null;
 
   /**
    * @param onSignedOut Called when a call is refused because the session has ended.
@@ -121,6 +124,15 @@ export class Api {
     private readonly onSignedOut: () => void,
     private readonly send: typeof fetch = (input, init) => fetch(input, init),
   ) {}
+
+  /** For what a page asks by itself, to read it: that does not keep an idle session from ending. */
+  get unattended(): Api {
+    this.#unattended ??= new Api(this.onSignedOut, (input, init) => {
+      const headers = { ...(init?.headers as Record<string, string>), [UNATTENDED]: "1" };
+      return this.send(input, { ...init, headers });
+    });
+    return this.#unattended;
+  }
 
   async #call<T>(method: Method, segments: string[], options: Options = {}): Promise<T> {
     const headers: Record<string, string> = { Accept: "application/json" };

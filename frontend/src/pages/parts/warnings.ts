@@ -5,6 +5,7 @@ import type { HostWarning } from "../api/types.ts";
 import { counted } from "../format.ts";
 import { hostPath } from "../router.ts";
 import { PageElement } from "./page.ts";
+import { Polling } from "./polling.ts";
 import { foreign } from "./templates.ts";
 
 /** The server looks at its hosts every few seconds; a page asks it so often. */
@@ -30,28 +31,14 @@ export class Warnings extends PageElement {
   ];
 
   @state() private items: HostWarning[] = [];
-  #timer = 0;
+  #polling = new Polling(this, LOOK_MS, async () => {
+    this.items = await this.context.api.unattended.warnings();
+  });
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.addEventListener("visibilitychange", this.#look);
-    void this.#look();
+    void this.#polling.now();
   }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener("visibilitychange", this.#look);
-    clearTimeout(this.#timer);
-  }
-
-  #look = async (): Promise<void> => {
-    clearTimeout(this.#timer);
-    if (document.visibilityState === "hidden") return;
-    // What is shown stays while the server cannot be asked: it is the newest that is known.
-    this.items = await this.context.api.warnings().catch(() => this.items);
-    clearTimeout(this.#timer);
-    if (this.isConnected) this.#timer = window.setTimeout(this.#look, LOOK_MS);
-  };
 
   override render() {
     const { items } = this;

@@ -2,10 +2,12 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { openWords, SEVERITIES, severitySaying, timesWords, whoWords } from "../alertwords.ts";
+import type { Api } from "../api/client.ts";
 import type { Alert, AlertPage } from "../api/types.ts";
 import { clock } from "../format.ts";
 import { answered } from "../parts/confirm.ts";
 import { PageElement } from "../parts/page.ts";
+import { Polling } from "../parts/polling.ts";
 import { badge, emptyState, foreign, instant, problemBox } from "../parts/templates.ts";
 import { alertsPath, hostPath, navigate, type Route, recordingPath } from "../router.ts";
 
@@ -66,18 +68,7 @@ export class AlertsPage extends PageElement {
 
   @property({ attribute: false }) route!: Extract<Route, { page: "alerts" }>;
   @state() private found: AlertPage | null = null;
-  #timer = 0;
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.addEventListener("visibilitychange", this.#refreshSoon);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener("visibilitychange", this.#refreshSoon);
-    clearTimeout(this.#timer);
-  }
+  #polling = new Polling(this, REFRESH_MS, () => this.#refresh());
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("route")) return;
@@ -88,38 +79,32 @@ export class AlertsPage extends PageElement {
     void this.#more();
   }
 
-  #ask(cursor: string | null, signal?: AbortSignal): Promise<AlertPage> {
+  #ask(api: Api, cursor: string | null, signal?: AbortSignal): Promise<AlertPage> {
     const { least, state } = this.route;
-    return this.context.api.alerts({ least, state, cursor, limit: PAGE_SIZE }, signal);
+    return api.alerts({ least, state, cursor, limit: PAGE_SIZE }, signal);
   }
 
   #more(): Promise<void> {
     return this.load(async (signal) => {
       const before = this.found;
-      const next = await this.#ask(before?.cursor ?? null, signal);
+      const next = await this.#ask(this.context.api, before?.cursor ?? null, signal);
       this.found = { ...next, items: [...(before?.items ?? []), ...next.items] };
-    }).then(this.#refreshSoon);
+    }).then(this.#polling.soon);
   }
 
   /** Look for newer ones; what was read further down stays. */
-  #refreshSoon = (): void => {
-    clearTimeout(this.#timer);
-    if (!this.isConnected || document.visibilityState === "hidden") return;
-    this.#timer = window.setTimeout(async () => {
-      const { route } = this;
-      const newest = await this.#ask(null).catch(() => null);
-      if (newest && this.found && route === this.route && !this.isBusy) {
-        const known = new Set(newest.items.map(({ id }) => id));
-        const oldest = newest.items.at(-1)?.id ?? Number.POSITIVE_INFINITY;
-        const rest = newest.cursor
-          ? this.found.items.filter(({ id }) => id < oldest && !known.has(id))
-          : [];
-        const cursor = rest.length > 0 ? this.found.cursor : newest.cursor;
-        this.found = { ...newest, items: [...newest.items, ...rest], cursor };
-      }
-      this.#refreshSoon();
-    }, REFRESH_MS);
-  };
+  async #refresh(): Promise<void> {
+    const { route } = this;
+    const newest = await this.#ask(this.context.api.unattended, null);
+    if (!this.found || route !== this.route || this.isBusy) return;
+    const known = new Set(newest.items.map(({ id }) => id));
+    const oldest = newest.items.at(-1)?.id ?? Number.POSITIVE_INFINITY;
+    const rest = newest.cursor
+      ? this.found.items.filter(({ id }) => id < oldest && !known.has(id))
+      : [];
+    const cursor = rest.length > 0 ? this.found.cursor : newest.cursor;
+    this.found = { ...newest, items: [...newest.items, ...rest], cursor };
+  }
 
   override render() {
     return html`<div class="stack">

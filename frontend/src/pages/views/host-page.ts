@@ -7,6 +7,7 @@ import { ago, hostSaying, hostWarnings, offset, ranges } from "../hostwords.ts";
 import { type Fact, factCard, factStyles } from "../parts/facts.ts";
 import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
+import { Polling } from "../parts/polling.ts";
 import {
   badge,
   bytes,
@@ -134,36 +135,25 @@ export class HostPage extends PageElement {
 
   @property({ attribute: false }) route!: Extract<Route, { page: "host" }>;
   @state() private host: HostDetail | null = null;
-  #timer = 0;
-
-  override connectedCallback(): void {
-    super.connectedCallback();
-    document.addEventListener("visibilitychange", this.#refreshSoon);
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener("visibilitychange", this.#refreshSoon);
-    clearTimeout(this.#timer);
-  }
+  #polling = new Polling(
+    this,
+    REFRESH_MS,
+    () => this.#refresh(),
+    () => this.host !== null,
+  );
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("route")) return;
     this.host = null;
     void this.load(async (signal) => {
       this.host = await this.context.api.host(this.route.name, signal);
-    }).then(this.#refreshSoon);
+    }).then(this.#polling.soon);
   }
 
-  #refreshSoon = (): void => {
-    clearTimeout(this.#timer);
-    if (!this.isConnected || document.visibilityState === "hidden" || !this.host) return;
-    this.#timer = window.setTimeout(async () => {
-      const fresh = await this.context.api.host(this.route.name).catch(() => null);
-      if (fresh?.name === this.route.name) this.host = fresh;
-      this.#refreshSoon();
-    }, REFRESH_MS);
-  };
+  async #refresh(): Promise<void> {
+    const fresh = await this.context.api.unattended.host(this.route.name);
+    if (fresh.name === this.route.name) this.host = fresh;
+  }
 
   override render() {
     const { host } = this;

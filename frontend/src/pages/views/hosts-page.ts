@@ -6,6 +6,7 @@ import { count, exactDuration, localInstantWithOffset } from "../format.ts";
 import { ago, hostSaying, hostWarnings, offset } from "../hostwords.ts";
 import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
+import { Polling } from "../parts/polling.ts";
 import "../parts/secret.ts";
 import {
   badge,
@@ -75,30 +76,16 @@ export class HostsPage extends PageElement {
 
   @state() private hosts: Host[] | null = null;
   @state() private code: EnrolmentCode | null = null;
-  #timer = 0;
+  #polling = new Polling(this, REFRESH_MS, async () => {
+    this.hosts = await this.context.api.unattended.hosts();
+  });
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.addEventListener("visibilitychange", this.#refreshSoon);
     void this.load(async (signal) => {
       this.hosts = await this.context.api.hosts(signal);
-    }).then(this.#refreshSoon);
+    }).then(this.#polling.soon);
   }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback();
-    document.removeEventListener("visibilitychange", this.#refreshSoon);
-    clearTimeout(this.#timer);
-  }
-
-  #refreshSoon = (): void => {
-    clearTimeout(this.#timer);
-    if (!this.isConnected || document.visibilityState === "hidden") return;
-    this.#timer = window.setTimeout(async () => {
-      this.hosts = await this.context.api.hosts().catch(() => this.hosts);
-      this.#refreshSoon();
-    }, REFRESH_MS);
-  };
 
   override render() {
     const isAdmin = this.context.user.role === "admin";

@@ -21,6 +21,7 @@ import "../trail/commands.ts";
 import { TrailData } from "../trail/data.ts";
 import "../trail/panel.ts";
 import { PageElement } from "../parts/page.ts";
+import { Polling } from "../parts/polling.ts";
 import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
 import { navigate, type Route, recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
@@ -112,20 +113,22 @@ export class RecordingPage extends PageElement {
   @query("steno-trail") private trail?: Trail;
   #meanwhile = new TrailData(this, () => this.context);
   #given: { from: unknown[]; trail: PlayerTrail | null } = { from: [], trail: null };
-  #recountTimer = 0;
+  #polling = new Polling(
+    this,
+    RECOUNT_MS,
+    () => this.#recount(),
+    () => this.recording?.is_live === true,
+  );
   #settleTimer = 0;
 
   override connectedCallback(): void {
     super.connectedCallback();
-    document.addEventListener("visibilitychange", this.#recountSoon);
     NARROW.addEventListener("change", this.#onWidth);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    document.removeEventListener("visibilitychange", this.#recountSoon);
     NARROW.removeEventListener("change", this.#onWidth);
-    clearTimeout(this.#recountTimer);
     clearTimeout(this.#settleTimer);
   }
 
@@ -162,7 +165,7 @@ export class RecordingPage extends PageElement {
     if (!changed.has("recording") || !recording) return;
     document.title = `${shown(recording.user)} on ${shown(recording.host)} · Steno`;
     this.#meanwhile.follow(recording.rec, recording.is_live);
-    this.#recountSoon();
+    this.#polling.soon();
   }
 
   /** Take the player to the address's instant, and mark there what was looked for. */
@@ -174,17 +177,9 @@ export class RecordingPage extends PageElement {
     player.scrollIntoView({ block: "nearest" });
   }
 
-  #recountSoon = (): void => {
-    const mayGrow = this.recording?.is_live && document.visibilityState === "visible";
-    if (mayGrow) this.#recountTimer ||= window.setTimeout(() => void this.#recount(), RECOUNT_MS);
-  };
-
   async #recount(): Promise<void> {
-    this.#recountTimer = 0;
-    const fresh = await this.context.api.recording(this.route.rec).catch(() => null);
-    if (fresh && fresh.rec === this.recording?.rec) this.recording = fresh;
-    // Also after a failure: the server may only be starting anew.
-    this.#recountSoon();
+    const fresh = await this.context.api.unattended.recording(this.route.rec);
+    if (fresh.rec === this.recording?.rec) this.recording = fresh;
   }
 
   override render() {
