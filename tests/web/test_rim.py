@@ -113,6 +113,14 @@ def test_pages_and_files_of_the_front_end_are_served(
             page = client.get(path)
             assert page.headers["content-type"].startswith("text/html")
             assert "<title>Steno" in page.text
+        for_people = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+        missing = client.get("/nowhere", headers=for_people)
+        assert (missing.status_code, missing.text) == (404, client.get("/").text)
+        for path, headers in (("/nowhere", {}), ("/api/v1/nowhere", for_people)):
+            refused = client.get(path, headers=headers)
+            assert refused.status_code == 404
+            assert refused.headers["content-type"] == "application/problem+json"
+        assert client.get("/api/v1/users/kim/links", headers=for_people).status_code == 405
         script = client.get("/static/app.js")
         assert script.headers["content-type"].startswith(("text/javascript", "application/java"))
         assert script.headers["content-encoding"] == "gzip"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 import anyio
@@ -105,12 +105,13 @@ def make_app(services: Services, *, more_routes: Sequence[BaseRoute] = ()) -> St
             services.streams.end_all()
             services.changes.stop()
 
+    files = StaticFiles(services.static)
     app = Starlette(
-        routes=[*more_routes, *_api_routes(services), *_other_routes(services)],
+        routes=[*more_routes, *_api_routes(services), *_other_routes(services, files)],
         exception_handlers={
             Problem: answer_problem,
             StenoError: answer_error,
-            HTTPException: answer_http_exception,
+            HTTPException: _answer_missing(files),
         },
         middleware=[Middleware(Rim, config=services.config, metrics=services.metrics)],
         lifespan=lifespan,
@@ -149,9 +150,21 @@ def _api_routes(services: Services) -> list[Route]:
     return [route(path, endpoints) for path, endpoints in paths.items()]
 
 
-def _other_routes(services: Services) -> list[Route]:
+def _answer_missing(files: StaticFiles) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Return what answers for paths that are none: people get a page, programs a problem."""
+
+    async def answer(request: Request, error: Exception) -> Response:
+        is_for_people = "text/html" in request.headers.get("accept", "")
+        is_missing = isinstance(error, HTTPException) and error.status_code == 404
+        if is_missing and is_for_people and not request.url.path.startswith("/api/"):
+            return await files.answer_page(request, status=404)
+        return await answer_http_exception(request, error)
+
+    return answer
+
+
+def _other_routes(services: Services, files: StaticFiles) -> list[Route]:
     """Return what does not belong to the API: pages, files, one-time links, health, metrics."""
-    files = StaticFiles(services.static)
 
     async def once(request: Request) -> Response:
         return await use_link(request, services)

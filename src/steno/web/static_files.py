@@ -101,9 +101,11 @@ class StaticFiles:
         body = file.gzipped if is_gzipped else file.body
         return Response(body, headers=headers, media_type=file.media_type)
 
-    async def answer_page(self, request: Request) -> Response:
+    async def answer_page(self, request: Request, status: int = 200) -> Response:
         """Return index.html, or what to do when there is none."""
         try:
-            return await self.answer(request, "index.html")
+            page = await self.answer(request, "index.html")
+            page.status_code = page.status_code if page.status_code == 304 else status
+            return page
         except Problem:
             return PlainTextResponse(MISSING, 503, {"Cache-Control": "no-store"})
