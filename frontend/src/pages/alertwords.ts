@@ -22,6 +22,14 @@ export function timesWords({ count, last_unix_us: last }: Alert): string {
   return count > 1 ? `${counted(count, "time")}, the last at ${localInstant(last)}` : "";
 }
 
+/** What is found so long after it happened is said to be: its host was away, or the rule is new. */
+const LATE_US = 10 * 60 * 1_000_000;
+
+/** "found only at ..."; "" where it was found when it happened. */
+export function lateWords({ last_unix_us: last, raised_unix_us: raised }: Alert): string {
+  return raised - last > LATE_US ? `found only at ${localInstant(raised)}` : "";
+}
+
 /** Who it was: who had logged in, and as whom they acted where that is another. */
 export function whoWords({ user, login_user: login }: Alert): string {
   if (login && user && login !== user) return `${login} as ${user}`;

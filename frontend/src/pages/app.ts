@@ -4,8 +4,9 @@ import { customElement, query, state } from "lit/decorators.js";
 import { Api } from "./api/client.ts";
 import { asProblem, type Problem } from "./api/problem.ts";
 import type { Session } from "./api/types.ts";
+import { localZone } from "./format.ts";
 import type { Context } from "./parts/page.ts";
-import { emptyState, foreign, problemBox } from "./parts/templates.ts";
+import { foreign, problemBox } from "./parts/templates.ts";
 import { loginPath, navigate, type Route, routeOf, watchNavigation } from "./router.ts";
 import { sharedStyles } from "./styles.ts";
 import { chooseTheme, chosenTheme, nextTheme } from "./theme.ts";
@@ -111,6 +112,8 @@ export class App extends LitElement {
         text-overflow: ellipsis;
       }
       main {
+        /* What is below the page does not move while the page grows: it is out of sight. */
+        min-height: calc(100vh - 3.25rem);
         max-width: 80rem;
         margin: 0 auto;
         padding: 1.25rem;
@@ -118,7 +121,23 @@ export class App extends LitElement {
       main:focus {
         outline: none;
       }
-      @media (max-width: 760px) {
+      footer {
+        max-width: 80rem;
+        margin: 0 auto;
+        padding: 0 1.25rem 1.25rem;
+        font-size: 0.85rem;
+        color: var(--muted);
+      }
+      @media print {
+        header,
+        .skip {
+          display: none;
+        }
+        main {
+          min-height: 0;
+        }
+      }
+      @media (max-width: 860px) {
         .bar {
           padding: 0.4rem 0.75rem;
         }
@@ -132,6 +151,9 @@ export class App extends LitElement {
         }
         main {
           padding: 1rem 0.75rem;
+        }
+        footer {
+          padding: 0 0.75rem 1rem;
         }
       }
     `,
@@ -229,7 +251,12 @@ export class App extends LitElement {
         </div>
       </header>
       ${this.#warnings()}
-      <main id="main" tabindex="-1">${this.#page()}</main>`;
+      <main id="main" tabindex="-1">${this.#page()}</main>
+      ${
+        this.session
+          ? html`<footer>Times are in ${localZone()}; pointing at one shows UTC.</footer>`
+          : nothing
+      }`;
   }
 
   #warnings() {
@@ -340,12 +367,10 @@ export class App extends LitElement {
   }
 
   #unknown() {
-    return html`<div class="card">
-      ${emptyState(
-        "There is no such page",
-        "The address is wrong, or what it showed is gone.",
-        html`<a class="button" href="/">All recordings</a>`,
-      )}
+    return html`<div class="card empty">
+      <h1>There is no such page</h1>
+      <p class="muted">The address is wrong, or what it showed is gone.</p>
+      <a class="button" href="/">All recordings</a>
     </div>`;
   }
 }

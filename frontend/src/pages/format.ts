@@ -100,6 +100,12 @@ export function localInstantWithOffset(unixUs: number): string {
   return `${localInstant(unixUs)} ${offsetFromUtc(new Date(unixUs / 1000))}`;
 }
 
+/** The zone that local times are in, "Europe/Berlin, now +01:00". */
+export function localZone(): string {
+  const { timeZone } = Intl.DateTimeFormat().resolvedOptions();
+  return timeZone === "UTC" ? timeZone : `${timeZone}, now ${offsetFromUtc(new Date())}`;
+}
+
 /** The instant in UTC, to the microsecond: "2026-11-20 09:33:22.123456 UTC". */
 export function utcInstant(unixUs: number): string {
   const second = Math.floor(unixUs / SECOND_US);

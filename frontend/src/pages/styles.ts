@@ -1,5 +1,6 @@
 /** The styles that all pages share. Colours and sizes are custom properties, set in app.css. */
 import { css } from "lit";
+import { tables } from "./tablestyles.ts";
 
 const base = css`
   :host {
@@ -85,6 +86,19 @@ const base = css`
     border-radius: var(--radius);
     padding: 1rem;
     min-width: 0;
+    overflow-wrap: anywhere;
+  }
+  /* Links that choose what a page shows. */
+  .views a {
+    color: var(--muted);
+    text-decoration: none;
+    padding: 0.3rem 0.1rem;
+    border-bottom: 3px solid transparent;
+  }
+  .views a[aria-current] {
+    color: var(--text);
+    font-weight: 600;
+    border-bottom-color: var(--accent);
   }
   .empty {
     text-align: center;
@@ -287,80 +301,6 @@ const badges = css`
     background: var(--mark);
     color: var(--on-mark);
     border-radius: 2px;
-  }
-`;
-
-const tables = css`
-  table {
-    width: 100%;
-    border-collapse: collapse;
-  }
-  th,
-  td {
-    text-align: start;
-    padding: 0.55rem 0.75rem;
-    border-bottom: 1px solid var(--line);
-    vertical-align: baseline;
-    overflow-wrap: anywhere;
-  }
-  th {
-    font-size: 0.85rem;
-    font-weight: 600;
-    color: var(--muted);
-    white-space: nowrap;
-  }
-  tbody tr:last-child td {
-    border-bottom: 0;
-  }
-  tbody tr:hover td {
-    background: var(--hover);
-  }
-  td.end,
-  th.end {
-    text-align: end;
-  }
-  .card.table {
-    padding: 0;
-    overflow: hidden;
-  }
-  /* On a narrow screen every row becomes a block whose cells name themselves. */
-  @media (max-width: 1000px) {
-    .cards thead {
-      position: absolute;
-      clip-path: inset(50%);
-      width: 1px;
-      height: 1px;
-      overflow: hidden;
-    }
-    .cards,
-    .cards tbody,
-    .cards tr {
-      display: block;
-    }
-    .cards tr {
-      padding: 0.6rem 0.75rem;
-      border-bottom: 1px solid var(--line);
-    }
-    .cards tr:last-child {
-      border-bottom: 0;
-    }
-    .cards td,
-    .cards td.end {
-      display: flex;
-      gap: 0.75rem;
-      padding: 0.15rem 0;
-      border: 0;
-      text-align: start;
-    }
-    .cards td::before {
-      content: attr(data-name);
-      flex: 0 0 6.5rem;
-      color: var(--muted);
-      font-size: 0.85rem;
-    }
-    .cards tbody tr:hover td {
-      background: none;
-    }
   }
 `;
 

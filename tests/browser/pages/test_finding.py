@@ -50,7 +50,7 @@ def test_search_shows_more_on_demand(visit: Visit) -> None:
 def test_a_search_for_fields_only_finds_recordings(visit: Visit) -> None:
     """Then the recording itself is the hit."""
     page = visit().enter("kim", "/search?q=label:pci")
-    page.get_by_role("link", name="root on db1").click()
+    page.get_by_role("link", name="root (logged in as avery) on db1").click()
     expect(page).to_have_url(re.compile(re.escape(TELLING) + "$"))
 
 

@@ -71,9 +71,11 @@ export class Actions extends PageElement {
           : nothing
       }
       ${problemBox(this.problem)}
-      <ul role="status">
-        ${orders.items.map((order) => this.#order(order))}
-      </ul>
+      <div role="status">
+        <ul>
+          ${orders.items.map((order) => this.#order(order))}
+        </ul>
+      </div>
     </section>`;
   }
 

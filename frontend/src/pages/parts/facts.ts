@@ -33,12 +33,20 @@ export const factStyles = css`
     margin: 0;
     overflow-wrap: anywhere;
   }
+  dd .long {
+    display: block;
+    max-height: 12rem;
+    overflow-y: auto;
+  }
   dd .exact {
     display: block;
     font-size: 0.85rem;
     color: var(--muted);
   }
 `;
+
+/** Longer ones scroll, so that the other facts stay in view. */
+const LONG_COMMAND = 500;
 
 const UNKNOWN = html`<span class="muted">not known</span>`;
 
@@ -88,13 +96,20 @@ function end(recording: RecordingDetail): unknown {
   return saying.more + status;
 }
 
+function program(words: string): unknown {
+  if (words.length <= LONG_COMMAND) return html`<code>${foreign(words)}</code>`;
+  return html`<code class="long" tabindex="0" role="group" aria-label="Program and arguments"
+    >${foreign(words)}</code
+  >`;
+}
+
 function what(recording: RecordingDetail): Fact[] {
   const { started_unix_us, duration_us, command, columns, rows, term, records, labels } = recording;
   return [
     ["Started", exactly(instant(started_unix_us), utcInstant(started_unix_us))],
     ["Length", exactly(span(duration_us), exactDuration(duration_us))],
     ["End", end(recording)],
-    ["Program", command?.length ? html`<code>${foreign(commandWords(command))}</code>` : UNKNOWN],
+    ["Program", command?.length ? program(commandWords(command)) : UNKNOWN],
     ["Window at the start", windowWords(columns, rows)],
     ["Terminal type", term ? html`<code>${foreign(term)}</code>` : "none"],
     ["Kept", keptWords(records ?? [])],
@@ -121,7 +136,7 @@ function amounts(recording: RecordingDetail): Fact[] {
     ["To the screen", amount(output)],
     ["From the keyboard", amount(input)],
     ["Screen text", counted(recording.lines_count, "line")],
-    ["Commands", count(recording.commands_count)],
+    ["Commands on the screen", count(recording.commands_count)],
     ["Number on this host", number ? count(number) : UNKNOWN],
     ["Audit session", audit_session ?? html`<span class="muted">none</span>`],
     ["Boot", boot_id ? html`<code>${foreign(boot_id)}</code>` : UNKNOWN],

@@ -106,7 +106,7 @@ export class Filters extends LitElement {
       return html`<input
         id=${filter.field}
         type=${isDay ? "date" : "text"}
-        title=${filter.kind === "date" ? "Days begin by the server's clock" : ""}
+        title=${filter.kind === "date" ? "Days begin by your clock" : nothing}
         list=${filter.field === "host" ? "hosts" : nothing}
         autocomplete="off"
         autocapitalize="off"

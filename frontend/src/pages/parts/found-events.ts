@@ -1,5 +1,5 @@
 /** Audit events of all hosts that a query finds, newest first, by host and day. */
-import { css, html, nothing, type PropertyValues } from "lit";
+import { html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { Problem } from "../api/problem.ts";
 import type { FoundEvent, Page } from "../api/types.ts";
@@ -32,19 +32,7 @@ function groupsOf(items: readonly FoundEvent[]): Group[] {
 
 @customElement("steno-found-events")
 export class FoundEvents extends PageElement {
-  static override styles = [
-    PageElement.styles,
-    hitStyles,
-    css`
-      section.card {
-        padding: 0;
-        overflow: hidden;
-      }
-      header {
-        padding: 0.65rem 1rem;
-      }
-    `,
-  ];
+  static override styles = [PageElement.styles, hitStyles];
 
   @property() query = "";
   /** The events outside of recordings that were opened. */

@@ -5,7 +5,18 @@ import { clock } from "../format.ts";
 import { recordingPath } from "../router.ts";
 import { shown, stretches } from "../text.ts";
 
+/** For cards of hits under a heading, too. */
 export const hitStyles = css`
+  section.card {
+    padding: 0;
+    overflow: hidden;
+  }
+  header {
+    padding: 0.65rem 1rem;
+  }
+  header h2 {
+    overflow-wrap: anywhere;
+  }
   .hit {
     display: grid;
     grid-template-columns: 6rem minmax(0, 1fr);
@@ -32,6 +43,9 @@ export const hitStyles = css`
     content: "▸ ";
     color: var(--muted);
   }
+  details[open] > summary .done::before {
+    content: "▾ ";
+  }
   .done.failure {
     color: var(--bad);
   }
@@ -57,6 +71,9 @@ export const hitStyles = css`
     text-overflow: ellipsis;
   }
   @media (max-width: 760px) {
+    header {
+      padding: 0.65rem 0.75rem;
+    }
     .hit {
       grid-template-columns: minmax(0, 1fr);
       padding: 0.5rem 0.75rem;

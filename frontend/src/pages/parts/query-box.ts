@@ -5,8 +5,11 @@ import type { Problem } from "../api/problem.ts";
 import { sharedStyles } from "../styles.ts";
 import { problemBox } from "./templates.ts";
 
-/** The language in examples: what to type, what it finds. */
-const EXAMPLES: [string, string][] = [
+/** What to type, and what it finds. */
+export type Example = [text: string, meaning: string];
+
+/** The language in examples, for recordings and what was on their screens. */
+export const EXAMPLES: readonly Example[] = [
   ["passwd", "the word, on any screen"],
   ['"permission denied"', "the words beside each other"],
   ["*cme/secr*", "these characters anywhere in a line"],
@@ -14,7 +17,7 @@ const EXAMPLES: [string, string][] = [
   ["user:avery host:web1", "whose account, on which machine"],
   ["login:blake remote:192.0.2.7", "who logged in, and from where"],
   ["service:sudo status:3", "how they came in, how it ended"],
-  ["after:2026-01-31 before:yesterday", "when it started, by the server's clock"],
+  ["after:2026-01-31 before:yesterday", "when it started, by your clock"],
   ["at:2026-01-31T14:30", "what was going on then"],
   ["longer:10m is:live", "how long; live, ended, cut, broken, damaged, gaps"],
   [
@@ -57,6 +60,18 @@ export class QueryBox extends LitElement {
         margin: 0;
         color: var(--muted);
       }
+      dt button {
+        min-height: 0;
+        padding: 0;
+        border: 0;
+        background: none;
+        text-align: start;
+        white-space: normal;
+        color: var(--accent);
+      }
+      dt button:hover {
+        text-decoration: underline;
+      }
       @media (max-width: 760px) {
         dl {
           grid-template-columns: minmax(0, 1fr);
@@ -75,6 +90,7 @@ export class QueryBox extends LitElement {
   @property() label = "Query";
   @property() placeholder = "";
   @property() action = "Search";
+  @property({ attribute: false }) examples: readonly Example[] = EXAMPLES;
   @property({ attribute: false }) problem: Problem | null = null;
 
   @query("input") private input!: HTMLInputElement;
@@ -114,12 +130,25 @@ export class QueryBox extends LitElement {
         <details>
           <summary>How to ask</summary>
           <dl>
-            ${EXAMPLES.map(([text, meaning]) => html`<dt><code>${text}</code></dt><dd>${meaning}</dd>`)}
+            ${this.examples.map(
+              ([text, meaning]) => html`<dt>
+                  <button title="Put it into the box" @click=${() => this.#take(text)}>
+                    <code>${text}</code>
+                  </button>
+                </dt>
+                <dd>${meaning}</dd>`,
+            )}
           </dl>
         </details>
       </div>
       ${problemBox(problem)}
     </div>`;
+  }
+
+  /** Put an example into the box: its names are to be changed before it is asked. */
+  #take(text: string): void {
+    this.input.value = text;
+    this.focus();
   }
 
   #submit(event: SubmitEvent): void {

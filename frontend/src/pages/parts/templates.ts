@@ -18,6 +18,9 @@ export function instant(unixUs: number | null | undefined, otherwise = "never"):
   >`;
 }
 
+/** What stands where there is nothing to say; on a narrow screen the whole cell goes. */
+export const NONE = html`<span class="muted none">–</span>`;
+
 /** A duration for people; the tooltip has it to the microsecond. */
 export function span(us: number): TemplateResult {
   return html`<span class="number" title=${format.exactDuration(us)}
@@ -58,9 +61,29 @@ export function problemBox(problem: Problem | null): TemplateResult | typeof not
   </div>`;
 }
 
+/** Why a page about one thing shows none, and where there are others. */
+export function notLoaded(
+  problem: Problem,
+  title: unknown,
+  others: { path: string; label: string },
+): TemplateResult {
+  const { path, label } = others;
+  if (problem.status !== 404) {
+    return html`${problemBox(problem)}
+      <p><a href=${path}>${label}</a></p>`;
+  }
+  return html`<div class="card" role="alert">
+    ${emptyState(
+      title,
+      "The address is wrong, it is no longer kept, or you may not see it.",
+      html`<a class="button" href=${path}>${label}</a>`,
+    )}
+  </div>`;
+}
+
 /** What stands where nothing is: what this would be, and what to do. */
 export function emptyState(
-  title: string,
+  title: unknown,
   advice: unknown,
   action: unknown = nothing,
 ): TemplateResult {

@@ -22,7 +22,7 @@ export class Warnings extends PageElement {
         margin: 0 auto;
         padding: 0.75rem 1.25rem 0;
       }
-      @media (max-width: 760px) {
+      @media (max-width: 860px) {
         .inside {
           padding: 0.75rem 0.75rem 0;
         }

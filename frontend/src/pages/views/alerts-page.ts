@@ -1,7 +1,14 @@
 /** What alert rules found: filtered by severity, led to the moment, acknowledged with a comment. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import { openWords, SEVERITIES, severitySaying, timesWords, whoWords } from "../alertwords.ts";
+import {
+  lateWords,
+  openWords,
+  SEVERITIES,
+  severitySaying,
+  timesWords,
+  whoWords,
+} from "../alertwords.ts";
 import type { Api } from "../api/client.ts";
 import type { Alert, AlertPage } from "../api/types.ts";
 import { clock } from "../format.ts";
@@ -20,6 +27,11 @@ const STATES: [value: string, label: string][] = [
   ["acknowledged", "Acknowledged"],
   ["all", "All"],
 ];
+
+/** The host's name; of enrolled ones it leads to their page. */
+function hostName({ sender, host }: Alert) {
+  return sender ? html`<a href=${hostPath(sender)}>${foreign(host)}</a>` : foreign(host);
+}
 
 @customElement("steno-alerts-page")
 export class AlertsPage extends PageElement {
@@ -175,7 +187,7 @@ export class AlertsPage extends PageElement {
 
   #item(alert: Alert) {
     const who = whoWords(alert);
-    const times = timesWords(alert);
+    const remarks = [timesWords(alert), lateWords(alert)].filter((words) => words !== "");
     return html`<li>
       <div class="row">
         <span class="severity">${badge(severitySaying(alert))}</span>
@@ -188,18 +200,19 @@ export class AlertsPage extends PageElement {
       </div>
       <div class="row">
         <span class="muted">
-          ${who ? html`${foreign(who)} on ` : nothing}<a href=${hostPath(alert.sender ?? alert.host)}
-            >${foreign(alert.host)}</a
-          >${times ? html` · ${times}` : nothing}
+          ${who ? html`${foreign(who)} on ` : nothing}${hostName(alert)}${remarks.map(
+            (words) => html` · ${words}`,
+          )}
         </span>
         ${this.#moment(alert)} ${this.#state(alert)}
       </div>
     </li>`;
   }
 
-  #moment({ rec, at_us }: Alert) {
+  #moment({ rec, at_us, user, login_user }: Alert) {
     if (rec === null || rec === undefined) {
-      return html`<span class="muted">no recording</span>`;
+      // What nobody did in a session can have no recording: a host that fell silent.
+      return user || login_user ? html`<span class="muted">no recording</span>` : nothing;
     }
     const at = at_us ?? 0;
     return html`<a href=${recordingPath(rec, at)}>show at ${clock(at)}</a>`;

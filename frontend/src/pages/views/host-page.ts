@@ -14,7 +14,8 @@ import {
   emptyState,
   foreign,
   instant,
-  problemBox,
+  NONE,
+  notLoaded,
   span,
 } from "../parts/templates.ts";
 import { withField } from "../query.ts";
@@ -22,8 +23,8 @@ import { DEFAULT_SORT, listPath, type Route, recordingPath } from "../router.ts"
 import { serviceWords, whoWords } from "../words.ts";
 
 const REFRESH_MS = 5000;
+const ALL = { path: "/hosts", label: "All hosts" };
 const UNKNOWN = html`<span class="muted">not known</span>`;
-const NOBODY = html`<span class="muted">–</span>`;
 
 const COLUMNS: PlainColumn<OpenSession>[] = [
   {
@@ -36,12 +37,12 @@ const COLUMNS: PlainColumn<OpenSession>[] = [
   { name: "Since", cell: ({ started_unix_us: since }) => instant(since) },
   {
     name: "Through",
-    cell: ({ service }) => (service ? foreign(serviceWords(service)) : NOBODY),
+    cell: ({ service }) => (service ? foreign(serviceWords(service)) : NONE),
   },
-  { name: "From", cell: ({ remote }) => (remote ? foreign(remote) : NOBODY) },
+  { name: "From", cell: ({ remote }) => (remote ? foreign(remote) : NONE) },
   {
     name: "Terminal",
-    cell: ({ terminal }) => (terminal ? html`<code>${foreign(terminal)}</code>` : NOBODY),
+    cell: ({ terminal }) => (terminal ? html`<code>${foreign(terminal)}</code>` : NONE),
   },
 ];
 
@@ -70,7 +71,7 @@ function agent(host: HostDetail): Fact[] {
   const { agent_version: version, agent_started_unix_us: since } = host;
   return [
     ["Agent", version ? foreign(version) : html`<span class="muted">none answers</span>`],
-    ["Runs since", since ? instant(since) : NOBODY],
+    ["Runs since", since ? instant(since) : NONE],
     ["Courier", host.version ? foreign(host.version) : UNKNOWN],
     ["Policy", host.policy ? html`<code>${foreign(host.policy.slice(0, 16))}</code>` : UNKNOWN],
     ["Enrolled", instant(host.enrolled_unix_us)],
@@ -159,9 +160,12 @@ export class HostPage extends PageElement {
     const { host } = this;
     return html`<div class="stack">
       <h1 tabindex="-1">${foreign(this.route.name)}</h1>
-      ${problemBox(this.problem)}
-      ${host && !this.problem ? this.#body(host) : nothing}
-      <p><a href="/hosts">All hosts</a></p>
+      ${
+        this.problem
+          ? notLoaded(this.problem, html`There is no host ${foreign(this.route.name)}`, ALL)
+          : html`${host ? this.#body(host) : nothing}
+              <p><a href=${ALL.path}>${ALL.label}</a></p>`
+      }
     </div>`;
   }
 

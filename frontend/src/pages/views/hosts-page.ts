@@ -14,6 +14,7 @@ import {
   emptyState,
   foreign,
   instant,
+  NONE,
   problemBox,
   span,
 } from "../parts/templates.ts";
@@ -21,8 +22,6 @@ import { hostPath } from "../router.ts";
 
 /** How hosts are is asked for so often, while somebody sees the page. */
 const REFRESH_MS = 5000;
-
-const NONE = html`<span class="muted">–</span>`;
 
 function heard({ silence_us: silence, last_seen_unix_us: seen }: Host) {
   if (silence === null || silence === undefined) return instant(seen);
@@ -47,7 +46,8 @@ const COLUMNS: PlainColumn<Host>[] = [
   {
     name: "Clock",
     isNumber: true,
-    cell: ({ clock_offset_us: us }) => html`<span class="number">${offset(us) || NONE}</span>`,
+    cell: ({ clock_offset_us: us }) =>
+      offset(us) ? html`<span class="number">${offset(us)}</span>` : NONE,
   },
   {
     name: "Spool",

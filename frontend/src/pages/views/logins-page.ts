@@ -5,12 +5,11 @@ import type { Login, LoginFailures, LoginFilter, Page } from "../api/types.ts";
 import { count, counted, localInstant } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
-import { badge, emptyState, foreign, instant, problemBox, span } from "../parts/templates.ts";
+import { badge, emptyState, foreign, instant, NONE, problemBox, span } from "../parts/templates.ts";
 import { loginsPath, navigate, type Route, recordingPath } from "../router.ts";
 
 const PAGE_SIZE = 50;
 const MANY_FAILURES = 5;
-const NONE = html`<span class="muted">–</span>`;
 
 function name(text: string) {
   return text ? foreign(text) : NONE;
@@ -92,17 +91,6 @@ export class LoginsPage extends PageElement {
         grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr));
         gap: 0.75rem;
       }
-      nav a {
-        color: var(--muted);
-        text-decoration: none;
-        padding: 0.3rem 0.1rem;
-        border-bottom: 3px solid transparent;
-      }
-      nav a[aria-current] {
-        color: var(--text);
-        font-weight: 600;
-        border-bottom-color: var(--accent);
-      }
       .links {
         display: inline-flex;
         flex-wrap: wrap;
@@ -142,7 +130,7 @@ export class LoginsPage extends PageElement {
     const { filter, showsFailures } = this.route;
     return html`<div class="stack">
       <h1 tabindex="-1">Logins</h1>
-      <nav class="row" aria-label="What to show">
+      <nav class="row views" aria-label="What to show">
         <a href=${loginsPath(filter)} aria-current=${showsFailures ? nothing : "page"}>Logins</a>
         <a href=${loginsPath(filter, true)} aria-current=${showsFailures ? "page" : nothing}
           >Failed attempts</a

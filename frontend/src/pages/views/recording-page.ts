@@ -22,7 +22,7 @@ import { TrailData } from "../trail/data.ts";
 import "../trail/panel.ts";
 import { PageElement } from "../parts/page.ts";
 import { Polling } from "../parts/polling.ts";
-import { badge, foreign, instant, problemBox, span } from "../parts/templates.ts";
+import { badge, foreign, instant, notLoaded, problemBox, span } from "../parts/templates.ts";
 import { navigate, type Route, recordingPath } from "../router.ts";
 import { shown } from "../text.ts";
 import type { Trail } from "../trail/panel.ts";
@@ -40,6 +40,8 @@ const SETTLE_MS = 200;
 
 /** Then what stands beside the player comes below it, and the trail has a tab of its own. */
 const NARROW = matchMedia("(max-width: 1000px)");
+
+const ALL = { path: "/", label: "All recordings" };
 
 @customElement("steno-recording-page")
 export class RecordingPage extends PageElement {
@@ -190,8 +192,7 @@ export class RecordingPage extends PageElement {
         <h1 tabindex="-1">${recording ? this.#name(recording) : "Recording"}</h1>
         <p class="row">${recording ? this.#facts(recording) : this.isBusy ? "Loading…" : nothing}</p>
       </div>
-      ${problemBox(this.problem)}
-      ${this.problem ? html`<p><a href="/">All recordings</a></p>` : nothing}
+      ${this.problem ? notLoaded(this.problem, html`There is no recording ${foreign(this.route.rec)}`, ALL) : nothing}
       ${recording && !this.problem ? this.#body(recording) : nothing}
     </div>`;
   }

@@ -6,13 +6,26 @@ import type { Hit, Page, Recording } from "../api/types.ts";
 import { counted } from "../format.ts";
 import { hitLink, hitStyles } from "../parts/hit.ts";
 import "../parts/found-events.ts";
-import "../parts/query-box.ts";
 import { PageElement } from "../parts/page.ts";
+import { EXAMPLES, type Example } from "../parts/query-box.ts";
 import { badge, emptyState, foreign, instant, problemBox, span } from "../parts/templates.ts";
 import { navigate, type Route, recordingPath, searchPath } from "../router.ts";
-import { chainSaying, stateSaying } from "../words.ts";
+import { chainSaying, stateSaying, whoWords } from "../words.ts";
 
 const PAGE_SIZE = 20;
+
+/** Questions about audit events, to be asked as they are or changed. */
+const EVENT_EXAMPLES: readonly Example[] = [
+  ['"became root" after:yesterday', "who became root by su or sudo; words of the sentences below"],
+  ["file:/etc/* -action:read after:7d", "what was done to files below /etc, other than reading"],
+  ["login:avery user:root", "what somebody did as another user, whatever they became"],
+  ["ran:curl host:web1", "where and by whom a program was run"],
+  ["addr:192.0.2.0/24", "connections to and from a network"],
+  ["result:failure -ran:sudo", "what failed or was denied"],
+  ["action:changed at:2026-01-31T14:30", "kinds of events by their first word, and an instant"],
+];
+
+const CHANGES = "file:/etc/* -action:read after:yesterday";
 
 interface Group {
   recording: Recording;
@@ -36,31 +49,9 @@ export class SearchPage extends PageElement {
     PageElement.styles,
     hitStyles,
     css`
-      section.card {
-        padding: 0;
-        overflow: hidden;
-      }
-      header {
-        padding: 0.65rem 1rem;
-      }
-      h2 {
-        overflow-wrap: anywhere;
-      }
-      nav a {
-        color: var(--muted);
-        text-decoration: none;
-        padding: 0.3rem 0.1rem;
-        border-bottom: 3px solid transparent;
-      }
-      nav a[aria-current] {
-        color: var(--text);
-        font-weight: 600;
-        border-bottom-color: var(--accent);
-      }
-      @media (max-width: 760px) {
-        header {
-          padding: 0.65rem 0.75rem;
-        }
+      .beginnings {
+        display: grid;
+        gap: 0.4rem;
       }
     `,
   ];
@@ -101,12 +92,13 @@ export class SearchPage extends PageElement {
             ? "action:wrote file:/etc/* login:avery"
             : 'passwd user:avery, "permission denied", file:/etc/shadow'
         }
+        .examples=${isOfEvents ? EVENT_EXAMPLES : EXAMPLES}
         .value=${query}
         .problem=${aboutQuery}
         @steno-query=${(event: CustomEvent<string>) => navigate(searchPath(event.detail, isOfEvents))}
       ></steno-query-box>
       ${aboutQuery ? nothing : problemBox(this.problem)}
-      <nav class="row" aria-label="Where">
+      <nav class="row views" aria-label="Where">
         <a href=${searchPath(query)} aria-current=${isOfEvents ? nothing : "page"}>In recordings</a>
         <a href=${searchPath(query, true)} aria-current=${isOfEvents ? "page" : nothing}
           >All audit events</a
@@ -145,7 +137,8 @@ export class SearchPage extends PageElement {
         ? html`<div class="card">
             ${emptyState(
               "What are you looking for?",
-              "Type words, a file's name, part of a command, and narrow it down by who, where and when.",
+              "Type words, a file's name, part of a command, and narrow it down by who, where and when. Or begin with one of these, and change it:",
+              this.#beginnings(),
             )}
           </div>`
         : nothing;
@@ -155,7 +148,10 @@ export class SearchPage extends PageElement {
         ${emptyState(
           "Nothing found",
           html`Whole words are looked for; <code>*part*</code> finds characters within words. Or take
-            something away.`,
+            something away. The sentences of audit events are not screens: they are searched apart.`,
+          html`<a class="button" href=${searchPath(this.route.query, true)}
+            >Look among all audit events</a
+          >`,
         )}
       </div>`;
     }
@@ -167,13 +163,26 @@ export class SearchPage extends PageElement {
     }`;
   }
 
+  /** What auditors ask most, each a search that can be changed. */
+  #beginnings() {
+    const searches: [label: string, path: string][] = [
+      ["Who became root since yesterday", searchPath('"became root" after:yesterday', true)],
+      ["What changed below /etc since yesterday", searchPath(CHANGES, true)],
+      ["What failed today", searchPath("result:failure after:today", true)],
+      ["“Permission denied” on screens", searchPath('"permission denied"')],
+    ];
+    return html`<p class="beginnings">
+      ${searches.map(([label, path]) => html`<a href=${path}>${label}</a>`)}
+    </p>`;
+  }
+
   #group({ recording, hits }: Group) {
     const lines = hits.filter((hit) => hit.text !== null && hit.text !== undefined);
     return html`<section class="card">
       <header class="row">
         <h2>
           <a href=${recordingPath(recording.rec)}
-            >${foreign(recording.user)} on ${foreign(recording.host)}</a
+            >${foreign(whoWords(recording))} on ${foreign(recording.host)}</a
           >
         </h2>
         <span class="muted">${instant(recording.started_unix_us)} · ${span(recording.duration_us)}</span>
