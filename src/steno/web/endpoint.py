@@ -169,15 +169,32 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 @cache
-def integer_fields(kind: type[msgspec.Struct]) -> frozenset[str]:
-    """Return the names of the fields of `kind` that are integers."""
+def _fields_of(kind: type[msgspec.Struct], wanted: type[msgspec.inspect.Type]) -> frozenset[str]:
+    """Return the names of the fields of `kind` that are integers, or whatever is wanted."""
     found = set()
     for field in msgspec.structs.fields(kind):
         info = msgspec.inspect.type_info(field.type)
         options = info.types if isinstance(info, msgspec.inspect.UnionType) else (info,)
-        if any(isinstance(option, msgspec.inspect.IntType) for option in options):
+        if any(isinstance(option, wanted) for option in options):
             found.add(field.encode_name)
     return frozenset(found)
+
+
+def _read_value(kind: type[msgspec.Struct], name: str, text: str) -> str | int | bool:
+    """Return a query parameter's value as what its field is.
+
+    Raises:
+        Problem: 422, it is none.
+    """
+    if name in _fields_of(kind, msgspec.inspect.IntType):
+        if not _INTEGER.match(text):
+            raise Problem(422, f"{name}: not an integer", parameter=name)
+        return int(text)
+    if name in _fields_of(kind, msgspec.inspect.BoolType):
+        if text not in ("true", "false"):
+            raise Problem(422, f"{name}: neither true nor false", parameter=name)
+        return text == "true"
+    return text
 
 
 def _read_query(request: Request, kind: type[T] | None) -> T | None:
@@ -188,12 +205,7 @@ def _read_query(request: Request, kind: type[T] | None) -> T | None:
             raise Problem(422, f"there is no parameter {name}", parameter=name)
         if name in values:
             raise Problem(422, f"parameter {name} is given twice", parameter=name)
-        if name in integer_fields(kind):
-            if not _INTEGER.match(text):
-                raise Problem(422, f"{name}: not an integer", parameter=name)
-            values[name] = int(text)
-        else:
-            values[name] = text
+        values[name] = _read_value(kind, name, text)
     return _convert(values, kind) if kind is not None else None
 
 
