@@ -20,10 +20,15 @@ struct interned {
 /* Values that come again and again: they are found in dictionaries at once, for each knows its hash. */
 enum { SHARED_VALUES = 4096 };
 
+struct shared {
+    uint64_t hash;
+    PyObject *value;
+};
+
 struct state {
     PyTypeObject *record_type, *encoder_type;
     struct interned interned[INTERNED];
-    PyObject *values[SHARED_VALUES];
+    struct shared values[SHARED_VALUES];
 };
 
 static inline uint64_t hash_bytes(uint64_t seed, struct slice slice)

@@ -22,16 +22,16 @@ struct slice slice_of(PyObject *bytes)
 
 PyObject *share_value(struct state *state, struct slice slice)
 {
-    PyObject **place, *value;
+    uint64_t hash = hash_bytes(0, slice);
+    struct shared *place = &state->values[hash % SHARED_VALUES];
+    PyObject *value, *before = place->value;
     if (slice.length > MOST_INTERNED)
         return make_bytes(slice);
-    place = &state->values[hash_bytes(0, slice) % SHARED_VALUES];
-    if (*place != NULL && is_equal(slice_of(*place), slice))
-        return Py_NewRef(*place);
+    if (before != NULL && place->hash == hash && is_equal(slice_of(before), slice))
+        return Py_NewRef(before);
     value = make_bytes(slice);
     if (value != NULL) {
-        PyObject *before = *place;
-        *place = Py_NewRef(value);
+        *place = (struct shared){hash, Py_NewRef(value)};
         Py_XDECREF(before);
     }
     return value;

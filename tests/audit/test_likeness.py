@@ -9,11 +9,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from steno.audit import likeness
 from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
-from steno.audit.likeness import LIMIT_BYTES, LIMIT_SEEN, Likenesses
+from steno.audit.likeness import LIMIT_BYTES, LIMIT_SEEN, REST, WINDOW, Likenesses
 from steno.audit.records import LineReader, Record
 from steno.audit.values.names import Names
 from steno.audit.values.tables import syscalls_x86_64
@@ -124,7 +123,7 @@ def test_a_file_that_is_called_like_an_inode() -> None:
 
 
 def test_what_is_remembered_has_an_end() -> None:
-    """After so many events that are like no other, it begins anew; long ones are never kept."""
+    """After so many events that are like no other, it begins anew."""
     known = Likenesses({(b"", b""): 0})
     event = Event(1, 2, "ran")
     for number in range(3 * LIMIT_SEEN):
@@ -136,7 +135,28 @@ def test_what_is_remembered_has_an_end() -> None:
         known.get(b"%4000d" % number) is not None for number in range(4 * LIMIT_BYTES // 4000)
     )
     assert 0 < held * 4000 <= LIMIT_BYTES + 4000
+
+
+def test_what_is_too_long_has_no_likeness() -> None:
+    """Long arguments hardly ever come twice."""
+    known = Likenesses({(b"", b""): 0})
     long = Record(b"type=SYSCALL msg=audit(1.234:5): pid=1 ppid=1 ses=1 x=" + b"y" * 5000)
-    short = Record(long.line[:500])
-    assert (known.find([long]), known.find([short]) is None) == (None, False)
-    assert likeness.LIMIT_BYTES == LIMIT_BYTES
+    assert known.find([long]) is None
+    assert known.find([Record(long.line[:500])]) is not None
+
+
+def test_nobody_looks_where_nothing_is_alike() -> None:
+    """After a time without likenesses, none are looked for; later they are found again."""
+    builder = EventBuilder(with_records=False)
+    lines = b"type=USER_LOGIN msg=audit(1.234:5): pid=%d uid=0 ses=3 msg='op=%d res=success'\n"
+    (alike,) = groups_of(lines % (7, 0))
+    looked = []
+    for number in range(3 * (WINDOW + REST)):
+        (group,) = groups_of(lines % (number, number if number < WINDOW + REST else 0))
+        looked.append(builder._likenesses.find(group.records) is not None)
+        assert builder.build(group).process.pid == number
+    # One that asked here, and one within the builder.
+    assert looked[:WINDOW] == [True] * WINDOW
+    assert sum(looked[WINDOW : WINDOW + REST // 2]) == 0
+    assert looked[-WINDOW:] == [True] * WINDOW
+    assert builder.build(alike).process.pid == 7

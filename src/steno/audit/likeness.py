@@ -28,6 +28,11 @@ LIMIT_BYTES = 2 << 20
 LIMIT_SEEN = 16384
 """So many likenesses were seen once; then that is forgotten. Most never come again."""
 
+WINDOW = 1024
+WORTH = WINDOW // 4
+REST = 4 * WINDOW
+"""Of so many events, so many must be like others; else for so many nobody looks."""
+
 Numbers = tuple[int | None, ...]
 """Process id, its parent's, audit session, and the inodes of PATH records, in order."""
 
@@ -107,14 +112,25 @@ class Likenesses:
         self._told: dict[bytes, Told | None] = {}
         self._size_bytes = 0
         self._seen: set[int] = set()
+        self._asked = self._known = self._resting = 0
 
     def find(self, records: list[Record]) -> tuple[bytes, Numbers] | None:
         """Return what an event is found by, and its numbers; None: it is like no other."""
+        if self._resting:
+            self._resting -= 1
+            return None
         return _records.find_likeness(records, _PLACES, self._counted)
 
     def get(self, likeness: bytes) -> Told | None:
         """Return what was told of an event like this."""
-        return self._told.get(likeness)
+        told = self._told.get(likeness)
+        self._asked += 1
+        self._known += told is not None
+        if self._asked == WINDOW:
+            if self._known < WORTH:
+                self._resting = REST
+            self._asked = self._known = 0
+        return told
 
     def keep(self, likeness: bytes, numbers: Numbers, event: Event) -> None:
         """Remember what was told of an event, if it is not the first one like this."""
