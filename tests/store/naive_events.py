@@ -26,11 +26,15 @@ class NaiveEvents(NaiveStore):
     def __init__(self) -> None:
         super().__init__()
         self.events: list[StoredEvent] = []
+        self.joined: dict[str, tuple[dict[int, int], frozenset[int]]] = {}
+        """Of recordings that were joined, by serial: the instants of their own events; the others
+        that were looked at."""
 
     def events_of(self, summary: Summary) -> list[StoredEvent]:
-        """Return the events of a recording: of its session, while it was made."""
-        start = summary.started_unix_us
-        end = start + summary.duration_us
+        """Return the events of a recording: of its session, and its own as joining it said.
+
+        What came in since it was joined is its own if it happened while it was made.
+        """
         return [
             stored
             for stored in self.events
@@ -38,9 +42,20 @@ class NaiveEvents(NaiveStore):
             == (summary.sender, summary.boot_id, summary.audit_session)
             and stored.event.boot_id is not None
             and stored.event.audit_session is not None
-            and start - EARLY_US <= stored.event.at_unix_us
-            and (summary.is_live or stored.event.at_unix_us <= end)
+            and self.instant_of(summary, stored.event) is not None
         ]
+
+    def instant_of(self, summary: Summary, event: Event) -> int | None:
+        """Return the instant in a recording of an event of its session; None: it has none."""
+        own, others = self.joined.get(summary.rec, ({}, frozenset[int]()))
+        if event.serial in own:
+            return own[event.serial]
+        at_us = event.at_unix_us - summary.started_unix_us
+        if event.serial in others or at_us < -EARLY_US:
+            return None
+        if not summary.is_live and at_us > summary.duration_us:
+            return None
+        return min(max(at_us, 0), summary.duration_us)
 
     def found(self, query: Expression, visible_to: str | None = None) -> list[tuple[str, int]]:
         """Return (trail, serial) of the events for which a query holds, oldest first."""

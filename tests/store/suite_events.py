@@ -27,6 +27,7 @@ from steno.store.events import (
     TrailSummary,
 )
 from steno.store.expressions import And, Expression, Field, Not, Or, Phrase, Substring, Word
+from steno.store.joined_events import JoinedEvents
 from steno.store.protocol import Change, DerivedState, StaleError, Store
 from steno.store.query import parse
 
@@ -537,15 +538,75 @@ class EventSuite:
         assert recs == ["first", "second"]
         assert store.session_recordings(SessionKey("web2", BOOT, 7)) == []
 
+    def test_sessions_wait_to_be_joined(self, store: Store) -> None:
+        """A session waits when events or recordings came in, until exactly those were joined."""
+        session = SessionKey("web1", BOOT, 7)
+        put_recording(store, "r")
+        assert store.unjoined_sessions() == []
+        put_events(store, an_event(1), an_event(2, audit_session=None))
+        ((waiting, since),) = store.unjoined_sessions()
+        assert waiting == session
+        put_events(store, an_event(3))
+        store.put_joined(session, since, {"r": JoinedEvents(serials=[1], at_us=[5])})
+        ((_, since),) = store.unjoined_sessions()
+        store.put_joined(session, since, {"r": JoinedEvents(serials=[3], at_us=[6]), "gone": _NONE})
+        assert store.unjoined_sessions() == []
+        assert store.joined_events("r") == JoinedEvents(serials=[3], at_us=[6])
+        assert store.joined_events("gone") is None
+        put_recording(store, "r", is_live=False)
+        assert [waiting for waiting, _ in store.unjoined_sessions()] == [session]
+        store.clear_derived("r")
+        assert store.joined_events("r") is None
+        put_recording(store, "r")
+        assert store.joined_events("r") is None
+
+    def test_those_that_wait_longest_are_joined_first(self, store: Store) -> None:
+        """However often a session grows, others have their turn."""
+        for number in (3, 1, 2):
+            put_events(store, an_event(number, audit_session=number))
+        put_events(store, an_event(9, audit_session=2))
+        ((first, since),) = store.unjoined_sessions(1)
+        assert first.audit_session == 3
+        store.put_joined(first, since, {})
+        put_events(store, an_event(10, audit_session=3))
+        waiting = [session.audit_session for session, _ in store.unjoined_sessions()]
+        assert waiting == [1, 2, 3]
+
+    def test_joined_events_are_a_recordings_own(self, store: Store) -> None:
+        """What joining found counts, at its instants, also outside of the recording's time."""
+        put_recording(store, "r")
+        put_events(
+            store,
+            *(
+                an_event(number, at_us=at_us, objects=about("/f"))
+                for number, at_us in ((1, -9_000_000), (2, 5_000_000), (3, 90_000_000))
+            ),
+        )
+        (state,) = [store.derived_state(TRAIL)]
+        joined = JoinedEvents(
+            seen={TRAIL: state.upto_bytes}, first_unix_us=START_US - 9_000_000,
+            last_unix_us=START_US + 90_000_000, serials=[1, 3], at_us=[0, 59_000_000],
+        )  # fmt: skip
+        store.put_joined(SessionKey("web1", BOOT, 7), 1, {"r": joined})
+        put_events(store, an_event(4, at_us=6_000_000, objects=about("/f")))
+        hits = store.search(parse("file:/f")).items
+        assert [(hit.event.event.serial, hit.at_us) for hit in hits if hit.event] == [
+            (3, 59_000_000), (4, 6_000_000), (1, 0),
+        ]  # fmt: skip
+
     def test_events_as_a_naive_search_would(self, store: Store) -> None:
         """Any query over any events and recordings finds what looking at each one finds."""
 
         @given(contents=_CONTENTS, queries=st.lists(_QUERIES, min_size=1, max_size=3),
-               alone=st.lists(_EVENT_QUERIES, min_size=1, max_size=3))  # fmt: skip
+               alone=st.lists(_EVENT_QUERIES, min_size=1, max_size=3), data=st.data())  # fmt: skip
         def check(
-            contents: list[list[Event]], queries: list[Expression], alone: list[Expression]
+            contents: list[list[Event]],
+            queries: list[Expression],
+            alone: list[Expression],
+            data: st.DataObject,
         ) -> None:
             naive = _fill(store, contents)
+            _join_some(store, naive, data)
             for query in queries:
                 recs = [item.rec for item in store.recordings(query).items]
                 assert len(recs) == len(set(recs))
@@ -648,6 +709,32 @@ def _fill(store: Store, contents: list[list[Event]]) -> NaiveEvents:
     return naive
 
 
+def _join_some(store: Store, naive: NaiveEvents, data: st.DataObject) -> None:
+    """Join some of the recordings: any events may be their own, of any part of the trails."""
+    for rec, (known, _) in naive.recordings.items():
+        if known.boot_id is None or known.audit_session is None or data.draw(st.booleans()):
+            continue
+        session = SessionKey(known.sender, known.boot_id, known.audit_session)
+        looked_at: list[StoredEvent] = []
+        seen = {}
+        for trail in {stored.trail for stored in naive.events}:
+            stored = [one for one in naive.events if one.trail == trail]
+            count = data.draw(st.integers(0, len(stored)))
+            seen[trail] = 10 * count
+            looked_at += stored[:count]
+        mine = [one for one in looked_at if data.draw(st.booleans())]
+        own = {one.event.serial: data.draw(st.integers(0, 10**8)) for one in mine}
+        stamps = [one.event.at_unix_us for one in mine]
+        numbers = sorted(own)
+        joined = JoinedEvents(
+            0, seen, None, min(stamps, default=None), max(stamps, default=None), numbers,
+            [own[number] for number in numbers],
+        )  # fmt: skip
+        store.put_joined(session, 1, {rec: joined})
+        naive.joined[rec] = own, frozenset({one.event.serial for one in looked_at} - {*own})
+
+
+_NONE = JoinedEvents()
 _ANY_TEXT = st.one_of(
     st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30),
     st.lists(st.sampled_from([*"aA ß\"'*/\\:()-\u017f\0\n\t\x7f漢é", "x" * 90]), min_size=1)

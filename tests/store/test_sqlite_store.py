@@ -105,7 +105,7 @@ def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
     store.close()
     connection = apsw.Connection(str(tmp_path / "index.sqlite"))
     for table in ("trails", "event_sessions", "events", "event_chunks", "event_terms",
-                  "trail_notes", "login_facts"):  # fmt: skip
+                  "trail_notes", "login_facts", "joined", "unjoined"):  # fmt: skip
         connection.execute(f"DROP TABLE {table}")
     connection.execute("DROP INDEX recordings_session")
     connection.execute("ALTER TABLE recordings DROP COLUMN boot_id")
@@ -124,18 +124,23 @@ def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
 def test_every_version_of_the_index_comes_to_the_same_tables(tmp_path: Path) -> None:
     """An index that was brought along is no other than one that was made anew."""
     schemas = []
-    for name, undo in (("new", ""), ("three", "DROP INDEX login_facts_begun")):
+    unjoined = "DROP TABLE joined; DROP TABLE unjoined; PRAGMA user_version = "
+    for name, undo in (
+        ("new", ""),
+        ("four", f"{unjoined} 4"),
+        ("three", f"DROP INDEX login_facts_begun; {unjoined} 3"),
+    ):
         path = tmp_path / name / "index.sqlite"
         open_store(path.parent).close()
         connection = apsw.Connection(str(path))
         if undo:
-            connection.execute(f"{undo}; PRAGMA user_version = 3")
+            connection.execute(undo)
             connection.close()
             open_store(path.parent).close()
             connection = apsw.Connection(str(path))
         schemas.append(set(connection.execute("SELECT name, sql FROM sqlite_schema").fetchall()))
         connection.close()
-    assert schemas[0] == schemas[1]
+    assert schemas[0] == schemas[1] == schemas[2]
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**40])
@@ -154,3 +159,19 @@ def test_cursors_with_impossible_numbers_are_refused(tmp_path: Path, number: int
         with pytest.raises(UsageError, match="cursor"):
             ask(encode_cursor(cursor))
     store.close()
+
+
+def test_an_index_from_before_joining_is_joined(tmp_path: Path) -> None:
+    """A store of version 4 keeps all; sessions with recordings and events wait to be joined."""
+    store = open_store(tmp_path)
+    put(store, "r", "needle", boot_id=BOOT, audit_session=7, sender="web1")
+    put_events(store, an_event(1, objects=about("/f")), an_event(2, audit_session=8))
+    store.close()
+    connection = apsw.Connection(str(tmp_path / "index.sqlite"))
+    connection.execute("DROP TABLE joined; DROP TABLE unjoined; PRAGMA user_version = 4")
+    connection.close()
+    for _ in range(2):
+        store = open_store(tmp_path)
+        assert [session.audit_session for session, _ in store.unjoined_sessions()] == [7]
+        assert listed(store, "file:/f") == ["r"]
+        store.close()

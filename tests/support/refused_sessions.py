@@ -12,7 +12,7 @@ from steno.audit.session.recording_trail import RecordingFacts, RecordingTrail, 
 from steno.cli.audited import screen_commands
 from steno.formats.tlog import Decoder, Placed
 from steno.model import Message, Start
-from steno.web.trail_reading import find_notes
+from steno.store.session_reading import find_notes
 
 F6 = Path(__file__).parents[1] / "data" / "audit" / "f6"
 

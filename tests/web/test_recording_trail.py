@@ -17,9 +17,9 @@ from running_server import Running, running_server
 from steno.audit.event import Event
 from steno.cli.remote import RemoteLibrary
 from steno.store.opening import open_store
+from steno.store.session_reading import read_events as read_stored
+from steno.store.session_reading import session_of
 from steno.web.trail_joining import TrailJoiner
-from steno.web.trail_reading import read_events as read_stored
-from steno.web.trail_reading import session_of
 
 REC = "f1-0001"
 UNAUDITED = "f1-0002"

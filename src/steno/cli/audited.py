@@ -17,7 +17,7 @@ from steno.cli.input_files import open_input, read_input
 from steno.cli.library import Library
 from steno.errors import FormatError, NotFoundError
 from steno.model import Command, Message
-from steno.web.trail_reading import find_notes, read_messages
+from steno.store.session_reading import find_notes, read_messages
 
 _PIECE_BYTES = 1 << 20
 

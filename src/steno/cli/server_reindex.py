@@ -22,6 +22,7 @@ from steno.config import default_directory
 from steno.errors import AmbiguousError, NotFoundError, StoreError
 from steno.model import is_trail
 from steno.server.indexer import reindex
+from steno.server.joining import Joining
 from steno.store.opening import open_store
 from steno.store.protocol import Store
 
@@ -55,6 +56,7 @@ def command(recs: tuple[str, ...], directory: Path | None) -> None:
         chosen = [_choose(everything, rec) for rec in recs] if recs else everything
         sizes, failures = _measure(store, chosen)
         _reindex(store, sizes, failures)
+        Joining(store).join_all()
     finally:
         store.close()
     if failures:

@@ -1,9 +1,10 @@
 """Keep the index up with the recordings, in the background.
 
-One thread takes turns among the recordings that grew: each turn reads a bounded amount, so that
+A thread takes turns among the recordings that grew: each turn reads a bounded amount, so that
 no recording waits for another's bulk. All that a recording needs to go on is in the store, written
 with what was found, so that idle recordings cost no memory and a restart loses nothing. Several
-indexers may work on one store: the slower one notices and starts that turn anew.
+indexers may work on one store: the slower one notices and starts that turn anew. Another thread
+joins recordings with their audit events (`joining`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from steno.errors import StenoError
 from steno.metrics import Metrics
 from steno.model import is_trail
 from steno.server.indexing import IndexerSettings, Indexing, UnderivableError
+from steno.server.joining import Joining
 from steno.server.trail_indexing import TrailIndexing
 from steno.server.turns import Turns
 from steno.store.protocol import Change, StaleError, Store
@@ -69,11 +71,12 @@ class Indexer:
             bytes_total=self._indexing.bytes_total,
             monotonic_s=monotonic_s,
         )
+        self._joining = Joining(store, monotonic_s=monotonic_s)
         self._failures: dict[str, int] = {}
         self._skipped = frozenset(skipped)
         self._given_up = set(self._skipped)
-        self._is_stopping = False
-        self._thread: threading.Thread | None = None
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
         self._unsubscribe: Callable[[], None] | None = None
         self._failures_total = metrics.counter(
             "steno_index_failures_total", "Turns that failed for a reason that nobody foresaw"
@@ -85,21 +88,23 @@ class Indexer:
     # In the background.
 
     def start(self) -> None:
-        """Begin to follow the store in a thread of its own."""
+        """Begin to follow the store in threads of its own."""
         self._unsubscribe = self._store.subscribe(self._on_change)
-        self._thread = threading.Thread(target=self._run, name="steno-indexer", daemon=True)
-        self._thread.start()
+        for target, name in ((self._run, "steno-indexer"), (self._run_joining, "steno-joiner")):
+            thread = threading.Thread(target=target, name=name, daemon=True)
+            thread.start()
+            self._threads.append(thread)
 
     def stop(self) -> None:
-        """End the thread, after the turn it is in."""
+        """End the threads, after the turns they are in."""
         if self._unsubscribe is not None:
             self._unsubscribe()
             self._unsubscribe = None
-        self._is_stopping = True
+        self._stopping.set()
         self._turns.close()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        for thread in self._threads:
+            thread.join()
+        self._threads.clear()
         self._indexing.close_all()
         self._trails.close_all()
 
@@ -123,7 +128,7 @@ class Indexer:
     def _run(self) -> None:
         scan: Iterator[tuple[str, bool]] | None = None
         next_scan_s = 0.0
-        while not self._is_stopping:
+        while not self._stopping.is_set():
             now_s = self._monotonic_s()
             if scan is None and now_s >= next_scan_s:
                 scan = self._store.index_states()
@@ -136,6 +141,17 @@ class Indexer:
                 self._on_turn(None)
             if scan is not None and not self._scan_some(scan):
                 scan = None
+
+    def _run_joining(self) -> None:
+        """Join recordings with their events, beside the turns: large ones take seconds."""
+        wait_s = 0.0
+        while not self._stopping.wait(wait_s):
+            try:
+                wait_s = max(0.0, self._joining.join_due() - self._monotonic_s())
+            except Exception:  # noqa: BLE001  # a daemon's outermost loop
+                self._failures_total.add()
+                _log.exception("joining recordings with their events failed")
+                wait_s = _RETRY_S
 
     def _take_guarded_turn(self, rec: str) -> None:
         try:
@@ -190,6 +206,8 @@ class Indexer:
                     break
             self._close(rec)
         self._turns.forget_timers()
+        if recs is None:
+            self._joining.join_all()
 
     # One turn.
 
@@ -242,3 +260,5 @@ def reindex(
     for rec in _all(store) if recs is None else list(recs):
         store.clear_derived(rec)
         indexer.drain([rec], progress)
+    if recs is None:
+        Joining(store).join_all()

@@ -11,6 +11,7 @@ import zstandard
 
 from steno.errors import AmbiguousError, NotFoundError
 from steno.model import Command, Damage, Keyframe, TextLine
+from steno.store import join_rows
 from steno.store.chunks import CHUNK_LINES, add_lines, read_chunk, remove_chunks
 from steno.store.index import CHUNK_BITS, KEY_LIMIT
 from steno.store.protocol import Counts, Derived, DerivedState, StaleError, Summary
@@ -130,6 +131,7 @@ def put(connection: apsw.Connection, rec: str, derived: Derived) -> None:
         "INSERT OR REPLACE INTO states VALUES(?, ?, ?)",
         (counts.key, known.serial + 1, derived.state),
     )
+    join_rows.mark_recording(connection, rec)
 
 
 def clear(connection: apsw.Connection, rec: str) -> None:
@@ -144,6 +146,7 @@ def clear(connection: apsw.Connection, rec: str) -> None:
     connection.execute("DELETE FROM damages WHERE id BETWEEN ? AND ?", span)
     connection.execute("DELETE FROM activity WHERE key = ?", (key,))
     connection.execute("DELETE FROM states WHERE key = ?", (key,))
+    join_rows.clear(connection, key)
     connection.execute("DELETE FROM recordings WHERE key = ?", (key,))
 
 

@@ -19,6 +19,7 @@ from steno.store.page import Page
 
 if TYPE_CHECKING:
     # It holds this protocol.
+    from steno.store.joined_events import JoinedEvents
     from steno.store.protocol import Summary
 
 
@@ -59,6 +60,25 @@ class EventStore(Protocol):
 
     def session_recordings(self, session: SessionKey) -> list[Summary]:
         """Return the recordings that were made in an audit session, by their start."""
+
+    def unjoined_sessions(self, limit: int = 100) -> list[tuple[SessionKey, int]]:
+        """Return audit sessions of which something came in since their recordings were joined.
+
+        Each comes with what `put_joined` is to be told of it.
+        """
+
+    def put_joined(self, session: SessionKey, since: int, joined: dict[str, JoinedEvents]) -> None:
+        """Keep what joining each recording of a session found, in place of what was found before.
+
+        Args:
+            session: The session.
+            since: What `unjoined_sessions` said: if more came in meanwhile, it is to be joined
+                again.
+            joined: By recording; recordings that are gone are passed over.
+        """
+
+    def joined_events(self, rec: str) -> JoinedEvents | None:
+        """Return what joining a recording found; None: it was not joined yet."""
 
     def event(self, trail: str, serial: int) -> StoredEvent:
         """Return one event whole, its records read from the trail's own lines.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,11 +9,12 @@ import apsw
 import msgspec
 import zstandard
 
-from steno.audit.event import Event
 from steno.audit.trail import Lost
 from steno.errors import StoreError
 from steno.model import Damage
+from steno.store import join_rows
 from steno.store.derived import decode_summary, fit
+from steno.store.event_reader import unpack
 from steno.store.event_schema import (
     CHUNK_EVENTS,
     PLACE_BITS,
@@ -29,11 +29,10 @@ from steno.store.events import (
     LoginFact,
     PlacedEvent,
     SessionKey,
-    StoredEvent,
     TrailSummary,
 )
 from steno.store.protocol import DerivedState, StaleError, Summary
-from steno.structs import decode_json, json_decoder, msgpack_decoder
+from steno.structs import decode_json, msgpack_decoder
 
 NO_SESSION = -1
 """Stands for "in no audit session" where a number is needed."""
@@ -42,17 +41,7 @@ OF_SESSION = "boot_id = ? AND audit_session = ? AND ifnull(sender, '') = ?"
 """Which rows of `recordings` belong to one audit session."""
 
 _PLACE_MASK = (1 << PLACE_BITS) - 1
-_CACHED_CHUNKS = 64
 _SPILLED_MS = 1000
-
-
-class Trail(msgspec.Struct, frozen=True):
-    """What a row of `trails` says that its events need."""
-
-    key: int
-    trail: str
-    sender: str
-    boot_id: str
 
 
 class _Counts(msgspec.Struct):
@@ -62,7 +51,6 @@ class _Counts(msgspec.Struct):
 
 
 _encode_events = msgspec.json.Encoder().encode
-_decode_events = json_decoder(list[PlacedEvent])
 _encode_ids = msgspec.msgpack.Encoder().encode
 _decode_ids = msgpack_decoder(list[int])
 
@@ -101,7 +89,9 @@ def put(connection: apsw.Connection, trail: str, derived: DerivedEvents) -> None
     ).fetchone()
     counts = _Counts(*row) if row else _Counts(_new_key(connection))
     summary = derived.summary
-    ids = _Putting(connection, counts, summary).put(derived)
+    putting = _Putting(connection, counts, summary)
+    ids = putting.put(derived)
+    join_rows.mark(connection, putting.sessions())
     _put_logins(connection, counts.key, summary, derived, ids)
     notes = [("lost", msgspec.json.encode(lost)) for lost in derived.lost]
     notes += [("damage", msgspec.json.encode(damage)) for damage in derived.damages]
@@ -159,6 +149,10 @@ class _Putting:
         self._put_chunks(derived.events, ids)
         return found
 
+    def sessions(self) -> list[int]:
+        """Return the keys of the audit sessions whose events were put."""
+        return [key for number, key in self._sessions.items() if number is not None]
+
     def session_key(self, audit_session: int | None) -> int:
         """Return the key of one of this boot's sessions."""
         key = self._sessions.get(audit_session)
@@ -207,7 +201,7 @@ class _Putting:
                 "SELECT ids, body FROM event_chunks WHERE id = ?", (first_chunk,)
             ).fetchone()
             ids = _decode_ids(row[0]) + ids
-            events = _unpack(row[1]) + events
+            events = unpack(row[1]) + events
         pack = zstandard.ZstdCompressor(level=3).compress
         rows = []
         for start in range(0, len(events), CHUNK_EVENTS):
@@ -318,84 +312,11 @@ def place_of(connection: apsw.Connection, trail: str, serial: int) -> int | None
         (trail, fit(serial), PLACE_BITS),
     )
     for chunk_id, body in rows:
-        for number, placed in enumerate(_unpack(body)):
+        for number, placed in enumerate(unpack(body)):
             if placed.event.serial == serial:
                 key, chunk = divmod(int(chunk_id), 1 << PLACE_BITS)
                 return key << PLACE_BITS | chunk * CHUNK_EVENTS + number
     return None
-
-
-class EventReader:
-    """Reads stored events by their places, within one transaction.
-
-    Attributes:
-        chunks_read: How many chunks were unpacked so far: what the work was.
-    """
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-        self._chunks: OrderedDict[int, list[PlacedEvent]] = OrderedDict()
-        self._trails: dict[int, Trail] = {}
-        self.chunks_read = 0
-
-    def placed(self, place: int) -> PlacedEvent:
-        """Return the event at a place.
-
-        Raises:
-            StoreError: The index is damaged.
-        """
-        key, number = divmod(place, 1 << PLACE_BITS)
-        chunk_id = key << PLACE_BITS | number // CHUNK_EVENTS
-        events = self._chunks.get(chunk_id)
-        if events is None:
-            row: Any = self._connection.execute(
-                "SELECT body FROM event_chunks WHERE id = ?", (chunk_id,)
-            ).fetchone()
-            events = [] if row is None else _unpack(row[0])
-            self._chunks[chunk_id] = events
-            self.chunks_read += 1
-            if len(self._chunks) > _CACHED_CHUNKS:
-                self._chunks.popitem(last=False)
-        else:
-            self._chunks.move_to_end(chunk_id)
-        if number % CHUNK_EVENTS >= len(events):
-            raise StoreError(
-                "the index is damaged: an event is missing; run `steno server reindex`"
-            )
-        return events[number % CHUNK_EVENTS]
-
-    def event(self, place: int) -> Event:
-        """Return what the event at a place says, without its records."""
-        return self.placed(place).event
-
-    def stored(self, place: int) -> StoredEvent:
-        """Return the event at a place, and whose it is."""
-        placed = self.placed(place)
-        trail = self.trail(place >> PLACE_BITS)
-        return StoredEvent(
-            trail.trail,
-            trail.sender or None,
-            placed.event,
-            placed.offset_bytes,
-            placed.length_bytes,
-        )
-
-    def trail(self, key: int) -> Trail:
-        """Return the trail with this key."""
-        trail = self._trails.get(key)
-        if trail is None:
-            row: Any = self._connection.execute(
-                "SELECT key, trail, sender, boot_id FROM trails WHERE key = ?", (key,)
-            ).fetchone()
-            trail = self._trails[key] = Trail(*row)
-        return trail
-
-
-def _unpack(body: bytes) -> list[PlacedEvent]:
-    try:
-        return _decode_events(zstandard.ZstdDecompressor().decompress(body))
-    except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise StoreError(f"the index is damaged: {error}; run `steno server reindex`") from error
 
 
 def id_range(from_unix_us: int | None, until_unix_us: int | None) -> tuple[int, int]:

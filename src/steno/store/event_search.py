@@ -10,17 +10,18 @@ from typing import Any
 import apsw
 import msgspec
 
-from steno.audit.event import Event
+from steno.store import join_rows
 from steno.store.cursors import decode_cursor, encode_cursor
 from steno.store.event_matching import EventMatcher
-from steno.store.event_places import Span, span_of
-from steno.store.event_rows import EventReader, id_range, session_key
+from steno.store.event_reader import EventReader
+from steno.store.event_rows import id_range, session_key
 from steno.store.event_schema import PLACE_BITS
 from steno.store.event_terms import question, session_question
 from steno.store.events import EventQuery, StoredEvent
 from steno.store.expressions import And, Expression, Field
 from steno.store.fields import parse_instant
 from steno.store.filters import Condition, visible_condition
+from steno.store.joined_events import RecordingEvents
 from steno.store.page import Page
 
 WORK_LIMIT_CHUNKS = 3000
@@ -65,7 +66,7 @@ class _Finding:
         self._matcher = None if expression is None else EventMatcher(expression, now)
         self._question = None if expression is None else question(expression)
         self._span = narrowed(query, now)
-        self._spans: dict[int, list[Span]] = {}
+        self._visible: dict[int, list[RecordingEvents]] = {}
         self._conditions: list[Condition] = []
         self.is_empty = not (self._add_session() and self._add_trail() and self._add_visible())
         if query.pid is not None:
@@ -117,7 +118,7 @@ class _Finding:
             is_late = number % _LOOKS == 0 and time.thread_time() >= stop_s
             if is_late or self._reader.chunks_read >= WORK_LIMIT_CHUNKS:
                 return Page(items, self._cursor(last))
-            if self._holds(self._reader.event(place), session):
+            if self._holds(place, session):
                 if len(items) >= limit:
                     return Page(items, self._cursor(last))
                 items.append(self._reader.stored(place))
@@ -150,7 +151,8 @@ class _Finding:
         )
         return self._connection.execute(sql, (self._question, first, last, *values))
 
-    def _holds(self, event: Event, session: int) -> bool:
+    def _holds(self, place: int, session: int) -> bool:
+        event = self._reader.event(place)
         start, end = self._span
         if start is not None and event.at_unix_us < start:
             return False
@@ -158,24 +160,32 @@ class _Finding:
             return False
         if self._matcher is not None and not self._matcher.matches(event):
             return False
-        return self._query.visible_to is None or self._is_visible(event, session)
+        return self._query.visible_to is None or self._is_visible(place, session)
 
-    def _is_visible(self, event: Event, session: int) -> bool:
-        """Return whether the event happened while one of the person's recordings was made."""
-        spans = self._spans.get(session)
-        if spans is None:
+    def _is_visible(self, place: int, session: int) -> bool:
+        """Return whether the event is one of the person's recordings'."""
+        recordings = self._visible.get(session)
+        if recordings is None:
             visible = visible_condition(self._query.visible_to)
             rows: Iterator[Any] = self._connection.execute(
-                "SELECT r.started_unix_us, r.duration_us, r.is_live"  # noqa: S608 - constants
+                "SELECT r.key, r.started_unix_us, r.duration_us, r.is_live"  # noqa: S608 - constants
                 " FROM event_sessions s JOIN recordings r ON r.boot_id = s.boot_id"
                 " AND r.audit_session = s.audit_session AND ifnull(r.sender, '') = s.sender"
                 f" WHERE s.key = ? AND {visible.sql}",
                 (session, *visible.values),
             )
-            spans = self._spans[session] = [
-                span_of(start, duration, is_live=bool(is_live)) for start, duration, is_live in rows
+            recordings = self._visible[session] = [
+                recording_events(self._connection, *row) for row in rows
             ]
-        return any(span.holds(event.at_unix_us) for span in spans)
+        return any(self._reader.locate(place, one) is not None for one in recordings)
+
+
+def recording_events(
+    connection: apsw.Connection, key: int, started_unix_us: int, duration_us: int, is_live: int
+) -> RecordingEvents:
+    """Return which events are a recording's, from columns of its row in the index."""
+    joined = join_rows.read(connection, key)
+    return RecordingEvents(started_unix_us, duration_us, is_live=bool(is_live), joined=joined)
 
 
 def narrowed(query: EventQuery, now: datetime) -> tuple[int | None, int | None]:
@@ -251,24 +261,29 @@ class SessionEvents:
 
     def places(
         self, key: int, *, bound: int | None = None, is_ascending: bool = True
-    ) -> Iterator[tuple[int, int]]:
-        """Yield (id, place) of such events in a recording, in order, from the id `bound` on."""
+    ) -> Iterator[tuple[int, int, int]]:
+        """Yield such events of a recording, by their stamps, from the id `bound` on.
+
+        Each is its (id, place, instant in the recording).
+        """
         row: Any = self._connection.execute(
-            f"SELECT {_SESSION}, started_unix_us, duration_us, is_live"  # noqa: S608 - constants
+            f"SELECT {_SESSION}, key, started_unix_us, duration_us, is_live"  # noqa: S608 - constants
             " FROM recordings WHERE key = ?",
             (key,),
         ).fetchone()
         if row is None or row[0] is None:
             return
-        span = span_of(row[1], row[2], is_live=bool(row[3]))
-        first, last = id_range(span.from_unix_us, span.until_unix_us)
+        session, *columns = row
+        recording = recording_events(self._connection, *columns)
+        first, last = id_range(*recording.span_unix_us())
         if bound is not None:
             first, last = (max(first, bound), last) if is_ascending else (first, min(last, bound))
         order = "ASC" if is_ascending else "DESC"
-        for event_id, place in self._candidates(row[0], first, last, order):
-            event = self._reader.event(place)
-            if span.holds(event.at_unix_us) and self._matcher.matches(event):
-                yield event_id, place
+        for event_id, place in self._candidates(session, first, last, order):
+            if self._matcher.matches(self._reader.event(place)):
+                at_us = self._reader.locate(place, recording)
+                if at_us is not None:
+                    yield event_id, place, at_us
 
     def _candidates(self, session: int, first: int, last: int, order: str) -> Iterator[Any]:
         if self._question is None:

@@ -16,8 +16,9 @@ import apsw
 
 from steno.errors import NoSpaceError, StoreError
 from steno.store.event_schema import EVENTS_SCHEMA, LOGINS_SCHEMA
+from steno.store.join_schema import JOIN_SCHEMA, MARK_ALL
 
-VERSION = 4
+VERSION = 5
 """The schema's version, in the database's user_version."""
 
 CHUNK_BITS = 24
@@ -85,13 +86,16 @@ ALTER TABLE recordings ADD COLUMN boot_id TEXT;
 UPDATE recordings SET boot_id = CAST(summary AS TEXT) ->> '$.boot_id';
 """
 
+_FROM_4 = JOIN_SCHEMA + MARK_ALL
+_FROM_3 = LOGINS_SCHEMA + _FROM_4
 _STEPS = (
-    _SCHEMA + _FLEET + EVENTS_SCHEMA,
-    _FROM_1 + _FLEET + _FROM_2 + EVENTS_SCHEMA,
-    _FROM_2 + EVENTS_SCHEMA,
-    "",
+    _SCHEMA + _FLEET + EVENTS_SCHEMA + _FROM_3,
+    _FROM_1 + _FLEET + _FROM_2 + EVENTS_SCHEMA + _FROM_3,
+    _FROM_2 + EVENTS_SCHEMA + _FROM_3,
+    _FROM_3,
+    _FROM_4,
 )
-"""What brings a database of each version to the last but one; `LOGINS_SCHEMA` is the last step."""
+"""What brings a database of each version to the present one."""
 
 
 class Database:
@@ -180,7 +184,7 @@ class Database:
         # Another process may have made the tables while this one waited.
         found = connection.pragma("user_version")
         if found < VERSION:
-            connection.execute(_STEPS[found] + LOGINS_SCHEMA)
+            connection.execute(_STEPS[found])
             connection.execute(f"PRAGMA user_version = {VERSION}")
         connection.execute("COMMIT")
 

@@ -22,7 +22,7 @@ from steno.store.chunks import CHUNK_LINES, CHUNK_MASK
 from steno.store.cursors import LineCursor, SortCursor, decode_cursor, encode_cursor
 from steno.store.derived import decode_summary
 from steno.store.event_groups import group_events
-from steno.store.event_rows import EventReader
+from steno.store.event_reader import EventReader
 from steno.store.event_search import SessionEvents
 from steno.store.expressions import (
     And,
@@ -282,12 +282,10 @@ class Search:
             for events in self._positive_groups
         ]
         last = None
-        for event_id, place in heapq.merge(*found, reverse=not is_ascending):
+        for event_id, place, at_us in heapq.merge(*found, reverse=not is_ascending):
             if event_id != last:
                 last = event_id
                 event = self._events.stored(place)
-                at_us = event.event.at_unix_us - summary.started_unix_us
-                at_us = min(max(at_us, 0), max(summary.duration_us, 0))
                 yield LineCursor(bound.key, None, event_id), Hit(summary, event=event, at_us=at_us)
 
     def _line_hits(

@@ -13,9 +13,10 @@ from steno.audit.trail import Lost, decode_line
 from steno.errors import NotFoundError, StoreError
 from steno.model import Command, Damage, Keyframe, TextLine, is_trail
 from steno.store import derived as rows
-from steno.store import event_rows, hearing
+from steno.store import event_rows, hearing, join_rows
 from steno.store.changes import Changes
 from steno.store.event_groups import check_event_query
+from steno.store.event_reader import EventReader
 from steno.store.event_search import find_events
 from steno.store.events import (
     DerivedEvents,
@@ -30,6 +31,7 @@ from steno.store.events import (
 from steno.store.expressions import Expression
 from steno.store.fleet import Heard, Liveness, Numbers
 from steno.store.index import Database
+from steno.store.joined_events import JoinedEvents
 from steno.store.logins import find_failures, find_logins
 from steno.store.protocol import Change, Counts, Derived, DerivedState, Hit, Page, Summary
 from steno.store.query import format_query
@@ -200,13 +202,29 @@ class SqliteStore:
         with self._database.reading() as connection:
             return event_rows.recordings_of(connection, session)
 
+    def unjoined_sessions(self, limit: int = 100) -> list[tuple[SessionKey, int]]:
+        """Return sessions that are to be joined; see `EventStore.unjoined_sessions`."""
+        with self._database.reading() as connection:
+            return join_rows.unjoined(connection, limit)
+
+    def put_joined(self, session: SessionKey, since: int, joined: dict[str, JoinedEvents]) -> None:
+        """Keep what joining found; see `EventStore.put_joined`."""
+        with self._database.writing() as connection:
+            join_rows.put_all(connection, session, since, joined)
+
+    def joined_events(self, rec: str) -> JoinedEvents | None:
+        """Return what joining a recording found; None: it was not joined yet."""
+        with self._database.reading() as connection:
+            key = rows.key_of(connection, rec)
+            return None if key is None else join_rows.read(connection, key)
+
     def event(self, trail: str, serial: int) -> StoredEvent:
         """Return one event whole; see `EventStore.event`."""
         with self._database.reading() as connection:
             place = event_rows.place_of(connection, trail, serial)
             if place is None:
                 raise NotFoundError(f"no event {serial} in {trail}")
-            stored = event_rows.EventReader(connection).stored(place)
+            stored = EventReader(connection).stored(place)
         end_bytes = stored.offset_bytes + stored.length_bytes
         line = b"".join(self._truth.read(trail, stored.offset_bytes, end_bytes))
         _, item = decode_line(line)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Annotated, Literal
 
 import anyio.to_thread
 import msgspec
 from starlette.responses import Response
 
-from steno.audit.session.clocks import KIND, Calendar
-from steno.errors import UsageError
+from steno.errors import NotFoundError, UsageError
 from steno.store.alerts import COMMENT_CHARACTERS, Alert, AlertQuery, Severity
+from steno.store.events import SessionKey
+from steno.store.joined_events import RecordingEvents
 from steno.store.protocol import Store, Summary
-from steno.store.query import parse
 from steno.web.endpoint import Call, json_response
-from steno.web.trail_reading import read_facts
 
 log = logging.getLogger(__name__)
 
 _RECORDINGS_LIMIT = 50
-_SLACK_US = 1_000_000
-"""The audit trail's clock ticks every few milliseconds, and a host's clock may be set."""
 
 
 class AlertsQuery(msgspec.Struct, frozen=True):
@@ -111,34 +109,41 @@ async def list_recording_alerts(call: Call) -> Response:
         if summary.boot_id is not None and summary.audit_session is not None:
             session = (summary.sender, summary.boot_id, summary.audit_session)
         alerts = call.services.alerts
-        found = alerts.of_recording(summary.rec, session, place.from_unix_us, place.until_unix_us)
-        return sorted(map(place.put, found), key=lambda alert: (alert.at_us or 0, alert.id))
+        found = alerts.of_recording(summary.rec, session, *place.span_unix_us())
+        placed = [one for one in map(place.put, found) if one is not None]
+        return sorted(placed, key=lambda alert: (alert.at_us or 0, alert.id))
 
     return json_response(RecordingAlerts(await anyio.to_thread.run_sync(read)))
 
 
 class _Place:
-    """A recording, and where in it alerts of its session belong.
-
-    Attributes:
-        from_unix_us: From when on events count as the recording's.
-        until_unix_us: Up to when.
-    """
+    """A recording, and which alerts of its session are about what happened in it."""
 
     def __init__(self, store: Store, summary: Summary) -> None:
-        facts = read_facts(store, summary) if summary.notes.get(KIND) else None
+        self._store = store
         self._summary = summary
-        self._calendar = Calendar(summary.started_unix_us, facts.notes if facts else ())
-        first_us, last_us = self._calendar.span_unix_us(summary.duration_us)
-        self.from_unix_us, self.until_unix_us = first_us - _SLACK_US, last_us + _SLACK_US
+        self._events = RecordingEvents.of(summary, store.joined_events(summary.rec))
 
-    def put(self, alert: Alert) -> Alert:
-        """Return an alert with the recording and its instant in it."""
+    def span_unix_us(self) -> tuple[int, int]:
+        """Return from when to when its events may be stamped."""
+        first_us, last_us = self._events.span_unix_us()
+        return first_us, last_us + 1
+
+    def put(self, alert: Alert) -> Alert | None:
+        """Return an alert with the recording and its instant in it; None: it is none of its."""
         at_us = alert.at_us
         if alert.rec is None or at_us is None:
-            (at_us,) = self._calendar.place([alert.at_unix_us])
-            at_us = min(max(0, at_us), self._summary.duration_us)
+            at_us = self._instant_of(alert)
+        if at_us is None:
+            return None
         return msgspec.structs.replace(alert, rec=self._summary.rec, at_us=at_us)
+
+    def _instant_of(self, alert: Alert) -> int | None:
+        trail, serial = alert.trail or "", alert.serial or 0
+        offset_bytes = None
+        with suppress(NotFoundError):  # its trail may have gone
+            offset_bytes = self._store.event(trail, serial).offset_bytes
+        return self._events.locate(alert.at_unix_us, trail, serial, offset_bytes)
 
 
 class RecordingFinder:
@@ -146,24 +151,15 @@ class RecordingFinder:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._found: dict[tuple[str | None, str, int], list[_Place]] = {}
+        self._found: dict[SessionKey, list[_Place]] = {}
 
     def place(self, alert: Alert) -> Alert:
-        """Return the alert with its recording, where there is one."""
+        """Return the alert with its recording, where there is one: the one that began last."""
         if alert.rec is not None or alert.boot_id is None or alert.audit_session is None:
             return alert
-        key = (alert.sender, alert.boot_id, alert.audit_session)
-        if key not in self._found:
-            self._found[key] = self._places(*key)
-        for place in self._found[key]:
-            if place.from_unix_us <= alert.at_unix_us < place.until_unix_us:
-                return place.put(alert)
-        return alert
-
-    def _places(self, sender: str | None, boot_id: str, session: int) -> list[_Place]:
-        page = self._store.recordings(parse(f"session:{session}"), limit=_RECORDINGS_LIMIT)
-        return [
-            _Place(self._store, summary)
-            for summary in page.items
-            if summary.sender == sender and summary.boot_id == boot_id
-        ]
+        session = SessionKey(alert.sender, alert.boot_id, alert.audit_session)
+        if session not in self._found:
+            recordings = self._store.session_recordings(session)[-_RECORDINGS_LIMIT:]
+            self._found[session] = [_Place(self._store, one) for one in reversed(recordings)]
+        placed = (place.put(alert) for place in self._found[session])
+        return next((one for one in placed if one is not None), alert)

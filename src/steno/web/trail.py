@@ -20,13 +20,13 @@ from steno.store.event_groups import check_event_query
 from steno.store.event_matching import EventMatcher
 from steno.store.events import EventQuery
 from steno.store.page import Page
+from steno.store.session_reading import session_of
 from steno.structs import decode_json
 from steno.web.endpoint import Call, json_response
 from steno.web.finding import Zone, parse_query
 from steno.web.lanes import lay_out
 from steno.web.problems import Problem
 from steno.web.trail_joining import JoinedRecording, ShownEvent
-from steno.web.trail_reading import session_of
 
 KINDS = frozenset({"files", "network", "processes", "privileges", "denials", "typed", "other"})
 _STEP = 20_000

@@ -19,13 +19,12 @@ from steno.audit.session.recorded import RecordedCommands, RecordedEvent
 from steno.audit.session.recording_trail import (
     RecordingTrail,
     commands_of_screen,
-    join_recording,
     without_records,
 )
 from steno.store.events import SessionKey
 from steno.store.protocol import Store, Summary
+from steno.store.session_reading import join_stored, session_of
 from steno.structs import json_decoder
-from steno.web.trail_reading import find_others, read_events, read_facts, session_of
 
 KEPT_EVENTS = 600_000
 """So many events are kept in memory over all recordings, some 600 bytes each."""
@@ -292,7 +291,7 @@ class TrailJoiner:
                 self._kept.move_to_end(summary.rec)
                 return kept.joined
         began_s = time.monotonic()
-        made = self._join(summary, session if stamp[2] else None)
+        made = self._join(summary, has_events=stamp[2] > 0)
         made_s = time.monotonic()
         with self._lock:
             self._kept[summary.rec] = _Kept(stamp, made, made_s, made_s - began_s)
@@ -316,13 +315,8 @@ class TrailJoiner:
             count = sum(trail.events for trail in trails)
         return state.serial, state.upto_bytes, count, summary.is_live
 
-    def _join(self, summary: Summary, session: SessionKey | None) -> JoinedRecording:
-        store = self._store
-        facts = read_facts(store, summary) if session is not None else None
-        if session is not None and facts is not None:
-            events, is_cut = read_events(store, session, *facts.span_unix_us())
-            trail = join_recording(facts, events, find_others(store, summary)) if events else None
-            if trail is not None:
-                commands = msgspec.structs.replace(trail.commands, is_cut=is_cut)
-                return pack(RecordingTrail(commands, trail.events))
-        return pack(RecordingTrail(commands_of_screen(store.commands(summary.rec)), []))
+    def _join(self, summary: Summary, *, has_events: bool) -> JoinedRecording:
+        trail = join_stored(self._store, summary) if has_events else None
+        if trail is not None:
+            return pack(trail)
+        return pack(RecordingTrail(commands_of_screen(self._store.commands(summary.rec)), []))

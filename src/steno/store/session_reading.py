@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import msgspec
+
 from steno.audit.event import Event
 from steno.audit.session.clocks import KIND
-from steno.audit.session.recording_trail import RecordingFacts
+from steno.audit.session.recording_trail import RecordingFacts, RecordingTrail, join_recording
 from steno.audit.session.scopes import Root
 from steno.errors import StenoError
 from steno.formats.sequence import Sequencer
 from steno.formats.tlog import Decoder, Placed
 from steno.model import Input, Message, Note, Start
 from steno.store.events import EventQuery, SessionKey
-from steno.store.expressions import And, Field
 from steno.store.protocol import Store, Summary
 
 EVENTS_LIMIT = 300_000
@@ -23,7 +24,7 @@ _INPUT_LIMIT_BYTES = 64 * 1024 * 1024
 """Of larger recordings the keystrokes are not read to know better when lines were entered."""
 
 _PAGE = 5000
-_OTHERS = 20
+_OTHERS = 50
 _FIRST_BYTES = 256 * 1024
 
 
@@ -84,26 +85,59 @@ def find_notes(messages: Iterable[Message]) -> tuple[list[Note], list[int]]:
     return notes, entered_us
 
 
-def find_others(store: Store, summary: Summary) -> list[Root]:
-    """Return what other recordings of the same audit session are of: some, if there are many."""
+def find_others(store: Store, summary: Summary, known: dict[str, Root] | None = None) -> list[Root]:
+    """Return what other recordings of the same audit session are of: the nearest, if many.
+
+    Args:
+        store: The store.
+        summary: The recording.
+        known: What recordings that have ended are of; it is added to.
+    """
     session = session_of(summary)
     if session is None:
         return []
+    others = [one for one in store.session_recordings(session) if one.rec != summary.rec]
+    others.sort(key=lambda one: abs(one.started_unix_us - summary.started_unix_us))
     found: list[Root] = []
-    number = Field("session", str(session.audit_session), 0)
-    page = store.recordings(And([number, Field("host", summary.host, 0)]), limit=200)
-    for other in page.items:
-        if other.rec == summary.rec or session_of(other) != session:
-            continue
-        try:
-            facts = read_facts(store, other)
-        except StenoError:
-            continue  # It cannot be read; then its events are shown here too.
-        if facts is not None:
-            found.append(facts.root())
-        if len(found) >= _OTHERS:
-            break
+    for other in others[:_OTHERS]:
+        root = None if known is None else known.get(other.rec)
+        if root is None:
+            try:
+                facts = read_facts(store, other)
+            except StenoError:
+                continue  # It cannot be read; then its events are shown here too.
+            root = None if facts is None else facts.root()
+        if root is not None:
+            found.append(root)
+            if known is not None and not other.is_live:
+                known[other.rec] = root
     return found
+
+
+def join_stored(
+    store: Store,
+    summary: Summary,
+    known: dict[str, Root] | None = None,
+    limit: int = EVENTS_LIMIT,
+) -> RecordingTrail | None:
+    """Return a recording joined with the events of its session; None: they tell nothing of it.
+
+    Args:
+        store: The store.
+        summary: The recording.
+        known: What other recordings are of, as for `find_others`.
+        limit: How many events at most.
+    """
+    session = session_of(summary)
+    facts = None if session is None else read_facts(store, summary)
+    if session is None or facts is None:
+        return None
+    events, is_cut = read_events(store, session, *facts.span_unix_us(), limit)
+    others = find_others(store, summary, known) if events else []
+    trail = join_recording(facts, events, others) if events else None
+    if trail is None:
+        return None
+    return RecordingTrail(msgspec.structs.replace(trail.commands, is_cut=is_cut), trail.events)
 
 
 def read_events(
