@@ -1,11 +1,11 @@
 /* steno.audit._records.join_arguments: what steno.audit.values.arguments does, for what comes in order. */
-#include "audit_module.h"
+#include "audit_output.h"
 
 /* What EXECVE records say, as long as it comes in order; see steno.audit.values.arguments. */
 struct joining {
     PyObject *arguments;
-    unsigned char *joined; /* the pieces of the last argument, decoded */
-    size_t joined_length, joined_room, written_length;
+    struct output joined; /* the pieces of the last argument, decoded */
+    size_t written_length; /* of all of them, as they stand */
     long pieces, announced, count; /* -1: nonsense; -2: not said */
     bool is_whole, is_in_order;
 };
@@ -36,30 +36,8 @@ static long read_count(struct slice value)
 
 static int add_piece(struct joining *to, struct slice raw)
 {
-    bool is_quoted = raw.length > 0 && raw.at[0] == '"';
-    size_t length = raw.length;
-    if (to->joined_length + length > to->joined_room) {
-        size_t room = 2 * (to->joined_length + length) + 64;
-        unsigned char *more = PyMem_Realloc(to->joined, room);
-        if (more == NULL) {
-            (void)PyErr_NoMemory();
-            return -1;
-        }
-        to->joined = more;
-        to->joined_room = room;
-    }
-    if (is_quoted) {
-        struct slice inner = find_quoted(raw);
-        if (inner.length != 0)
-            memcpy(to->joined + to->joined_length, inner.at, inner.length);
-        length = inner.length;
-    } else if (is_hexadecimal(raw)) {
-        decode_hexadecimal(raw, to->joined + to->joined_length);
-        length = raw.length / 2;
-    } else if (length != 0) {
-        memcpy(to->joined + to->joined_length, raw.at, length);
-    }
-    to->joined_length += length;
+    if (put_content(&to->joined, raw) < 0)
+        return -1;
     while (raw.length > 0 && raw.at[0] == '"')
         raw = (struct slice){raw.at + 1, raw.length - 1};
     while (raw.length > 0 && raw.at[raw.length - 1] == '"')
@@ -77,9 +55,9 @@ static int end_argument(struct joining *to)
         return 0;
     if (to->announced >= -1)
         to->is_whole = to->is_whole && to->announced == (long)to->written_length;
-    bytes = PyBytes_FromStringAndSize((const char *)to->joined, (Py_ssize_t)to->joined_length);
+    bytes = make_bytes(written(&to->joined));
     to->pieces = 0;
-    to->joined_length = to->written_length = 0;
+    to->joined.used = to->written_length = 0;
     to->announced = -2;
     return append_stolen(to->arguments, bytes);
 }
@@ -168,6 +146,6 @@ PyObject *join_arguments(PyObject *module, PyObject *records)
                                                                                         : Py_False);
     }
     Py_XDECREF(to.arguments);
-    PyMem_Free(to.joined);
+    PyMem_Free(to.joined.at);
     return result;
 }

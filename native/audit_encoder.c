@@ -124,6 +124,7 @@ static void free_encoder(struct encoder *encoder)
     forget_fields(&encoder->known);
     forget_answers(encoder);
     PyMem_Free(encoder->output.at);
+    PyMem_Free(encoder->scratch.at);
     release(encoder);
     Py_DECREF(type);
 }

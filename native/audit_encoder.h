@@ -3,8 +3,7 @@
 #define STENO_AUDIT_ENCODER_H
 
 #include "audit_module.h"
-
-#include "json_text.h"
+#include "audit_output.h"
 
 /* How values of a kind are decoded; src/steno/audit/encoding.py says which kind is of which class. */
 enum class {
@@ -23,49 +22,6 @@ enum class {
 };
 
 enum { KINDS = 256, ARGUMENTS = 4, NAME_ROOM = 64 };
-
-/* What is written. */
-struct output {
-    unsigned char *at;
-    size_t used, room;
-};
-
-int grow_output(struct output *to, size_t count);
-
-/* Make room for `count` bytes more, and a word beyond; all of these return -1 with an exception. */
-static inline int reserve(struct output *to, size_t count)
-{
-    if (to->room != 0 && count <= to->room - WORD - to->used)
-        return 0;
-    return grow_output(to, count);
-}
-
-static inline int put_bytes(struct output *to, const void *bytes, size_t count)
-{
-    if (reserve(to, count) < 0)
-        return -1;
-    memcpy(to->at + to->used, bytes, count);
-    to->used += count;
-    return 0;
-}
-
-/* Write the inside of a JSON string; `*is_valid` may be NULL. */
-int put_string(struct output *to, struct slice slice, bool *is_valid);
-int put_hexadecimal(struct output *to, struct slice slice);
-
-/* Write `,"value":"..."`. */
-int put_value(struct output *to, struct slice value);
-
-static inline int put(struct output *to, const char *text)
-{
-    return put_bytes(to, text, strlen(text));
-}
-
-static inline unsigned char *copy(unsigned char *out, const void *bytes, size_t count)
-{
-    memcpy(out, bytes, count);
-    return out + count;
-}
 
 /* A field of a type of record. `bytes` holds the type and the name, and how the field begins. */
 struct known {
@@ -106,7 +62,7 @@ struct encoder {
     PyObject_HEAD
     PyObject *value, *kind_of, *kinds_of_arguments;
     unsigned char classes[KINDS];
-    struct output output;
+    struct output output, scratch; /* what is returned; what is decoded on the way */
     struct known_fields known;
     struct answer *answers[ANSWER_SETS][WAYS];
     unsigned int next_way;

@@ -50,41 +50,29 @@ static struct slice take_suffix(struct writing *writing, struct slice name)
     return (struct slice){NULL, 0};
 }
 
-static void separate_arguments(unsigned char *bytes, size_t *length)
+static void separate_arguments(struct output *title)
 {
-    for (size_t i = 0; i < *length; i++)
-        bytes[i] = bytes[i] == '\0' ? ' ' : bytes[i];
-    while (*length > 0 && bytes[*length - 1] == ' ')
-        (*length)--;
+    for (size_t i = 0; i < title->used; i++)
+        title->at[i] = title->at[i] == '\0' ? ' ' : title->at[i];
+    while (title->used > 0 && title->at[title->used - 1] == ' ')
+        title->used--;
 }
 
 /* Write a quoted or hexadecimal string's value; what is neither has none. */
-static int put_decoded(struct output *to, struct slice raw, bool is_title)
+static int put_decoded(struct encoder *encoder, struct slice raw, bool is_title)
 {
-    unsigned char *bytes;
-    size_t length;
-    int result;
+    struct output *scratch = &encoder->scratch;
     bool is_quoted = raw.length > 0 && raw.at[0] == '"';
-    struct slice source = is_quoted ? find_quoted(raw) : raw;
     if (is_quoted && !is_title)
-        return put_value(to, source);
+        return put_value(&encoder->output, find_quoted(raw));
     if (!is_quoted && !is_hexadecimal(raw))
         return 0;
-    length = is_quoted ? source.length : source.length / 2;
-    bytes = PyMem_Malloc(length + 1);
-    if (bytes == NULL) {
-        (void)PyErr_NoMemory();
+    scratch->used = 0;
+    if (put_content(scratch, raw) < 0)
         return -1;
-    }
-    if (is_quoted)
-        memcpy(bytes, source.at, length);
-    else
-        decode_hexadecimal(source, bytes);
     if (is_title)
-        separate_arguments(bytes, &length);
-    result = put_value(to, (struct slice){bytes, length});
-    PyMem_Free(bytes);
-    return result;
+        separate_arguments(scratch);
+    return put_value(&encoder->output, written(scratch));
 }
 
 static int put_meaning(struct writing *writing, const struct item *item, unsigned char kind)
@@ -96,10 +84,10 @@ static int put_meaning(struct writing *writing, const struct item *item, unsigne
     case AS_IT_IS:
         if (item->value.length == 0 || item->value.at[0] != '"')
             return 0;
-        return put_decoded(&encoder->output, item->value, false);
+        return put_decoded(encoder, item->value, false);
     case STRING:
     case TITLE:
-        return put_decoded(&encoder->output, item->value, class == TITLE);
+        return put_decoded(encoder, item->value, class == TITLE);
     case ID:
         question.suffix = take_suffix(writing, item->name);
         if (question.suffix.at != NULL)
@@ -232,22 +220,19 @@ static int collect_words(struct output *to, const struct record *record)
     return 0;
 }
 
-static int put_words(struct output *to, const struct record *record)
+static int put_words(struct encoder *encoder, const struct record *record)
 {
-    struct output words = {NULL, 0, 0};
-    struct slice collected;
-    bool is_valid = true;
-    int result = collect_words(&words, record);
-    collected = (struct slice){words.at, words.used};
-    if (result == 0 && (put(to, ",\"words\":\"") < 0 || put_string(to, collected, &is_valid) < 0 ||
-                        put(to, "\"") < 0))
-        result = -1;
-    if (result == 0 && !is_valid &&
-        (put(to, ",\"words_hex\":\"") < 0 || put_hexadecimal(to, collected) < 0 ||
-         put(to, "\"") < 0))
-        result = -1;
-    PyMem_Free(words.at);
-    return result;
+    struct output *to = &encoder->output, *words = &encoder->scratch;
+    bool is_valid;
+    words->used = 0;
+    if (collect_words(words, record) < 0 || put(to, ",\"words\":\"") < 0 ||
+        put_string(to, written(words), &is_valid) < 0 || put(to, "\"") < 0)
+        return -1;
+    if (is_valid)
+        return 0;
+    if (put(to, ",\"words_hex\":\"") < 0 || put_hexadecimal(to, written(words)) < 0)
+        return -1;
+    return put(to, "\"");
 }
 
 int put_record(struct encoder *encoder, struct record *record)
@@ -261,7 +246,7 @@ int put_record(struct encoder *encoder, struct record *record)
     if (read_items(record) < 0 || put(to, "{\"type\":\"") < 0 ||
         put_bytes(to, record->type_name.at, record->type_name.length) < 0 ||
         put(to, "\",\"fields\":{") < 0 || put_fields(&writing) < 0 || put(to, "}") < 0 ||
-        (writing.has_words && put_words(to, record) < 0))
+        (writing.has_words && put_words(encoder, record) < 0))
         return -1;
     return put(to, "}");
 }

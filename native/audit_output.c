@@ -1,5 +1,5 @@
-/* What steno.audit._records.Encoder writes into: bytes that grow. */
-#include "audit_encoder.h"
+/* Bytes that grow, and what is written into them. */
+#include "audit_output.h"
 
 int grow_output(struct output *to, size_t count)
 {
@@ -21,15 +21,27 @@ int grow_output(struct output *to, size_t count)
     return 0;
 }
 
+int put_content(struct output *to, struct slice raw)
+{
+    if (raw.length > 0 && raw.at[0] == '"') {
+        struct slice inner = find_quoted(raw);
+        return put_bytes(to, inner.at, inner.length);
+    }
+    if (!is_hexadecimal(raw))
+        return put_bytes(to, raw.at, raw.length);
+    if (reserve(to, raw.length / 2) < 0)
+        return -1;
+    decode_hexadecimal(raw, to->at + to->used);
+    to->used += raw.length / 2;
+    return 0;
+}
+
 int put_string(struct output *to, struct slice slice, bool *is_valid)
 {
-    bool ignored;
     if (slice.length > (size_t)PY_SSIZE_T_MAX / (MOST_JSON * 8) ||
         reserve(to, slice.length * MOST_JSON) < 0)
         return -1;
-    to->used = (size_t)(put_json_text(to->at + to->used, slice,
-                                      is_valid == NULL ? &ignored : is_valid) -
-                        to->at);
+    to->used = (size_t)(put_json_text(to->at + to->used, slice, is_valid) - to->at);
     return 0;
 }
 
