@@ -268,6 +268,18 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
         {("sshd-forwarding", "escape"), ("pam-note-login", "hint")},
     ),
     (
+        "forwarding closed for some, without the hook",
+        lambda image: (
+            image.change("etc/ssh/sshd_config", "DisableForwarding yes", ""),
+            image.write(
+                "etc/ssh/sshd_config.d/jump.conf",
+                "Match Group *,!admins\n    DisableForwarding yes\n",
+            ),
+            image.change("etc/pam.d/sshd", "session optional pam_exec.so", "# "),
+        )[0],
+        {("sshd-forwarding", "gap"), ("pam-note-login", "hint")},
+    ),
+    (
         "user environment",
         lambda image: image.append("etc/ssh/sshd_config", "PermitUserEnvironment yes\n"),
         {("sshd-environment", "gap")},

@@ -130,7 +130,7 @@ def check_sshd(blocks: list[Block], *, notes_logins: bool) -> Iterator[Finding]:
     yield from _check_general(general, notes_logins)
     for block in blocks:
         yield from _check_forced(block, notes_logins)
-        yield from _check_forwarding(block, general, notes_logins)
+        yield from _check_forwarding(block, blocks, notes_logins)
         yield from _check_environment(block)
 
 
@@ -180,9 +180,14 @@ def _check_forced(block: Block, notes_logins: bool) -> Iterator[Finding]:
         )
 
 
-def _check_forwarding(block: Block, general: Block, notes_logins: bool) -> Iterator[Finding]:
-    if _is_yes(block.first("disableforwarding") or general.first("disableforwarding")):
+def _check_forwarding(
+    block: Block, blocks: Sequence[Block], notes_logins: bool
+) -> Iterator[Finding]:
+    if _is_yes(block.first("disableforwarding") or blocks[0].first("disableforwarding")):
         return
+    # Whom a Match fits is not known here: it may be all who are recorded.
+    closed = [_who(one) for one in blocks if _is_yes(one.first("disableforwarding"))]
+    who = f"all but {', '.join(closed)}" if closed and not block.condition else _who(block)
     allowed = []
     for keyword, name, default in (
         ("allowtcpforwarding", "AllowTcpForwarding", "yes"),
@@ -198,9 +203,8 @@ def _check_forwarding(block: Block, general: Block, notes_logins: bool) -> Itera
         names = ", ".join(name for name, _ in allowed)
         yield Finding(
             "sshd-forwarding",
-            "hint" if notes_logins else "escape",
-            f"{_who(block)}: {names}: connections pass through this host (ssh -N, -J, -L) without"
-            " a shell",
+            "hint" if notes_logins else "gap" if closed else "escape",
+            f"{who}: {names}: connections pass through this host (ssh -N, -J, -L) without a shell",
             "DisableForwarding yes for recorded users, or have the PAM hook note such logins",
             allowed[0][1],
         )
