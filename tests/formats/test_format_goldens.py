@@ -21,6 +21,7 @@ from reading import (
     pieces_of,
 )
 
+from steno.formats.export import KINDS, Exporter
 from steno.formats.guess import TIMING, guess_directory, guess_format
 from steno.formats.track import Item
 from steno.model import Input, Output, Window
@@ -129,6 +130,20 @@ def test_pipes_keep_output_and_errors_apart() -> None:
     ]
     assert pieces[2].data == b"problem\n"  # type: ignore[union-attr]
     assert not header_of(read_golden("sudo-pipes")).is_terminal
+
+
+@pytest.mark.parametrize("name", [name for name in KINDS if name != "tlog"])
+def test_lines_from_pipes_end_as_a_terminal_shows_them(name: str) -> None:
+    """Players of terminals' formats draw no stairs; tlog's format keeps each byte as it was."""
+    items = read_golden("sudo-pipes")
+    exporter = Exporter(name)
+    data = b"".join(part.data for item in items for part in exporter.write(item))
+    assert any(end in data for end in (b"problem\r\n", b"problem\\r\\n"))
+    assert any("no terminal" in loss for loss in exporter.losses())
+    kept = Exporter("tlog", rec="r", recorder="test")
+    data = b"".join(part.data for item in items for part in kept.write(item))
+    assert b"problem\\n" in data
+    assert not any("no terminal" in loss for loss in kept.losses())
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)

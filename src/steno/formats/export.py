@@ -12,7 +12,7 @@ import msgspec
 from steno.errors import UsageError
 from steno.formats import asciicast, tlog_track, ttyrec, typescript_encoder
 from steno.formats.track import Finish, Header, Item
-from steno.model import Damage, Note
+from steno.model import Damage, Note, Output
 
 _SUFFIXES = {"output": "", "timing": ".timing", "input": ".in"}
 
@@ -67,6 +67,7 @@ class Exporter:
     """Turn the items of one recording into the bytes of one format. Does no I/O.
 
     What was damaged in the source stands in the result as a note `lost`, where there can be notes.
+    Lines that came through a pipe end as a terminal shows them, in the formats that are terminals'.
     """
 
     def __init__(self, name: str, *, rec: str = "", recorder: str = "") -> None:
@@ -84,6 +85,9 @@ class Exporter:
             raise UsageError(f"unknown format {name!r}; there are {', '.join(KINDS)}")
         self._script: typescript_encoder.Encoder | None = None
         self._encoder: _Encoder
+        self._is_terminals = name != "tlog"
+        self._is_plain = False
+        self._has_other_ends = False
         if name.startswith("typescript"):
             self._script = typescript_encoder.Encoder(is_advanced=name == "typescript")
         elif name == "tlog":
@@ -99,8 +103,13 @@ class Exporter:
         if isinstance(item, Damage):
             facts = {"what": item.reason, "line": item.line, "length_bytes": item.length_bytes}
             item = Note(self._last_us, "lost", facts)
-        elif not isinstance(item, (Header, Finish)):
+        elif isinstance(item, Header):
+            self._is_plain = self._is_terminals and not item.is_terminal
+        elif not isinstance(item, Finish):
             self._last_us = item.at_us
+        if self._is_plain and isinstance(item, Output) and b"\n" in item.data:
+            self._has_other_ends = True
+            item = msgspec.structs.replace(item, data=item.data.replace(b"\n", b"\r\n"))
         if self._script is not None:
             written = self._script.write(item)
             return [Part(_SUFFIXES[stream], data) for stream, data in written.items()]
@@ -109,7 +118,8 @@ class Exporter:
 
     def losses(self) -> list[str]:
         """Return what could not be written so far, one text each."""
-        return (self._script or self._encoder).losses()
+        ends = ["that there was no terminal: lines end as one shows them"]
+        return (ends if self._has_other_ends else []) + (self._script or self._encoder).losses()
 
 
 def export_lines(lines: Iterable[bytes], exporter: Exporter, rec: str) -> Iterator[Part]:
