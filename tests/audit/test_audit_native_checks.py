@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import subprocess
-import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
 
-NATIVE = Path(__file__).parents[2] / "native"
+from support.native_modules import CLANG, NATIVE, check_with_analyser, run_sanitized
+
 DATA = Path(__file__).parents[1] / "data" / "audit"
 SOURCES = sorted(NATIVE.glob("audit_*.c"))
-INCLUDE = f"-I{sysconfig.get_path('include')}"
-CLANG, GCC = shutil.which("clang"), shutil.which("gcc")
 
 _TRIAL = """
 import importlib.util, json, random, sys
@@ -57,39 +52,17 @@ print("done", count > 1000, len(whole))
 """
 
 
-@pytest.mark.skipif(CLANG is None, reason="clang is not installed")
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.name)
 def test_the_analyser_finds_nothing(source: Path) -> None:
     """Clang's static analyser has no finding."""
-    command = [str(CLANG), "--analyze", "--analyzer-output", "text", INCLUDE, str(source)]
-    command += ["-DPy_LIMITED_API=0x030b0000"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    check_with_analyser([source])
 
 
-@pytest.mark.skipif(GCC is None, reason="gcc is not installed")
 def test_no_log_breaks_memory(tmp_path: Path) -> None:
     """Real logs, whole and damaged: the sanitizers see no byte touched where none may be."""
-    sanitizer = subprocess.run(
-        [str(GCC), "-print-file-name=libasan.so"], capture_output=True, text=True, check=True
-    ).stdout.strip()
-    if not os.path.isabs(sanitizer):
-        pytest.skip("gcc's sanitizers are not installed (Debian: libgcc-dev)")
-    flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", "-DPy_LIMITED_API=0x030b0000", INCLUDE]
-    module = tmp_path / "_records.abi3.so"
-    sources = [str(source) for source in SOURCES]
-    subprocess.run([str(GCC), *flags, *sources, "-o", str(module)], check=True, timeout=100)
     logs = [str(DATA / "f1" / "audit-enriched.log"), str(DATA / "f2" / "plugin-string-zoo.log")]
-    done = subprocess.run(
-        [sys.executable, "-c", _TRIAL, str(module), *logs],
-        env=os.environ
-        | {"LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
-        capture_output=True,
-        text=True,
-        timeout=110,
-    )
-    assert (done.returncode, done.stdout) == (0, "done True 2266\n"), done.stderr[-3000:]
+    printed = run_sanitized(SOURCES, tmp_path / "_records.abi3.so", _TRIAL, *logs)
+    assert printed == "done True 2266\n"
 
 
 @pytest.mark.skipif(CLANG is None, reason="clang is not installed")
