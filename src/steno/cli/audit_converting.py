@@ -141,7 +141,6 @@ class _Aushape:
 
     def __init__(self, form: AushapeFormat) -> None:
         self._writer = AushapeWriter(form)
-        self._with_text = form.with_text
 
     def write(self, events: Sequence[tuple[Event, RecordGroup]]) -> bytes:
         return b"".join([self._writer.add(event, self._lines(group)) for event, group in events])

@@ -1,4 +1,4 @@
-"""How audit events and logins are written out for people."""
+"""How audit events are written out for people."""
 
 from __future__ import annotations
 
@@ -10,15 +10,8 @@ from steno.cli.tables import format_offset, printable
 _RESULT_STYLES = {"failure": "red", "success": "", "unknown": "dim"}
 
 
-def result_mark(event: Event) -> str:
-    """Return how an event went, in a word: nothing where it went well."""
-    if event.error:
-        return event.error
-    return "" if event.result == "success" else event.result
-
-
 def sentence(event: Event) -> Text:
-    """Return an event's sentence, red where it failed, with the error's name behind it."""
+    """Return an event's sentence, red where it failed."""
     text = printable(event.text or event.action)
     text.stylize(_RESULT_STYLES[event.result])
     return text

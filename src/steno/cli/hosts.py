@@ -134,4 +134,7 @@ def _duration(duration_us: int | None) -> str:
 
 
 def _clock(offset_us: int | None) -> str:
-    return "-" if offset_us is None else f"{offset_us / 1_000_000:+.1f} s"
+    if offset_us is None:
+        return "-"
+    # Added to zero, a negative zero loses its sign.
+    return f"{round(offset_us / 1_000_000, 1) + 0.0:+.1f} s"
