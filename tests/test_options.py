@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
-from steno.cli import group
+from steno.cli import COMMANDS as TABLE
+from steno.cli import SECTIONS, group
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -84,3 +85,8 @@ def test_every_command_shows_how_it_is_called(path: str) -> None:
         )
         with COMMANDS[path].make_context(path, words, resilient_parsing=False):
             assert len(line) < 80, line
+
+
+def test_every_command_stands_in_one_section() -> None:
+    """`steno --help` lists each command once."""
+    assert sorted(name for names in SECTIONS.values() for name in names) == sorted(TABLE)

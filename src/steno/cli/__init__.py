@@ -23,10 +23,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "rec": ("rec", "Record a shell or a command."),
     "ssh": ("ssh", "Record a hop to another host."),
     "serve": ("serve", "Run the server: API, pages, taking recordings in."),
-    "agent": ("agent", "On a host: record all sessions; look after that."),
+    "agent": ("agent", "Record all sessions of this host; look after that."),
     "convert": ("convert", "Convert recordings from one format to another."),
     "deliver": ("deliver", "Deliver the recordings that wait in the spool."),
-    "host": ("host", "Enrol hosts with a server; list and revoke them."),
+    "host": ("host", "Enrol hosts; record local users; find what escapes."),
     "config": ("config", "Turn other programs' configuration into Steno's."),
     "policy": ("policy", "Ask the policy who is recorded and how."),
     "server": ("server", "Look after a server and its store."),
@@ -49,10 +49,23 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "verify": ("verify", "Verify that recordings are what was written."),
 }
 """See `LazyGroup`; one line per command."""
+SECTIONS = {
+    "Try it": ("local",),
+    "Record": ("rec", "ssh", "convert", "tlog"),
+    "Find, replay and prove": ("ls", "search", "show", "play", "cat", "verify"),
+    "What the system did": ("commands", "events", "logins", "alerts", "audit"),
+    "On a host": ("agent", "host", "policy", "deliver", "config"),
+    "Hosts, through their server": ("hosts", "kill", "message"),
+    "On a server": ("serve", "server", "user", "token"),
+}
+"""How --help groups them."""
 
 
 @click.group(
-    cls=LazyGroup, table=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=LazyGroup,
+    table=COMMANDS,
+    sections=SECTIONS,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="steno")
 def group() -> None:

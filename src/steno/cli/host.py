@@ -20,4 +20,4 @@ _COMMANDS: dict[str, tuple[str, str]] = {
 
 @click.group("host", cls=LazyGroup, table=_COMMANDS)
 def command() -> None:
-    """Enrol hosts with a server; list and revoke them."""
+    """Enrol hosts with a server, record their local users, find what lets sessions escape."""

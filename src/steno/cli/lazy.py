@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -16,11 +16,19 @@ class LazyGroup(click.Group):
         table: Command name -> (module in steno.cli that holds its click command, short help). The
             command is the module's `command`, or what stands after a colon in the module's name.
             The short help stands in the table so that --help loads no command.
+        sections: Headings of --help, each with the names of the commands below it.
     """
 
-    def __init__(self, *args: Any, table: Mapping[str, tuple[str, str]], **options: Any) -> None:  # noqa: ANN401  # click's own
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401  # click's own
+        table: Mapping[str, tuple[str, str]],
+        sections: Mapping[str, Sequence[str]] | None = None,
+        **options: Any,  # noqa: ANN401  # click's own
+    ) -> None:
         super().__init__(*args, **options)
         self._table = table
+        self._sections = {"Commands": list(table)} if sections is None else sections
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands' names in the order of the table."""
@@ -38,5 +46,8 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in self._table.items()])
+        width = max(map(len, self._table))
+        for heading, names in self._sections.items():
+            with formatter.section(heading):
+                # All sections have their texts in one column.
+                formatter.write_dl([(name.ljust(width), self._table[name][1]) for name in names])
