@@ -48,7 +48,7 @@ static inline uint64_t hash_bytes(uint64_t seed, struct slice slice)
     return hash ^ hash >> 29;
 }
 
-/* One audit record; see steno.audit.records.RecordLike. */
+/* One audit record; see src/steno/audit/_records.pyi. */
 struct record {
     PyObject_HEAD
     PyObject *type, *node, *key, *line;

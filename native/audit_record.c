@@ -423,7 +423,7 @@ static PyMethodDef record_methods[] = {
 };
 
 static PyType_Slot record_slots[] = {
-    {Py_tp_doc, "One audit record; see steno.audit.records.RecordLike."},
+    {Py_tp_doc, "One audit record; see steno/audit/_records.pyi."},
     {Py_tp_new, (void *)new_record},
     {Py_tp_dealloc, (void *)free_record},
     {Py_tp_repr, (void *)show_record},

@@ -112,3 +112,24 @@ def names_in(document: dict[str, Any], above: str = "") -> list[str]:
         is_object = isinstance(value, dict)
         names += names_in(value, f"{above}{name}.") if is_object else [above + name]
     return names
+
+
+def test_what_is_no_mode_and_no_address_is_left_out() -> None:
+    """A damaged mode breaks nothing; only an address, without its scope, is one."""
+    call = b"type=SYSCALL msg=audit(1.234:5): arch=c000003e syscall=87 pid=1\n"
+    path = b'type=PATH msg=audit(1.234:5): name="/a" inode=5 mode=0108 nametype=DELETE\n'
+    (event,) = read_events(call + path)
+    assert event.objects[0].mode == "0108"
+    assert "mode" not in to_ecs(event)["file"]
+    login = b"type=USER_LOGIN msg=audit(1.234:5): pid=1 msg='acct=\"x\" addr=%s res=failed'\n"
+    for address, ip in [
+        (b"192.0.2.1", "192.0.2.1"),
+        (b"fe80::1%eth0", "fe80::1"),
+        (b"300.1.1.1", None),
+        (b"1234", None),
+        (b"a:b", None),
+    ]:
+        (event,) = read_events(login % address)
+        source = to_ecs(event)["source"]
+        assert (source["address"], source.get("ip")) == (address.decode(), ip)
+        assert to_ecs(event)["related"].get("ip") == ([ip] if ip else None)

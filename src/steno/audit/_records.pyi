@@ -78,7 +78,7 @@ def split(
     """
 
 def join_arguments(records: list[Record], /) -> tuple[list[bytes], bool] | None:
-    """Do what `steno.audit.arguments.join_arguments` does; None: they come out of order."""
+    """Do what `steno.audit.values.arguments.join_arguments` does; None: they come out of order."""
 
 def split_events(data: bytes, offset_bytes: int, /) -> list[list[Record]]:
     """Read all whole lines; return the records that follow each other and are of one event.
@@ -136,7 +136,7 @@ def gather(
     path: type[Any],
     /,
 ) -> tuple[Any, ...]:
-    """Sort an event's records; return what `steno.audit.gathering.Gathered` holds, in its order.
+    """Sort an event's records; return what `words.gathering.Gathered` holds, in its order.
 
     Args:
         records: The event's.

@@ -9,10 +9,12 @@ docs/formats/event.md has the table of the fields.
 from __future__ import annotations
 
 import datetime
+import ipaddress
 from collections.abc import Callable
 from typing import Any
 
 from steno.audit.event import Event, Thing
+from steno.audit.values.numbers import octal
 
 ECS_VERSION = "8.17.0"
 
@@ -178,14 +180,22 @@ def _related(event: Event) -> dict[str, Any]:
     addresses = [thing.address for thing in event.objects]
     return _filled(
         user=sorted({name for name in users if name}),
-        ip=sorted({address for address in addresses if address and _is_ip(address)}),
+        ip=sorted({ip for address in addresses if (ip := _ip_of(address or ""))}),
         hosts=[event.host] if event.host else [],
     )
 
 
-def _is_ip(address: str) -> bool:
-    """Tell an address from the name of a host, which may stand in its place."""
-    return ":" in address or address.replace(".", "").isdecimal()
+def _ip_of(address: str) -> str | None:
+    """Return an address without its scope, which Elasticsearch takes for no part of it.
+
+    None for a host's name, which may stand in an address's place.
+    """
+    plain = address.partition("%")[0]
+    try:
+        ipaddress.ip_address(plain)
+    except ValueError:
+        return None
+    return plain
 
 
 def _put_thing(document: dict[str, Any], event: Event, thing: Thing) -> None:
@@ -206,7 +216,7 @@ def _put_file(document: dict[str, Any], event: Event, thing: Thing) -> None:
         "path" in file and thing.role != "to"
     ):
         return
-    mode = int(thing.mode, 8) if thing.mode and thing.mode.isdecimal() else None
+    mode = octal(thing.mode.encode()) if thing.mode else None
     directory, _, name = thing.name.rpartition("/")
     document["file"] = file | _filled(
         path=thing.name,
@@ -225,7 +235,7 @@ _OUTGOING = frozenset({"connected to", "sent to"})
 
 def _put_address(document: dict[str, Any], event: Event, thing: Thing) -> None:
     address = thing.address or thing.name
-    place = _filled(address=address, ip=address if _is_ip(address) else None, port=thing.port)
+    place = _filled(address=address, ip=_ip_of(address), port=thing.port)
     if event.action in _OUTGOING:
         document["destination"] = place
         document["network"] = _network("egress", address)

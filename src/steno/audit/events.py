@@ -123,7 +123,7 @@ class EventBuilder:
             self._with_names(deed) if deed.action in _OF_ACCOUNTS else deed.objects,
             deed.detail,
             outcome.exit,
-            _keystrokes(lead) if deed.action == "typed" and lead is not None else None,
+            text_of(lead.get("data")) if deed.action == "typed" and lead is not None else None,
         )
         keys = [] if call is None else self._keys[fields.key]
         return self._make(
@@ -252,14 +252,6 @@ def _is_failure(deed: Deed, lead: Record | None) -> bool:
 def _signal(telling: Telling) -> int | None:
     is_signal = telling.action in ("signalled", "crashed") and telling.detail.isdecimal()
     return int(telling.detail) if is_signal else None
-
-
-def _keystrokes(lead: Record) -> str:
-    raw = lead.get("data") or b""
-    try:
-        return bytes.fromhex(raw.decode("ascii")).decode(errors="replace")
-    except ValueError:
-        return text_of(raw)
 
 
 def _count_arguments(call: tuple[bytes, bytes]) -> int:

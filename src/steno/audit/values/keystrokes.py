@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import re
 
-from steno.audit.values.escaping import decode_string
-
 _CONTROL = {
     0x08: "backspace",
     0x09: "tab",
@@ -56,11 +54,6 @@ _NUMBERS = {
 }
 
 _MODIFIERS = ((1, "shift"), (2, "alt"), (4, "ctrl"), (8, "meta"))
-
-
-def decode_keystrokes(raw: bytes) -> bytes | None:
-    """Return what was typed, control characters as they came; None where `raw` holds no such."""
-    return decode_string(raw)
 
 
 def spell_keystrokes(data: bytes) -> str:

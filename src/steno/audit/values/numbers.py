@@ -139,11 +139,6 @@ def name_error(number: int) -> str | None:
     return f"{name}({text})" if text else name
 
 
-def short_name_of_error(number: int) -> str | None:
-    """Return an error number's name alone: `EACCES`."""
-    return errors.NAMES.get(number)
-
-
 def name_mode(number: int) -> str:
     """Spell a file's mode: `file,755`, `dir,sticky,777`; without a type as `name_short_mode`."""
     if not number & 0o170000:

@@ -6,6 +6,7 @@ Source: Linux, include/linux/syscalls.h, and for the order of clone's arguments 
 from __future__ import annotations
 
 from steno.audit.values.kinds import Kind
+from steno.audit.values.numbers import hexadecimal
 from steno.audit.values.tables import (
     architectures,
     syscalls_aarch64,
@@ -46,7 +47,7 @@ _X32_BIT = 0x40000000
 
 def name_of_architecture(raw: bytes) -> str | None:
     """Return what the hexadecimal `arch` of a record stands for: `x86_64`."""
-    number = _hexadecimal(raw)
+    number = hexadecimal(raw)
     return None if number is None else architectures.NAMES.get(number)
 
 
@@ -74,13 +75,6 @@ def arguments_of(arch: bytes, raw: bytes) -> Arguments:
         return kinds
     first, second, third, fourth = (replaced.get(kind, kind) for kind in kinds)
     return (first, second, third, fourth)
-
-
-def _hexadecimal(raw: bytes) -> int | None:
-    try:
-        return int(raw, 16) if len(raw) <= 16 else None
-    except ValueError:
-        return None
 
 
 _FAMILIES = {

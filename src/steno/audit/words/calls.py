@@ -310,7 +310,8 @@ def _end(context: CallContext) -> Deed:
 
 def _signal(context: CallContext) -> Deed:
     pid, number = (1, 2) if context.name in ("tgkill", "rt_tgsigqueueinfo") else (0, 1)
-    objects = _processes(context, context.argument(pid))
+    # What pidfd_send_signal is given is a descriptor.
+    objects = _processes(context, context.argument(pid) if context.what.at >= 0 else None)
     return Deed("signalled", objects, str(context.argument(number) or 0))
 
 

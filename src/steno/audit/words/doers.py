@@ -73,9 +73,17 @@ def _terminal_of(record: Record) -> str | None:
     """Return the terminal of a record that is no SYSCALL: by its name, or its device's numbers."""
     major = record.get("major")
     if major is not None:
-        minor = plain_text(record.get("minor"))
-        return {b"136": f"pts/{minor}", b"4": f"tty{minor}"}.get(major)
+        return _terminal_of_device(number_of(major), number_of(record.get("minor")))
     return _plain_terminal(record.get("terminal"))
+
+
+def _terminal_of_device(major: int | None, minor: int | None) -> str | None:
+    """Return a terminal by its numbers. Source: Linux, Documentation/admin-guide/devices.txt."""
+    if minor is None or major not in (4, 136):
+        return None
+    if major == 136:
+        return f"pts/{minor}"
+    return f"tty{minor}" if minor < 64 else f"ttyS{minor - 64}"
 
 
 def _plain_terminal(raw: Raw) -> str | None:

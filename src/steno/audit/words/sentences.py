@@ -13,6 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from steno.audit.event import Process, Result, Thing
+from steno.audit.values.tables import choices
 from steno.audit.words.actions import ARTICLES, BECOMING, WORDS
 from steno.audit.words.quoting import cut, escape, join_arguments, name_of, quote
 
@@ -155,20 +156,12 @@ def _signalled(telling: Telling) -> str:
     return f"{telling.subject} {verb} {signal} to {who}{_by(telling)}{reason}"
 
 
-SIGNALS = (
-    "nothing", "SIGHUP", "SIGINT", "SIGQUIT", "SIGILL", "SIGTRAP", "SIGABRT", "SIGBUS", "SIGFPE",
-    "SIGKILL", "SIGUSR1", "SIGSEGV", "SIGUSR2", "SIGPIPE", "SIGALRM", "SIGTERM", "SIGSTKFLT",
-    "SIGCHLD", "SIGCONT", "SIGSTOP", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGXCPU",
-    "SIGXFSZ", "SIGVTALRM", "SIGPROF", "SIGWINCH", "SIGIO", "SIGPWR", "SIGSYS",
-)  # fmt: skip
-"""By number, on all architectures that Steno knows. Source: include/uapi/asm-generic/signal.h."""
-
-
 def signal_name(number: str) -> str:
-    """Return the name of a signal that stands as a decimal number."""
-    if number.isdigit() and int(number) < len(SIGNALS):
-        return SIGNALS[int(number)]
-    return f"signal {number}"
+    """Return the name of a signal that stands as a decimal number; 0 only asks who is there."""
+    if number == "0":
+        return "nothing"
+    name = choices.SIGNAL.get(int(number)) if number.isdecimal() else None
+    return name or f"signal {number}"
 
 
 def _call_process(pid: str) -> str:
