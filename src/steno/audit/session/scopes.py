@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from steno.audit.event import Event
 from steno.audit.session.line_matching import TICK_US
@@ -81,7 +82,7 @@ class Scope:
         self._foreign = others_lives - self.lives
         # A recording that was begun inside this one has its events in both.
 
-    @property
+    @cached_property
     def pids(self) -> set[int | None]:
         """The processes' ids."""
         return {life.pid for life in self.lives}
