@@ -560,9 +560,20 @@ class EventSuite:
         put_recording(store, "r")
         assert store.joined_events("r") is None
 
+    def test_sessions_that_nobody_recorded_do_not_wait(self, store: Store) -> None:
+        """Cron's thousands keep nobody waiting; a session waits once it has a recording."""
+        put_events(store, *(an_event(number, audit_session=number) for number in range(1, 50)))
+        put_recording(store, "elsewhere", sender="web2", audit_session=5)
+        assert store.unjoined_sessions() == []
+        put_recording(store, "r", audit_session=5)
+        assert [waiting for waiting, _ in store.unjoined_sessions()] == [
+            SessionKey("web1", BOOT, 5)
+        ]
+
     def test_those_that_wait_longest_are_joined_first(self, store: Store) -> None:
         """However often a session grows, others have their turn."""
         for number in (3, 1, 2):
+            put_recording(store, f"r{number}", audit_session=number)
             put_events(store, an_event(number, audit_session=number))
         put_events(store, an_event(9, audit_session=2))
         ((first, since),) = store.unjoined_sessions(1)

@@ -67,10 +67,12 @@ def trails(
     connection: apsw.Connection, sender: str | None, boot_id: str | None
 ) -> list[TrailSummary]:
     """Return trails by their start; see `EventStore.trail_summaries`."""
+    asked = {"sender = ?": sender, "boot_id = ?": boot_id}
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    where = " AND ".join(given) or "1"
     rows: Iterator[Any] = connection.execute(
-        "SELECT summary FROM trails WHERE (?1 IS NULL OR sender = ?1)"
-        " AND (?2 IS NULL OR boot_id = ?2) ORDER BY started_unix_us, trail",
-        (sender, boot_id),
+        f"SELECT summary FROM trails WHERE {where} ORDER BY started_unix_us, trail",  # noqa: S608 - values are bound
+        tuple(given.values()),
     )
     return [decode_json(row[0], TrailSummary) for row in rows]
 

@@ -58,6 +58,10 @@ CREATE INDEX login_facts_begun ON login_facts(sender, host, user, id)
     WHERE kind IN ('open', 'start');
 """
 
+TRAILS_SCHEMA = """
+CREATE INDEX trails_boot ON trails(boot_id, sender);
+"""
+
 
 def first_id(at_unix_us: int) -> int:
     """Return the smallest id that an event of this instant may have."""

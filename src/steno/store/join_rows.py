@@ -18,9 +18,14 @@ _decode = msgpack_decoder(JoinedEvents)
 
 
 def mark(connection: apsw.Connection, sessions: Iterable[int]) -> None:
-    """Note that sessions, by their keys, are to be joined; runs in the caller's transaction."""
+    """Note that sessions, by their keys, are to be joined; runs in the caller's transaction.
+
+    Those without a recording are not: most are cron's. `mark_recording` notes them when one comes.
+    """
     connection.executemany(
-        "INSERT INTO unjoined(session, since) VALUES(?, 1)"
+        "INSERT INTO unjoined(session, since) SELECT s.key, 1 FROM event_sessions s"
+        " WHERE s.key = ? AND EXISTS(SELECT 1 FROM recordings r WHERE r.boot_id = s.boot_id"
+        " AND r.audit_session = s.audit_session AND ifnull(r.sender, '') = s.sender)"
         " ON CONFLICT(session) DO UPDATE SET since = since + 1",
         [(session,) for session in sessions],
     )
