@@ -45,11 +45,11 @@ def wait(
     raise AssertionError(f"not in time; there are {items}")
 
 
-def session_lines(rec: str) -> list[bytes]:
+def session_lines(rec: str, boot_id: str = BOOT_ID, later_us: int = 0) -> list[bytes]:
     """Return a recording of ten seconds that knows its audit session."""
     start = Start(
-        user="root", login_user="avery", host="web1", started_unix_us=STARTED_UNIX_US,
-        recorder="steno test", boot_id=BOOT_ID, audit_session=4, columns=80, rows=24,
+        user="root", login_user="avery", host="web1", started_unix_us=STARTED_UNIX_US + later_us,
+        recorder="steno test", boot_id=boot_id, audit_session=4, columns=80, rows=24,
     )  # fmt: skip
     cutter = Cutter(
         Identity(host="web1", rec=rec, user="root", term="xterm", session=4, start=start)
@@ -110,6 +110,18 @@ def test_an_event_leads_to_its_moment_in_the_recording(raised: list[dict[str, An
     assert (alert["trail"], alert["serial"], alert["count"]) == (TRAIL, 77, 1)
     assert alert["text"] == "avery as root wrote /etc/sudoers with tee"
     assert alert["acknowledged_by"] is None
+
+
+def test_other_boots_sessions_of_the_same_number_hide_nothing(
+    running: Running, raised: list[dict[str, Any]]
+) -> None:
+    """Sessions are numbered anew at each boot: however many bear the number, it is found."""
+    for number in range(60):
+        lines = session_lines(f"boot-{number}", f"{number:032x}", later_us=1_000_000)
+        running.deliver(f"boot-{number}", lines)
+    running.wait_for("boot-59", lambda summary: summary.end is not None)
+    items = running.sign_in("audrey").get("/api/v1/alerts").json()["items"]
+    assert of_rule(items, "sudoers-written")["rec"] == "with-audit"
 
 
 def test_a_line_leads_to_its_moment_too(raised: list[dict[str, Any]]) -> None:
