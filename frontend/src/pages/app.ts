@@ -3,7 +3,7 @@ import { css, html, LitElement, nothing } from "lit";
 import { customElement, query, state } from "lit/decorators.js";
 import { Api } from "./api/client.ts";
 import { asProblem, type Problem } from "./api/problem.ts";
-import type { Session } from "./api/types.ts";
+import type { Role, Session } from "./api/types.ts";
 import { localZone } from "./format.ts";
 import type { Context } from "./parts/page.ts";
 import { foreign, problemBox } from "./parts/templates.ts";
@@ -34,6 +34,17 @@ const TITLES: Record<Route["page"], string> = {
   users: "Users",
   account: "Your account",
   unknown: "Not here",
+};
+
+const RANKS: Record<Role, number> = { user: 0, auditor: 1, admin: 2 };
+
+/** Who may see a page, where not everybody; what the server refuses anyway. */
+const LEAST: Partial<Record<Route["page"], Role>> = {
+  logins: "auditor",
+  alerts: "auditor",
+  hosts: "auditor",
+  host: "auditor",
+  users: "admin",
 };
 
 /** Two addresses with the same identity are the same page with other contents. */
@@ -328,7 +339,7 @@ export class App extends LitElement {
   }
 
   #page() {
-    if (this.problem) return problemBox(this.problem);
+    if (this.problem) return problemBox(this.problem, () => location.reload());
     if (!this.hasAsked) return nothing;
     const { route } = this;
     const context = this.#context;
@@ -339,6 +350,7 @@ export class App extends LitElement {
         @steno-signed-in=${(event: CustomEvent<Session>) => this.#enter(event.detail)}
       ></steno-login-page>`;
     }
+    if (RANKS[context.user.role] < RANKS[LEAST[route.page] ?? "user"]) return this.#forbidden();
     switch (route.page) {
       case "recordings":
         return html`<steno-recordings-page .context=${context} .route=${route}></steno-recordings-page>`;
@@ -364,6 +376,16 @@ export class App extends LitElement {
       default:
         return this.#unknown();
     }
+  }
+
+  #forbidden() {
+    const who =
+      LEAST[this.route.page] === "admin" ? "administrators" : "auditors and administrators";
+    return html`<div class="card empty" role="alert">
+      <h1>Only for ${who}</h1>
+      <p class="muted">You may see recordings.</p>
+      <a class="button" href="/">All recordings</a>
+    </div>`;
   }
 
   #unknown() {

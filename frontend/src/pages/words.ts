@@ -72,6 +72,9 @@ export function newestChain(cameIn: Verification, checked: Verification | null):
 /** What the chain of digests proves. */
 export function chainSaying(chain: Verification): Saying {
   const lines = counted(chain.lines, "line");
+  if (chain.lines === 0 && chain.state === "so_far") {
+    return { text: "nothing yet", tone: "plain", more: "No line of it has come yet." };
+  }
   switch (chain.state) {
     case "complete":
       return {

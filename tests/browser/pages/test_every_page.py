@@ -209,6 +209,34 @@ def test_dialogs_keep_the_keyboard_and_give_it_back(visit: Visit, site: Site) ->
     expect(button).to_be_focused()
 
 
+@pytest.mark.parametrize("name", ["Recordings", "Logins", "Alerts", "Hosts"])
+def test_what_could_not_be_had_is_asked_for_again(visit: Visit, site: Site, name: str) -> None:
+    """With the server out of reach a page says so; once it is there again, one press shows all."""
+    page = visit().page
+    Visitor(page, site.server).enter("kim", "/search")
+    page.context.set_offline(True)
+    page.get_by_role("link", name=name, exact=True).click()
+    problem = page.get_by_role("alert")
+    expect(problem).to_contain_text("The server cannot be reached")
+    page.context.set_offline(False)
+    again = page.get_by_role("button", name="Try again")
+    if again.is_visible():  # else the page tried by itself
+        again.click(no_wait_after=True)
+    expect(problem).to_have_count(0)
+    expect(page.locator("tbody tr, li h2").first).to_be_visible()
+
+
+@pytest.mark.parametrize("path", ["/logins", "/alerts", "/hosts", "/hosts/web1", "/users"])
+def test_pages_for_others_say_whom_they_are_for(visit: Visit, site: Site, path: str) -> None:
+    """Nothing is asked of the server that it refuses anyway, and nothing is shown."""
+    visitor = Visitor(visit().page, site.server)
+    asked: list[str] = []
+    visitor.page.on("request", lambda request: asked.append(request.url))
+    page = visitor.enter("avery", path)
+    expect(page.get_by_role("heading", name="Only for")).to_be_visible()
+    assert not [url for url in asked if f"/api/v1{path}" in url]
+
+
 @pytest.mark.parametrize("path", ["/", "/search", "/search?in=events"])
 def test_every_example_is_understood(visit: Visit, site: Site, path: str) -> None:
     """What the help offers can be put into the box and asked."""

@@ -13,6 +13,11 @@ export class Problem extends Error {
     super(detail || title);
   }
 
+  /** Whether nothing was wrong with what was asked: the server was away, starting or too busy. */
+  get isPassing(): boolean {
+    return this.status === 0 || this.status === 502 || this.status === 503;
+  }
+
   /** Whether the query's text is to blame, so that a caret can show the place. */
   get isAboutQuery(): boolean {
     return this.query !== null && this.position !== null;

@@ -20,8 +20,8 @@ const FILTERS: Filter[] = [
     kind: "choice",
     choices: ["sshd", "su", "sudo", "login", "cron", "rec"].map((name) => [name, name]),
   },
-  { field: "after", label: "From", kind: "date" },
-  { field: "before", label: "Until before", kind: "date" },
+  { field: "after", label: "From day", kind: "date" },
+  { field: "before", label: "Before day", kind: "date" },
   {
     field: "longer",
     label: "Longer than",

@@ -23,12 +23,14 @@ export abstract class PageElement extends LitElement {
   @state() protected isBusy = false;
 
   #loading: AbortController | null = null;
+  #work: (signal: AbortSignal) => Promise<void> = async () => undefined;
 
   /** Run `work`; a newer call aborts it. Its failure becomes `problem`. */
   protected async load(work: (signal: AbortSignal) => Promise<void>): Promise<void> {
     this.#loading?.abort();
     const loading = new AbortController();
     this.#loading = loading;
+    this.#work = work;
     this.isBusy = true;
     try {
       await work(loading.signal);
@@ -38,6 +40,16 @@ export abstract class PageElement extends LitElement {
     } finally {
       if (this.#loading === loading) this.isBusy = false;
     }
+  }
+
+  /** Do anew what was asked for last. */
+  readonly tryAgain = (): void => {
+    void this.load(this.#work);
+  };
+
+  /** The server answered something else meanwhile: that it could not be reached is over. */
+  protected noteAnswer(): void {
+    if (this.problem?.isPassing) this.problem = null;
   }
 
   override disconnectedCallback(): void {

@@ -3,7 +3,7 @@ import { css, html, nothing, type TemplateResult } from "lit";
 import type { Recording } from "../api/types.ts";
 import { navigate, recordingPath } from "../router.ts";
 import { chainSaying, commandWords, stateSaying } from "../words.ts";
-import { badge, bytes, foreign, instant, span } from "./templates.ts";
+import { badge, bytes, foreign, instant, NONE, span } from "./templates.ts";
 
 interface Column {
   name: string;
@@ -17,7 +17,7 @@ interface Column {
 
 function who(recording: Recording): TemplateResult {
   const { user, login_user: login, command } = recording;
-  return html`<a class="name" href=${recordingPath(recording.rec)}>${foreign(user)}</a>${
+  return html`<a class="name" href=${recordingPath(recording.rec)}>${user ? foreign(user) : "not known yet"}</a>${
     login && login !== user
       ? html`<span class="muted"> logged in as ${foreign(login)}</span>`
       : nothing
@@ -26,7 +26,7 @@ function who(recording: Recording): TemplateResult {
 
 function where(recording: Recording): TemplateResult {
   const { host, remote } = recording;
-  return html`${foreign(host)}${
+  return html`${host ? foreign(host) : NONE}${
     remote ? html`<span class="more muted">from ${foreign(remote)}</span>` : nothing
   }`;
 }
@@ -38,7 +38,8 @@ export const COLUMNS: readonly Column[] = [
     name: "Started",
     key: "started",
     sort: "started",
-    cell: ({ started_unix_us }) => instant(started_unix_us),
+    // A recording of which no line has come yet has not told when it began.
+    cell: ({ started_unix_us }) => (started_unix_us ? instant(started_unix_us) : NONE),
   },
   {
     name: "Length",

@@ -43,8 +43,14 @@ export function foreign(text: string): TemplateResult {
   return html`<bdi>${shown(text)}</bdi>`;
 }
 
-/** A problem as one line, with a caret below the query where it cannot be understood. */
-export function problemBox(problem: Problem | null): TemplateResult | typeof nothing {
+/**
+ * A problem as one line, with a caret below the query where it cannot be understood. What passes can be
+ * tried again, where `tryAgain` does that.
+ */
+export function problemBox(
+  problem: Problem | null,
+  tryAgain: (() => void) | null = null,
+): TemplateResult | typeof nothing {
   if (!problem) return nothing;
   const [query, caret] =
     problem.query !== null && problem.position !== null
@@ -52,6 +58,7 @@ export function problemBox(problem: Problem | null): TemplateResult | typeof not
       : ["", ""];
   return html`<div class="problem" role="alert" id="problem">
     ${problemLine(problem)}
+    ${problem.isPassing && tryAgain ? html`<button @click=${tryAgain}>Try again</button>` : nothing}
     ${
       problem.isAboutQuery
         ? html`<pre tabindex="0" aria-label=${`At character ${caret.length} of the query`}>${shown(query)}
@@ -66,10 +73,11 @@ export function notLoaded(
   problem: Problem,
   title: unknown,
   others: { path: string; label: string },
+  tryAgain: () => void,
 ): TemplateResult {
   const { path, label } = others;
   if (problem.status !== 404) {
-    return html`${problemBox(problem)}
+    return html`${problemBox(problem, tryAgain)}
       <p><a href=${path}>${label}</a></p>`;
   }
   return html`<div class="card" role="alert">

@@ -108,7 +108,12 @@ export class AlertsPage extends PageElement {
   async #refresh(): Promise<void> {
     const { route } = this;
     const newest = await this.#ask(this.context.api.unattended, null);
-    if (!this.found || route !== this.route || this.isBusy) return;
+    if (route !== this.route || this.isBusy) return;
+    this.noteAnswer();
+    if (!this.found) {
+      this.found = newest;
+      return;
+    }
     const known = new Set(newest.items.map(({ id }) => id));
     const oldest = newest.items.at(-1)?.id ?? Number.POSITIVE_INFINITY;
     const rest = newest.cursor
@@ -121,7 +126,7 @@ export class AlertsPage extends PageElement {
   override render() {
     return html`<div class="stack">
       <h1 tabindex="-1">Alerts</h1>
-      ${this.#filters()} ${problemBox(this.problem)}
+      ${this.#filters()} ${problemBox(this.problem, this.tryAgain)}
       <p class="muted" aria-live="polite">${this.#said()}</p>
       ${this.found ? this.#list(this.found) : nothing}
     </div>`;

@@ -140,7 +140,7 @@ export class HostPage extends PageElement {
     this,
     REFRESH_MS,
     () => this.#refresh(),
-    () => this.host !== null,
+    () => this.host !== null || this.problem?.isPassing === true,
   );
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -153,7 +153,9 @@ export class HostPage extends PageElement {
 
   async #refresh(): Promise<void> {
     const fresh = await this.context.api.unattended.host(this.route.name);
-    if (fresh.name === this.route.name) this.host = fresh;
+    if (fresh.name !== this.route.name) return;
+    this.host = fresh;
+    this.noteAnswer();
   }
 
   override render() {
@@ -162,7 +164,12 @@ export class HostPage extends PageElement {
       <h1 tabindex="-1">${foreign(this.route.name)}</h1>
       ${
         this.problem
-          ? notLoaded(this.problem, html`There is no host ${foreign(this.route.name)}`, ALL)
+          ? notLoaded(
+              this.problem,
+              html`There is no host ${foreign(this.route.name)}`,
+              ALL,
+              this.tryAgain,
+            )
           : html`${host ? this.#body(host) : nothing}
               <p><a href=${ALL.path}>${ALL.label}</a></p>`
       }

@@ -78,6 +78,7 @@ export class HostsPage extends PageElement {
   @state() private code: EnrolmentCode | null = null;
   #polling = new Polling(this, REFRESH_MS, async () => {
     this.hosts = await this.context.api.unattended.hosts();
+    this.noteAnswer();
   });
 
   override connectedCallback(): void {
@@ -100,7 +101,7 @@ export class HostsPage extends PageElement {
             : nothing
         }
       </div>
-      ${problemBox(this.problem)} ${this.code ? this.#codeBox(this.code) : nothing}
+      ${problemBox(this.problem, this.tryAgain)} ${this.code ? this.#codeBox(this.code) : nothing}
       ${this.hosts ? this.#list(this.hosts, isAdmin) : nothing}
     </div>`;
   }

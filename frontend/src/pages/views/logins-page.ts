@@ -136,7 +136,7 @@ export class LoginsPage extends PageElement {
           >Failed attempts</a
         >
       </nav>
-      ${this.#filters(filter)} ${problemBox(this.problem)}
+      ${this.#filters(filter)} ${problemBox(this.problem, this.tryAgain)}
       ${showsFailures ? this.#failures(this.failures) : this.#logins(this.logins)}
     </div>`;
   }

@@ -192,7 +192,7 @@ export class RecordingPage extends PageElement {
         <h1 tabindex="-1">${recording ? this.#name(recording) : "Recording"}</h1>
         <p class="row">${recording ? this.#facts(recording) : this.isBusy ? "Loading…" : nothing}</p>
       </div>
-      ${this.problem ? notLoaded(this.problem, html`There is no recording ${foreign(this.route.rec)}`, ALL) : nothing}
+      ${this.problem ? notLoaded(this.problem, html`There is no recording ${foreign(this.route.rec)}`, ALL, this.tryAgain) : nothing}
       ${recording && !this.problem ? this.#body(recording) : nothing}
     </div>`;
   }
@@ -241,7 +241,7 @@ export class RecordingPage extends PageElement {
   }
 
   #name({ user, host }: RecordingDetail) {
-    return html`${foreign(user)} on ${foreign(host)}`;
+    return user || host ? html`${foreign(user)} on ${foreign(host)}` : "Nothing has come yet";
   }
 
   #facts(recording: RecordingDetail) {

@@ -67,7 +67,9 @@ export class RecordingsPage extends PageElement {
       (isConnected) => {
         this.hasNews = isConnected;
         // What happened while there was no connection, nobody told; not before the first one either.
-        if (isConnected) this.#refreshSoon();
+        if (!isConnected) return;
+        if (this.problem?.isPassing) this.tryAgain();
+        else this.#refreshSoon();
       },
     );
     void this.#loadHosts();
@@ -155,7 +157,7 @@ export class RecordingsPage extends PageElement {
         .hosts=${this.hosts}
         @steno-query=${(event: CustomEvent<string>) => this.#go(event.detail, sort)}
       ></steno-filters>
-      ${this.#toolbar()} ${aboutQuery ? nothing : problemBox(this.problem)}
+      ${this.#toolbar()} ${aboutQuery ? nothing : problemBox(this.problem, this.tryAgain)}
       ${this.problem ? nothing : this.#results()}
     </div>`;
   }

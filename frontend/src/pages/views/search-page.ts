@@ -86,7 +86,7 @@ export class SearchPage extends PageElement {
     return html`<div class="stack">
       <h1 tabindex="-1">Search</h1>
       <steno-query-box
-        label=${isOfEvents ? "Search the audit events of all hosts" : "Search screens and audit events"}
+        label=${isOfEvents ? this.#eventsLabel : "Search screens and audit events"}
         placeholder=${
           isOfEvents
             ? "action:wrote file:/etc/* login:avery"
@@ -97,7 +97,7 @@ export class SearchPage extends PageElement {
         .problem=${aboutQuery}
         @steno-query=${(event: CustomEvent<string>) => navigate(searchPath(event.detail, isOfEvents))}
       ></steno-query-box>
-      ${aboutQuery ? nothing : problemBox(this.problem)}
+      ${aboutQuery ? nothing : problemBox(this.problem, this.#tryAgain)}
       <nav class="row views" aria-label="Where">
         <a href=${searchPath(query)} aria-current=${isOfEvents ? nothing : "page"}>In recordings</a>
         <a href=${searchPath(query, true)} aria-current=${isOfEvents ? "page" : nothing}
@@ -107,6 +107,17 @@ export class SearchPage extends PageElement {
       ${isOfEvents ? this.#events(query) : [this.#count(), this.#results()]}
     </div>`;
   }
+
+  get #eventsLabel(): string {
+    const isLimited = this.context.user.role === "user";
+    return `Search the audit events of ${isLimited ? "your recordings" : "all hosts"}`;
+  }
+
+  /** What failed may be the events' own search. */
+  #tryAgain = (): void => {
+    const events = this.renderRoot.querySelector("steno-found-events") as PageElement | null;
+    (events ?? this).tryAgain();
+  };
 
   #events(query: string) {
     return html`<steno-found-events
