@@ -64,7 +64,11 @@ async function writeLicences(inputs) {
     const folder = join(here, "node_modules", name);
     const { version, license } = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
     const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-    const text = file ? await readFile(join(folder, file), "utf8") : "";
+    // @xterm/headless comes without its licence's text: that is xterm.js's, from @xterm/xterm.
+    const path = file
+      ? join(folder, file)
+      : join(here, "licences", `${name.replace("/", "+")}.txt`);
+    const text = await readFile(path, "utf8");
     parts.push(`${name} ${version} (${license})\n\n${text.trim()}\n`);
   }
   await writeFile(join(out, "THIRD-PARTY.txt"), parts.join(`\n${"-".repeat(78)}\n\n`));
