@@ -6,8 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from support.native_modules import CLANG, NATIVE, check_with_analyser, run_sanitized
+from native_modules import CLANG, NATIVE, check_with_analyser, run_sanitized
 
 DATA = Path(__file__).parents[1] / "data" / "audit"
 SOURCES = sorted(NATIVE.glob("audit_*.c"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from support.native_modules import check_with_analyser, run_sanitized, sources_of
+from native_modules import check_with_analyser, run_sanitized, sources_of
 
 SOURCES = sources_of("traffic.c", "burst.c", "waits.c", "text_encoding.c")
 
