@@ -173,8 +173,9 @@ static PyObject *carry(PyObject *module, PyObject *arguments)
         Py_DECREF(stretches);
         return NULL;
     }
-    return Py_BuildValue("NnNNny#N", list_ready(&of.waits), of.waits.key_bytes, build_odd_keys(&of.waits), stretches,
-                         of.burst.read_bytes, (const char *)of.burst.piece, of.burst.carried,
+    return Py_BuildValue("NnNNny#N", list_ready(&of.waits), of.waits.key_bytes,
+                         build_odd_keys(&of.waits), stretches, of.burst.read_bytes,
+                         (const char *)of.burst.piece, of.burst.carried,
                          build_odd(&of.burst, stop));
 }
 

@@ -45,7 +45,7 @@ static int wait_besides_keys(struct waits *of, nfds_t count, long long until_ms)
         long long left_ms = until_ms == FOR_EVER ? FOR_EVER : until_ms - now_ms();
         int ready = poll(of->fds, count, until_ms == FOR_EVER || left_ms > 0 ? (int)left_ms : 0);
         struct pollfd *keys = find_wait(of, of->key_source);
-        if (ready <= 0 || keys == NULL || !(keys->revents & POLLIN))
+        if (ready <= 0 || keys == NULL || !(keys->revents & POLLIN) || of->odd_bytes != 0)
             return ready;
         if (!pass_keys(of, keys) || of->key_bytes >= MOST_KEYS)
             return ready;

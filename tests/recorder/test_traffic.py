@@ -224,6 +224,22 @@ def test_keys_that_are_not_taken_are_left_to_python() -> None:
         assert traffic.key_bytes == 0
 
 
+def test_keys_behind_those_that_are_not_taken_wait() -> None:
+    """While keys wait for a busy program, later ones are not read, whatever else passes."""
+    with pipes() as made, pipes() as keys:
+        keys.fill_sink(0)
+        keys.put(b"first", b"second")
+        made.put(b"x" * 3500)
+        room = make_cutter().room()
+        assert room is not None
+        waits = [(keys.source, select.POLLIN), (made.source, select.POLLIN)]
+        output = OutputWay(made.source, made.sink, made.base_ns, _TURN_BYTES, room)
+        traffic = wait_for_traffic(waits, 60_000, (keys.source, keys.sink), output)
+        assert traffic.odd_keys is not None
+        assert traffic.odd_keys.data == b"first"
+        assert os.read(keys.source, 10) == b"second"
+
+
 def test_keys_end_is_left_to_python() -> None:
     """The end of keys is told as something to read."""
     with pipes() as keys:
