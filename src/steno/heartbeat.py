@@ -110,7 +110,8 @@ class AuditFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     """How the audit trail of a host fares.
 
     Attributes:
-        source: Where events come from: `auditd`, or `journal`.
+        source: Where events come from: `auditd`, `journal` (the audit records that it has), or
+            `words` (what login programs themselves say in the journal).
         updated_unix_us: When this was so, by the host's clock.
         trail: The trail that is being written; None: nothing was written yet.
         level: What the policy wants of the kernel.
@@ -123,6 +124,8 @@ class AuditFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         kernel_lost: How many records the kernel lost since the boot.
         backlog: How many records wait in the kernel.
         backlog_limit: How many may.
+        unread: Login programs' messages whose wording is not known.
+        distrusted: Messages whose sender only calls itself a login program.
     """
 
     source: _Name
@@ -138,6 +141,8 @@ class AuditFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     kernel_lost: _Count | None = None
     backlog: _Count | None = None
     backlog_limit: _Count | None = None
+    unread: _Count = 0
+    distrusted: _Count = 0
 
 
 class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from journal_entries import hear, read_entries
 from trails import f1_events, read_events
 
 from steno.audit.event import Event
@@ -155,3 +156,40 @@ def test_a_console_login() -> None:
         assert (fact.kind, fact.service, fact.source, fact.terminal, fact.audit_session) == (
             "start", "login", "", "/dev/tty1", 9,
         )  # fmt: skip
+
+
+def test_what_programs_said_in_the_journal() -> None:
+    """Each login of a real journal opens and closes once; an attempt that failed counts once."""
+    watch = LoginWatch()
+    found = [fact for event in hear(read_entries()) if (fact := watch.look(event)) is not None]
+    opened = {
+        (fact.audit_session, fact.user, fact.service, fact.source, fact.terminal)
+        for fact in found
+        if fact.kind == "open"
+    }
+    desk = "10.77.0.10"
+    assert opened == {
+        (7775, "pat", "sshd", desk, ""), (7777, "pat", "sshd", desk, ""),
+        (7778, "pat", "sshd", desk, ""), (7780, "opal", "sshd", desk, ""),
+        (7785, "mal", "sshd", desk, ""), (7787, "root", "login", "", "/dev/pts/1"),
+    }  # fmt: skip
+    closed = [fact.audit_session for fact in found if fact.kind == "close"]
+    assert sorted(filter(None, closed)) == sorted(number for number, *_ in opened)
+    refused = [
+        (fact.user, fact.service, fact.source, fact.login_user)
+        for fact in found
+        if fact.kind == "failure"
+    ]
+    assert refused == [
+        ("pat", "sshd", desk, ""),  # a wrong password
+        ("pat", "sshd", desk, ""),  # a wrong key
+        ("nobodyhere", "sshd", desk, ""),
+        ("root from 10.0.0.1 port 22 ssh2", "sshd", desk, ""),
+        ("pat", "sshd", desk, ""),  # eight wrong keys
+        ("pat", "sshd", desk, ""),  # asked by PAM
+        ("ghost", "sshd", desk, ""),
+        ("pat", "su", "", "opal"),
+        ("opal", "sudo", "", "opal"),
+        ("pat", "login", "", ""),
+        ("", "login", "", ""),
+    ]

@@ -7,6 +7,7 @@ from typing import Any
 from places import HOUR_US, START_US, put, turn_pages
 from suite_events import BOOT, OTHER_BOOT, TRAIL, an_event, trail_summary
 
+from steno.audit.event import FIRST_OF_JOURNAL
 from steno.store.events import (
     DerivedEvents,
     Login,
@@ -111,6 +112,7 @@ class LoginSuite:
         recorded = {
             (login.session.boot_id, login.session.audit_session): login.recordings
             for login in logins(store)
+            if login.session is not None
         }
         assert recorded == {
             (BOOT, 7): ["first", "second"], (BOOT, 8): [], (OTHER_BOOT, 7): [],
@@ -191,6 +193,61 @@ class LoginSuite:
         hour = START_US + HOUR_US
         assert [login.user for login in logins(store, from_unix_us=hour)] == ["blake"]
         assert [login.user for login in logins(store, until_unix_us=hour)] == ["avery"]
+
+    def test_a_program_s_own_word(self, store: Store) -> None:
+        """It is marked; what a process said before it had a session is no login of its own."""
+        said = FIRST_OF_JOURNAL + 1
+        put_facts(
+            store,
+            fact("failure", said, at_us=-HOUR_US),
+            fact("start", said + 1, at_us=0, audit_session=None, source="192.0.2.7"),
+            fact("open", said + 2, at_us=5000, source="192.0.2.7"),
+            fact("close", said + 3, at_us=9000),
+        )
+        (login,) = logins(store)
+        assert (login.session, login.told_by) == (SessionKey("web1", BOOT, 7), "journal")
+        assert (login.opened_unix_us, login.closed_unix_us) == (START_US + 5000, START_US + 9000)
+        assert login.failures == 1
+        put_facts(store, fact("failure", 5), fact("failure", 6), trail="trail-2")
+        assert [(one.count, one.told_by) for one in failures(store)] == [
+            (2, "audit"), (1, "journal"),
+        ]  # fmt: skip
+
+    def test_logins_of_which_no_session_is_known(self, store: Store) -> None:
+        """Each stands for itself, with what was recorded of the account at its beginning."""
+        for number in (1, 2):
+            begun_us = number * HOUR_US
+            serial = FIRST_OF_JOURNAL + 10 * number
+            put_facts(
+                store,
+                fact("start", serial, at_us=begun_us, audit_session=None, source="192.0.2.7"),
+                fact("close", serial + 1, at_us=begun_us + 1000, audit_session=None, pid=999),
+                fact("close", serial + 2, at_us=begun_us + 9000, audit_session=None),
+                trail=f"trail-{number}",
+            )
+        where = {"boot_id": BOOT, "sender": "web1", "user": "avery"}
+        begun = START_US + HOUR_US + 500
+        put(store, "its-own", started_unix_us=begun, remote="192.0.2.7", **where)
+        put(store, "another-s", started_unix_us=begun, remote="192.0.2.8", **where)
+        put(store, "later", started_unix_us=begun + 120_000_000, **where)
+        put(store, "blake-s", started_unix_us=begun, **(where | {"user": "blake"}))
+        second, first = logins(store)
+        assert (first.session, second.session) == (None, None)
+        assert (first.recordings, second.recordings) == (["its-own"], [])
+        assert first.closed_unix_us == START_US + HOUR_US + 9000
+        put_facts(store, fact("close", FIRST_OF_JOURNAL + 30, at_us=4 * HOUR_US), trail="trail-3")
+        assert len(logins(store)) == 2
+
+    def test_a_session_whose_end_tells_its_number(self, store: Store) -> None:
+        """Without systemd-logind only a login's end tells which audit session it was."""
+        said = FIRST_OF_JOURNAL + 1
+        put_facts(
+            store, fact("start", said, audit_session=None), fact("close", said + 1, at_us=HOUR_US)
+        )
+        put(store, "whole", sender="web1", boot_id=BOOT, audit_session=7)
+        (login,) = logins(store)
+        assert login.session == SessionKey("web1", BOOT, 7)
+        assert login.recordings == ["whole"]
 
     def test_a_forgotten_trail_s_logins_are_forgotten(self, store: Store) -> None:
         """Clearing a trail takes what it said of logins, and leaves what others said."""

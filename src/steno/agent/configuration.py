@@ -21,6 +21,8 @@ Positive = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
 FILE = "file:"
 SPOOL, SYSLOG, JOURNAL = "spool", "syslog", "journal"
+AuditSource = Literal["auto", "records", "words"]
+"""What of the journal is taken into the audit trail; see `AgentConfig.audit_source`."""
 DEFAULT_FILE = Path("/etc/steno/agent.toml")
 
 
@@ -112,6 +114,8 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         nested: What becomes of a session within one that is recorded: `unrecorded` or `record`.
         on_failure: Whether a session starts whose policy cannot be known: `deny` or `allow`.
         charset: What terminals speak, in the words of `locale charmap`.
+        audit_source: Where there is no auditd, what of the journal tells of logins: the kernel's
+            audit `records`, programs' own `words`, or `auto`, words while no records come.
         host_groups: Groups of hosts that this host belongs to, for the policy.
         limits: How much at a time.
         metrics: Where Prometheus finds the numbers.
@@ -132,6 +136,7 @@ class AgentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     nested: Literal["unrecorded", "record"] = "unrecorded"
     on_failure: Literal["deny", "allow"] = "deny"
     charset: str = "UTF-8"
+    audit_source: AuditSource = "auto"
     host_groups: tuple[str, ...] = ()
     limits: Limits = Limits()
     metrics: MetricsPlaces = MetricsPlaces()

@@ -87,8 +87,8 @@ def to_ecs(event: Event) -> dict[str, Any]:
         "message": event.text,
         "event": {
             "kind": "event",
-            "module": "auditd",
-            "dataset": "auditd.log",
+            "module": "auditd" if not event.source else event.source,
+            "dataset": "auditd.log" if not event.source else "system.auth",
             "category": list(category),
             "type": list(type_),
             "action": event.action,

@@ -24,6 +24,13 @@ ThingKind = Literal[
 """What an event is about; `object` is everything else (memory, namespaces, System V IPC ...)."""
 
 
+JOURNAL = "journal"
+"""`Event.source` of what programs said in the systemd journal."""
+
+FIRST_OF_JOURNAL = 1 << 32
+"""The kernel's serials have 32 bits; numbers from here on are the journal's, counted from here."""
+
+
 class Who(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """On whose behalf it happened.
 
@@ -110,7 +117,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     (`host`, `boot_id`, `at_unix_us`, `serial`) name it; serials count from the boot.
 
     Attributes:
-        serial: The kernel's number.
+        serial: The kernel's number; from `FIRST_OF_JOURNAL` on it is the journal's.
         at_unix_us: When, to the millisecond.
         action: What was done, in plain words: `ran`, `wrote`, `read`, `opened`, `created`,
             `deleted`, `renamed`, `linked`, `changed mode of`, `changed owner of`,
@@ -133,6 +140,10 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         records: The records underneath, each an object with `type` and `fields`; each field an
             object with `raw`, and `value` where it means something else.
         lost_before: So many serials were missing right before it.
+        source: Whose word it is: "" for the kernel's audit system, `journal` for what a program
+            said of itself in the systemd journal, which proves less.
+        method: How somebody proved who they are, or tried to: `password`,
+            `publickey ED25519 SHA256:...`; only the journal tells.
     """
 
     serial: int
@@ -154,3 +165,5 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     typed: str | None = None
     lost_before: int = 0
     records: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"[]"))
+    source: str = ""
+    method: str | None = None

@@ -10,11 +10,11 @@ from rich.text import Text
 
 from steno.cli.instants import read_instant
 from steno.cli.library import Location, collect, library_options, open_library
-from steno.cli.listing import print_found
+from steno.cli.listing import print_found, tell
 from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import format_duration, format_instant, make_console, printable
 from steno.errors import UsageError
-from steno.store.events import Login, LoginFailures, LoginQuery
+from steno.store.events import Login, LoginFailures, LoginQuery, ToldBy
 
 _REC_CHARACTERS = 8
 
@@ -94,13 +94,14 @@ def _print_logins(logins: Sequence[Login]) -> None:
             Text(format_instant(login.opened_unix_us)),
             printable(login.user or "?"),
             printable(login.host),
-            printable(login.service or "?"),
+            _service(login.service, login.told_by),
             printable(login.source or login.terminal.removeprefix("/dev/") or "-"),
             Text(_lasted(login)),
             Text(str(login.failures) if login.failures else "-", style=_style(login.failures)),
             _recordings(login.recordings),
         )
     make_console().print(table)
+    _explain(logins)
 
 
 def _print_failures(failures: Sequence[LoginFailures]) -> None:
@@ -110,12 +111,18 @@ def _print_failures(failures: Sequence[LoginFailures]) -> None:
             Text(str(one.count), style=_style(one.count)),
             printable(one.user or "?"),
             printable(one.host),
-            printable(one.service or "?"),
+            _service(one.service, one.told_by),
             printable(one.source or (f"by {one.login_user}" if one.login_user else "-")),
             Text(format_instant(one.first_unix_us)),
             Text("" if one.count == 1 else format_instant(one.last_unix_us)),
         )
     make_console().print(table)
+    _explain(failures)
+
+
+def _explain(found: Sequence[Login] | Sequence[LoginFailures]) -> None:
+    if any(one.told_by == "journal" for one in found):
+        tell("* the program's own word in the host's journal; no audit record says so")
 
 
 def _table(*names: str) -> Table:
@@ -130,6 +137,11 @@ def _table(*names: str) -> Table:
             overflow="fold",
         )
     return table
+
+
+def _service(service: str, told_by: ToldBy) -> Text:
+    """Return a program's name, and a star where only its own word is known."""
+    return Text(str(printable(service or "?")) + ("*" if told_by == "journal" else ""))
 
 
 def _style(count: int) -> str:

@@ -46,7 +46,7 @@ class TrailTail(msgspec.Struct, frozen=True):
 
 def is_numbered(event: Event) -> bool:
     """Return whether the kernel numbered an event; auditd numbers its own as it likes."""
-    return b'"DAEMON_' not in bytes(event.records)[:32]
+    return not event.source and b'"DAEMON_' not in bytes(event.records)[:32]
 
 
 def read_boot_id() -> str:

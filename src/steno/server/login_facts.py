@@ -2,7 +2,8 @@
 
 Source: linux-pam 1.5 libpam/pam_audit.c (USER_AUTH, USER_ACCT, USER_START, USER_END, and USER_ERR
 for an account that there is not), OpenSSH audit-linux.c and shadow's login.c
-(USER_LOGIN), the kernel's auditsc.c, audit_log_set_loginuid() (LOGIN).
+(USER_LOGIN), the kernel's auditsc.c, audit_log_set_loginuid() (LOGIN). Where none of these comes,
+what programs say in the journal (steno.audit.witness).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 
-from steno.audit.event import Event
+from steno.audit.event import JOURNAL, Event
 from steno.store.events import LoginFact
 from steno.store.logins import WITHIN
 
@@ -20,6 +21,14 @@ _SAME_ATTEMPT_US = 120_000_000
 """So long after a refusal, sshd's word that the login failed is about that: its LoginGraceTime."""
 _SERVICES = {"sshd-session": "sshd", "sshd-auth": "sshd", "(systemd)": "systemd"}
 """Programs that are a part of another: OpenSSH 9.8 and later is in three pieces."""
+
+_KINDS_OF_WORDS = {
+    ("opened audit session", "success"): "open",
+    ("started session", "success"): "start",
+    ("ended session", "success"): "close",
+    ("authenticated", "failure"): "failure",
+}
+"""What the journal's words mean: an attempt is one event already, however often it was told."""
 
 _NOBODY = ("?", "(unknown)", "(unknown user)", "(invalid user)", "unset")
 
@@ -45,8 +54,11 @@ class LoginWatch:
 
         Its line begins at `offset_bytes` of its trail.
         """
-        match = _TYPE.match(memoryview(event.records))
-        kind = None if match is None else self._kind(match[1], event)
+        if event.source == JOURNAL:
+            kind = _KINDS_OF_WORDS.get((event.action, event.result))
+        else:
+            match = _TYPE.match(memoryview(event.records))
+            kind = None if match is None else self._kind(match[1], event)
         if kind is None:
             return None
         process = event.process

@@ -6,6 +6,8 @@ which `Store.event` reads back. docs/formats/store.md says how.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from steno.audit.event import Event
@@ -196,11 +198,15 @@ class DerivedEvents(msgspec.Struct, frozen=True):
     damages: list[Damage] = []
 
 
+ToldBy = Literal["audit", "journal"]
+"""Who says so: the kernel's audit system, or a program of itself, in the systemd journal."""
+
+
 class Login(msgspec.Struct, frozen=True):
     """Somebody logged in: an audit session that a login program opened.
 
     Attributes:
-        session: Which one.
+        session: Which one; None: the host's kernel did not number it, or nobody said how.
         host: The host's name.
         user: Who; "" where no record says.
         service: The program that let them in; "" where no record says.
@@ -215,9 +221,10 @@ class Login(msgspec.Struct, frozen=True):
             day before.
         failed_first_unix_us: When the first of these was.
         failed_last_unix_us: When the last one was.
+        told_by: Who says that somebody logged in.
     """
 
-    session: SessionKey
+    session: SessionKey | None
     host: str
     user: str
     service: str
@@ -231,6 +238,7 @@ class Login(msgspec.Struct, frozen=True):
     failures: int = 0
     failed_first_unix_us: int | None = None
     failed_last_unix_us: int | None = None
+    told_by: ToldBy = "audit"
 
 
 class LoginFailures(msgspec.Struct, frozen=True):
@@ -246,6 +254,7 @@ class LoginFailures(msgspec.Struct, frozen=True):
         count: How many.
         first_unix_us: When the first one was.
         last_unix_us: When the last one was.
+        told_by: Who says so.
     """
 
     host: str
@@ -257,6 +266,7 @@ class LoginFailures(msgspec.Struct, frozen=True):
     count: int
     first_unix_us: int
     last_unix_us: int
+    told_by: ToldBy = "audit"
 
 
 class LoginQuery(msgspec.Struct, frozen=True):

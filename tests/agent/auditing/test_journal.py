@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import signal
 import subprocess
@@ -12,15 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from journal_entries import NAMES, hear, is_looked_at, read_entries, render
 
 from steno.agent.auditing.journal import Bookmark, JournalReader, read_bookmark, write_bookmark
+from steno.agent.configuration import AuditSource
 from steno.audit.coalescing import Coalescer
 from steno.audit.event import Event
 from steno.audit.records import LineReader
 from steno.audit.trail import Lost, Placed, TrailDecoder, TrailEnd, TrailItem
+from steno.audit.values.names import Names
 from steno.delivery.spool import Spool
 from steno.delivery.trail_recovery import read_boot_id
 from steno.integrity.chain import verify_stream
@@ -250,3 +255,93 @@ def test_what_an_earlier_boot_left_comes_first(journal: Journal) -> None:
     events = [item for item in journal.items() if isinstance(item, Event)]
     assert {event.boot_id for event in events} == {earlier}
     assert [item.why for item in journal.items() if isinstance(item, TrailEnd)] == ["boot"]
+
+
+def words_read(data: bytes, source: AuditSource = "auto") -> list[Event]:
+    """Return the events of what programs say in an export."""
+    reader = JournalReader(Bookmark(BOOT_ID), source, NAMES_OF)
+    reader.feed(data)
+    return reader.take_events()
+
+
+NAMES_OF = Names(NAMES.get)
+
+
+def test_words_are_heard_while_no_records_come() -> None:
+    """From a boot's beginning to the first audit record, and when auditing is switched off."""
+    said = [one for one in read_entries() if is_looked_at(one)]
+    entries = [render([one]) for one in said]
+    third = len(entries) // 3
+    records = make_entries()[:5]
+    off = b"CONFIG_CHANGE op=set audit_enabled=0 old=1 auid=0 ses=1 res=1"
+    switched = render([{
+        b"_TRANSPORT": b"audit", b"_AUDIT_TYPE": b"1305", b"_AUDIT_TYPE_NAME": b"CONFIG_CHANGE",
+        b"_AUDIT_ID": b"900", b"_SOURCE_REALTIME_TIMESTAMP": b"1795161731000000", b"MESSAGE": off,
+    }])  # fmt: skip
+    parts = [entries[:third], records, entries[third : 2 * third], [switched], entries[2 * third :]]
+    data = b"".join(b"".join(part) for part in parts)
+    heard = [event.serial for event in words_read(b"".join(entries))]
+    assert [event.serial for event in words_read(data, "words")] == heard
+    assert words_read(data, "records") == []
+    silent = {event.serial for event in words_read(b"".join(entries[third : 2 * third]))}
+    assert silent
+    told = {event.serial for event in words_read(data)}
+    assert told & silent == set()
+    assert len(told) >= len(heard) - len(silent) - 1, "a session may have begun in between"
+
+
+@given(st.lists(st.integers(0, 110), min_size=1, max_size=5))
+def test_words_are_each_taken_once(stops: list[int]) -> None:
+    """Wherever reading is broken off, going on from the bookmark gives each word once."""
+    entries = [one for one in read_entries() if is_looked_at(one)]
+    bookmark, begin = Bookmark(BOOT_ID), 0
+    found: list[Event] = []
+    for stop in [*sorted(stops), len(entries)]:
+        kept = msgspec.json.decode(msgspec.json.encode(bookmark), type=Bookmark)
+        reader = JournalReader(kept, "auto", NAMES_OF)
+        reader.feed(render(entries[begin : max(begin, stop)]))
+        found += reader.take_events()
+        bookmark, begin = reader.bookmark(), max(begin, stop)
+    assert found == words_read(render(entries))
+
+
+@pytest.mark.real
+def test_a_real_journal_s_words_are_followed_through_deaths(journal: Journal) -> None:
+    """Killed again and again, each login program's word is in the trail once, and no more."""
+    boot_id = read_boot_id()
+    entries = [dict(one) | {b"_BOOT_ID": boot_id.encode()} for one in read_entries()]
+    forged = [one for one in entries if b"10.9.9." in one[b"MESSAGE"]]
+    assert forged, "somebody tried to write login messages of their own"
+    expected = [event.text for event in hear(entries)]
+    edges = [0, 20, 45, 70, len(entries)]
+    for number, (begin, end) in enumerate(itertools.pairwise(edges)):
+        journal.add(entries_with_ends(entries[begin:end]))
+        count = len(journal.serials())
+        with journal.following() as process:
+            wait_for(lambda before=count: len(journal.serials()) > before, "words come")  # type: ignore[misc]
+            process.send_signal(signal.SIGKILL if number % 2 == 0 else signal.SIGTERM)
+            process.wait(60)
+    with journal.following() as process:
+        wait_for(lambda: len(journal.serials()) >= len(expected), "all words come")
+        wait_for(lambda: state_of(journal).get("events", 0) >= 0, "its state is told")
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    events = [item for item in journal.items() if isinstance(item, Event)]
+    assert sorted(event.at_unix_us for event in events) == sorted(
+        event.at_unix_us for event in hear(entries)
+    )
+    assert {event.source for event in events} == {"journal"}
+    assert not any("10.9.9." in event.text for event in events)
+    assert [item for item in journal.items() if isinstance(item, Lost)] == []
+    assert state_of(journal)["source"] == "words"
+
+
+def entries_with_ends(entries: list[dict[bytes, bytes]]) -> list[bytes]:
+    """Return entries as `Journal.add` takes them."""
+    return [render([one]) for one in entries]
+
+
+def state_of(journal: Journal) -> dict[str, object]:
+    """Return what the follower said of itself last."""
+    found: dict[str, object] = json.loads((journal.directory / "audit.json").read_text())
+    return found

@@ -8,6 +8,7 @@ import pytest
 
 from steno.agent.auditing.wanted import UNDECIDED_US, Wanted
 from steno.audit.coalescing import Coalescer, RecordGroup
+from steno.audit.event import Event
 from steno.audit.records import LineReader
 from steno.policy.decision import AuditWord
 from steno.policy.parsing import parse_policy
@@ -139,3 +140,20 @@ def test_several_keys_are_all_looked_at() -> None:
     agent = Agent()
     agent.levels = {9: "login"}
     assert [group.serial for group in choose(found, "", agent)] == [1, 3]
+
+
+def test_what_programs_say_of_logins_is_kept_where_logins_are() -> None:
+    """At every level but none, and never for a session of which nothing is wanted."""
+    said = [Event(1, 2, "authenticated"), Event(2, 2, "became", audit_session=7)]
+    for policy, decided, kept in (
+        ('audit = "login"\n', None, [True, True]),
+        ('audit = "none"\n', None, [False, False]),
+        ('audit = "session"\n', "none", [True, False]),
+        ('audit = "session"\n', "login", [True, True]),
+    ):
+        agent = Agent()
+        if decided is not None:
+            agent.levels[7] = decided
+        parsed = parse_policy(b"[defaults]\n" + policy.encode(), "policy.toml")
+        wanted = Wanted(lambda parsed=parsed: parsed, agent, lambda: 0)
+        assert [wanted.takes_login(event) for event in said] == kept, policy

@@ -76,3 +76,12 @@ def test_a_damaged_state_is_no_state(tmp_path: Path, text: str) -> None:
     """A state file that nobody can read says nothing, and stops no check."""
     (tmp_path / "audit.json").write_text(text)
     assert read_live(tmp_path / "audit.json").facts is None
+
+
+def test_words_instead_of_records_are_told() -> None:
+    """A host whose logins only its programs tell of: that is said, and rules are not asked for."""
+    off = msgspec.structs.replace(changed(source="words"), status=AuditStatus(0), rules="")
+    assert found(off) == {("audit-source", "hint")}
+    losing = msgspec.structs.replace(changed(source="words", lost={"full": 3}), status=None)
+    assert found(losing) == {("audit-source", "hint"), ("audit-lost", "gap")}
+    assert found(changed(source="journal")) == set()

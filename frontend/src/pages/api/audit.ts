@@ -155,9 +155,12 @@ export interface FoundEvent {
   at_us: number | null;
 }
 
+/** Who says so: the kernel's audit trail, or a program of itself in the journal. */
+export type ToldBy = "audit" | "journal";
+
 /** Somebody logged in; `recordings` are those that were made in the session. */
 export interface Login {
-  session: { sender: string | null; boot_id: string; audit_session: number };
+  session: { sender: string | null; boot_id: string; audit_session: number } | null;
   host: string;
   user: string;
   service: string;
@@ -171,6 +174,7 @@ export interface Login {
   failures: number;
   failed_first_unix_us: number | null;
   failed_last_unix_us: number | null;
+  told_by: ToldBy;
 }
 
 /** Attempts to log in that failed: of one host, account, program and source. */
@@ -184,6 +188,7 @@ export interface LoginFailures {
   count: number;
   first_unix_us: number;
   last_unix_us: number;
+  told_by: ToldBy;
 }
 
 /** Which logins; `*` stands for anything, "" for all. */

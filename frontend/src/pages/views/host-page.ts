@@ -108,11 +108,17 @@ function delivery(host: HostDetail): Fact[] {
   ];
 }
 
+const AUDIT_SOURCES: Record<string, string> = {
+  journal: ", from the journal's audit records",
+  words: ", from programs' own words in the journal: logins only",
+};
+
 function auditTrail(audit: HostAudit | null | undefined): Fact[1] {
   if (!audit) return html`<span class="muted">none is written</span>`;
   const lost = Object.values(audit.lost ?? {}).reduce((sum, one) => sum + one, 0);
   const reasons = Object.entries(audit.lost ?? {}).map(([why, one]) => `${count(one)} (${why})`);
-  const kept = `${count(audit.kept ?? 0)} of ${counted(audit.events ?? 0, "event")} kept`;
+  const from = AUDIT_SOURCES[audit.source] ?? "";
+  const kept = `${count(audit.kept ?? 0)} of ${counted(audit.events ?? 0, "event")} kept${from}`;
   return lost
     ? html`${kept} ${badge({ text: `${count(lost)} lost`, tone: "warn", more: reasons.join(", ") })}`
     : kept;

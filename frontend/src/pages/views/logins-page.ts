@@ -1,7 +1,7 @@
 /** Who logged in where, and which recording was made of it; and who was refused. */
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { Login, LoginFailures, LoginFilter, Page } from "../api/types.ts";
+import type { Login, LoginFailures, LoginFilter, Page, ToldBy } from "../api/types.ts";
 import { count, counted, localInstant } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
@@ -41,11 +41,19 @@ function recorded({ recordings }: Login) {
   return html`<span class="links">${links}</span>`;
 }
 
+/** The program; and that only its own word is known, where that is so. */
+function through({ service, told_by: toldBy }: { service: string; told_by: ToldBy }) {
+  if (toldBy === "audit") return name(service);
+  const more =
+    "So the program itself says in the host's journal. The kernel's audit trail, which would prove it, did not come.";
+  return html`<span class="links">${name(service)} ${badge({ text: "its word", tone: "plain", more })}</span>`;
+}
+
 const LOGINS: PlainColumn<Login>[] = [
   { name: "When", cell: ({ opened_unix_us: opened }) => instant(opened) },
   { name: "Who", cell: ({ user }) => name(user) },
   { name: "Host", cell: ({ host }) => name(host) },
-  { name: "Through", cell: ({ service }) => name(service) },
+  { name: "Through", cell: through },
   { name: "From", cell: ({ source, terminal }) => name(source || terminal) },
   {
     name: "Lasted",
@@ -61,7 +69,7 @@ const FAILURES: PlainColumn<LoginFailures>[] = [
   { name: "Attempts", isNumber: true, cell: ({ count: number }) => count(number) },
   { name: "Account", cell: ({ user }) => name(user) },
   { name: "Host", cell: ({ host }) => name(host) },
-  { name: "Through", cell: ({ service }) => name(service) },
+  { name: "Through", cell: through },
   {
     name: "From",
     cell: ({ source, login_user: login }) =>
@@ -195,7 +203,7 @@ export class LoginsPage extends PageElement {
   #logins(logins: Page<Login> | null) {
     if (!logins) return this.#waiting();
     if (logins.items.length === 0) {
-      return this.#nothing("No logins", "What hosts' audit trails say of logins is shown here.");
+      return this.#nothing("No logins", "What hosts' audit trails and journals say of logins is shown here.");
     }
     return html`<div class="card table">${plainTable("Logins", LOGINS, logins.items)}</div>
       ${this.#older(logins.cursor)}`;
@@ -206,7 +214,7 @@ export class LoginsPage extends PageElement {
     if (failures.items.length === 0) {
       return this.#nothing(
         "No failed attempts",
-        "Nobody was refused, as far as audit trails tell.",
+        "Nobody was refused, as far as audit trails and journals tell.",
       );
     }
     const table = plainTable("Failed attempts", FAILURES, failures.items);

@@ -1,29 +1,46 @@
-"""Audit records in the systemd journal, where no auditd takes them.
+"""Audit records in the systemd journal, where no auditd takes them, and programs' own words there.
 
 journald keeps a record's text without its head, and that in fields; here they are put together
-again. Source: systemd 252, journald-audit.c, process_audit_string(); journalctl(1), `-o export`,
-and systemd's JOURNAL_EXPORT_FORMATS.
+again. What login programs say of themselves counts only while no audit records come, so that no
+login is told twice. Source: systemd 252, journald-audit.c, process_audit_string(); journalctl(1),
+`-o export`, and systemd's JOURNAL_EXPORT_FORMATS.
 """
 
 from __future__ import annotations
 
+import re
 import subprocess
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
+from steno.agent.configuration import AuditSource
 from steno.audit.coalescing import RecordGroup
+from steno.audit.event import Event
 from steno.audit.records import DamagedLine, LineReader, Record
+from steno.audit.values.names import Names
+from steno.audit.witness.speakers import COMMS, TAGS
+from steno.audit.witness.witness import Heard, Known, Witness
 from steno.errors import NotFoundError
 from steno.files import replace_file
 from steno.structs import decode_json
 
-FIELDS = ("MESSAGE", "_AUDIT_TYPE", "_AUDIT_TYPE_NAME", "_AUDIT_ID", "_SOURCE_REALTIME_TIMESTAMP")
+FIELDS = (
+    "MESSAGE", "_AUDIT_TYPE", "_AUDIT_TYPE_NAME", "_AUDIT_ID", "_SOURCE_REALTIME_TIMESTAMP",
+    "_TRANSPORT", "_PID", "_UID", "_COMM", "_EXE", "_CAP_EFFECTIVE", "_SYSTEMD_UNIT",
+    "_AUDIT_SESSION", "_AUDIT_LOGINUID", "MESSAGE_ID", "SESSION_ID", "USER_ID", "LEADER",
+    "SYSLOG_IDENTIFIER",
+)  # fmt: skip
+CONTAINER = Path("/run/systemd/container")
+"""systemd says here that it runs in a container."""
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 20
 """A field that says to be longer is damage."""
+_SWITCHED_OFF = b"op=set audit_enabled=0 "
+"""What the kernel says last before it says no more. Source: Linux, kernel/audit.c."""
 
 Key = tuple[str, int, int]
 
@@ -35,11 +52,26 @@ class Bookmark(msgspec.Struct, frozen=True):
         boot_id: Of which boot.
         cursor: The journal's name for an entry: all up to it is in the trail, or not wanted.
         done: Of the entries behind it, the events (instant, serial) that are, too.
+        known: What was known there of processes that let people in.
+        has_audit: Whether audit records came there.
+        journal_boot_id: What the journal calls that boot, where that is something else.
     """
 
     boot_id: str
     cursor: str | None = None
     done: list[tuple[int, int]] = []
+    known: list[Known] = []
+    has_audit: bool = False
+    journal_boot_id: str | None = None
+
+
+class _Place(NamedTuple):
+    """A place in the journal from which reading can begin again."""
+
+    number: int
+    cursor: str | None
+    known: list[Known]
+    has_audit: bool
 
 
 def read_bookmark(path: Path) -> Bookmark | None:
@@ -55,10 +87,22 @@ class JournalReader:
 
     Args:
         bookmark: Where reading begins.
+        source: Whether programs' own words are heard: `auto` while no audit records come.
+        names: Gives uids their names.
     """
 
-    def __init__(self, bookmark: Bookmark) -> None:
-        self._boot_id = bookmark.boot_id
+    def __init__(
+        self,
+        bookmark: Bookmark,
+        source: AuditSource = "records",
+        names: Names | None = None,
+    ) -> None:
+        self._begun = bookmark
+        self._source = source
+        self._has_audit = bookmark.has_audit
+        self._witness = Witness(names or Names(), bookmark.known)
+        self._known = bookmark.known
+        self._events: list[Event] = []
         self._lines = LineReader()
         self._rest = b""
         self._entry: dict[bytes, bytes] = {}
@@ -66,10 +110,20 @@ class JournalReader:
         self._damage: list[DamagedLine] = []
         self._number = 0
         self._skipped = {(at_unix_us, serial) for at_unix_us, serial in bookmark.done}
-        self._open: dict[Key, tuple[int, str | None]] = {}
-        """For each event that began, the number and cursor of the entry before it."""
+        self._open: dict[Key, _Place] = {}
+        """For each event that began, the place before it."""
         self._done: dict[tuple[int, int], int] = {}
         """For each event that was taken, the number of the last entry by then."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether programs' own words count now."""
+        return self._source == "words" or (self._source == "auto" and not self._has_audit)
+
+    @property
+    def heard(self) -> Heard:
+        """How much was heard of programs' own words."""
+        return self._witness.heard
 
     def skip(self, events: Iterable[tuple[int, int]]) -> None:
         """Take these events (instant, serial) to be dealt with already."""
@@ -105,6 +159,11 @@ class JournalReader:
         damage, self._damage = self._damage, []
         return damage
 
+    def take_events(self) -> list[Event]:
+        """Return what programs themselves told since the last call; it is dealt with by that."""
+        events, self._events = self._events, []
+        return events
+
     def take(self, group: RecordGroup) -> bool:
         """Take note that an event is dealt with; return whether that is so for the first time."""
         self._open.pop((group.node, group.at_unix_us, group.serial), None)
@@ -115,10 +174,18 @@ class JournalReader:
     def bookmark(self) -> Bookmark:
         """Return where to go on if all events that were taken are written."""
         # Dicts keep the order in which the events began.
-        safe = self._number, self._cursor
-        number, cursor = next(iter(self._open.values()), safe)
-        self._done = {event: last for event, last in self._done.items() if last > number}
-        return Bookmark(self._boot_id, cursor, sorted(self._done))
+        safe = next(iter(self._open.values()), self._place())
+        self._done = {event: last for event, last in self._done.items() if last > safe.number}
+        return msgspec.structs.replace(
+            self._begun,
+            cursor=safe.cursor,
+            done=sorted(self._done),
+            known=safe.known,
+            has_audit=safe.has_audit,
+        )
+
+    def _place(self) -> _Place:
+        return _Place(self._number, self._cursor, self._known, self._has_audit)
 
     def _take_long(self, name: bytes, at: int) -> int | None:
         """Take a field in its binary form; return where its last byte is, None: not there yet."""
@@ -139,10 +206,14 @@ class JournalReader:
         entry, self._entry = self._entry, {}
         if not entry:
             return []
-        before = self._number, self._cursor
+        before = self._place()
         self._number += 1
         if b"__CURSOR" in entry:
             self._cursor = entry[b"__CURSOR"].decode("ascii", "replace")
+        if entry.get(b"_TRANSPORT", b"audit") != b"audit":
+            self._hear(entry)
+            return []
+        self._has_audit = _SWITCHED_OFF not in entry.get(b"MESSAGE", b"")
         line = _render(entry)
         if line is None:
             self._damage.append(DamagedLine(self._number, -1, b"", "no audit record"))
@@ -152,6 +223,19 @@ class JournalReader:
         for record in records:
             self._open.setdefault(record.key, before)
         return records
+
+    def _hear(self, entry: dict[bytes, bytes]) -> None:
+        """Take what a program said, unless audit records say it better."""
+        if not self.is_listening:
+            return
+        event = self._witness.look(entry)
+        self._known = self._witness.known
+        if event is None:
+            return
+        name = event.at_unix_us, event.serial
+        self._done[name] = self._number
+        if name not in self._skipped:
+            self._events.append(event)
 
 
 def _render(entry: dict[bytes, bytes]) -> bytes | None:
@@ -168,14 +252,48 @@ def _render(entry: dict[bytes, bytes]) -> bytes | None:
     return b"type=%s msg=audit(%d.%03d:%d): %s\n" % (name, seconds, milliseconds, serial, text)
 
 
+def find_boot(options: Sequence[str] = (), container: Path = CONTAINER) -> str | None:
+    """Return what the journal calls this boot; None: as the kernel does.
+
+    A container has a boot id of its own, mounted over the kernel's. A service that is kept from
+    changing /proc/sys (ProtectKernelTunables=), as the agent and this are, sees the kernel's.
+
+    Args:
+        options: Options of journalctl that say which journal.
+        container: The file that is there in containers only.
+
+    Raises:
+        NotFoundError: There is no journalctl.
+    """
+    if not container.exists():
+        return None
+    words = ["journalctl", "-o", "export", "-q", "--no-pager", "--output-fields=_BOOT_ID"]
+    try:
+        said = subprocess.run(  # noqa: S603  # our own words; no shell reads them
+            [*words, *options, "--lines=1"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise NotFoundError("journalctl is not installed") from error
+    found = re.search(rb"^_BOOT_ID=([0-9a-f]{32})$", said.stdout, re.MULTILINE)
+    return None if found is None else found[1].decode()
+
+
 def open_journal(
-    bookmark: Bookmark, *, is_followed: bool, options: Sequence[str] = ()
+    bookmark: Bookmark,
+    *,
+    is_followed: bool,
+    source: AuditSource = "records",
+    options: Sequence[str] = (),
 ) -> subprocess.Popen[bytes]:
     """Start journalctl on what stands behind the bookmark, of its boot; the caller ends it.
 
     Args:
         bookmark: Where to begin, and of which boot.
         is_followed: Whether to go on for ever.
+        source: What to look for: audit records, login programs' own words, or both.
         options: Options of journalctl that say which journal.
 
     Raises:
@@ -192,9 +310,16 @@ def open_journal(
     words += [*options, "--lines=all"]
     if is_followed:
         words.append("--follow")
+        if bookmark.journal_boot_id is not None:
+            # --follow adds the boot that the kernel names, but for this option.
+            words.append("--merge")
     if bookmark.cursor is not None:
         words.append(f"--after-cursor={bookmark.cursor}")
-    words += ["_TRANSPORT=audit", f"_BOOT_ID={bookmark.boot_id}"]
+    boot = f"_BOOT_ID={bookmark.journal_boot_id or bookmark.boot_id}"
+    records = ["_TRANSPORT=audit", boot]
+    said = [boot, *(f"_COMM={name}" for name in COMMS)]
+    said += ["+", boot, *(f"SYSLOG_IDENTIFIER={name}" for name in TAGS)]
+    words += {"records": records, "words": said, "auto": [*records, "+", *said]}[source]
     try:
         # Our own words; no shell reads them.
         return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603

@@ -12,6 +12,11 @@ from steno.metrics import Metrics
 
 _FRESH_S = 1.0
 _OLD_US = 30_000_000
+_SOURCES = {
+    "auditd": "auditd",
+    "journal": "audit records in the journal",
+    "words": "login programs' own words in the journal",
+}
 
 
 class AuditNumbers:
@@ -53,6 +58,23 @@ def count_audit(metrics: Metrics, path: Path) -> None:
         "steno_audit_lag_seconds",
         "How old the last event was when it was written.",
         lambda facts: facts.lag_us / 1_000_000,
+    )
+
+    def comes_from(source: str) -> Callable[[AuditFacts], float]:
+        return lambda facts: facts.source == source
+
+    for source, meaning in _SOURCES.items():
+        purpose = f"Whether events come from {meaning}."
+        gauge(f"steno_audit_from_{source}", purpose, comes_from(source))
+    gauge(
+        "steno_audit_words_unread",
+        "Login programs' messages whose wording is not known.",
+        lambda facts: facts.unread,
+    )
+    gauge(
+        "steno_audit_words_distrusted",
+        "Messages whose sender only calls itself a login program.",
+        lambda facts: facts.distrusted,
     )
     gauge(
         "steno_audit_waiting_bytes",

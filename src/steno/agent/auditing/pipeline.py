@@ -42,6 +42,13 @@ class RecordSource(Protocol):
         """Return what was no record since the last call."""
 
 
+class WordSource(Protocol):
+    """Has events that no records underlie: what programs themselves said in the journal."""
+
+    def take_events(self) -> list[Event]:
+        """Return those that came since the last call."""
+
+
 class Marks(Protocol):
     """Remembers what was dealt with, for a source that can be read again."""
 
@@ -61,6 +68,7 @@ class Pipeline:
         wanted: Which events are kept.
         builder: Makes events of records.
         marks: Told what was dealt with, if somebody wants to know.
+        words: Has events besides those of the records.
         clock_ns: A clock that only goes forward.
         now_unix_us: The wall clock.
 
@@ -79,6 +87,7 @@ class Pipeline:
         builder: EventBuilder,
         *,
         marks: Marks | None = None,
+        words: WordSource | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         now_unix_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
@@ -92,6 +101,7 @@ class Pipeline:
         self._wanted = wanted
         self._builder = builder
         self._marks = marks
+        self._words = words
         self._marked_ns = 0
         self._clock_ns = clock_ns
         self._now_unix_us = now_unix_us
@@ -133,6 +143,7 @@ class Pipeline:
                 self._break_off(data)
             else:
                 self._take(self._groups.feed(self._records(data)))
+        self._take_words()
         now_ns = self._clock_ns()
         if taken:
             self._came_ns = now_ns
@@ -161,6 +172,7 @@ class Pipeline:
             # Else what is not whole yet is read again.
             self._take(self._groups.feed(self._source.finish()))
             self._take(self._groups.finish())
+            self._take_words()
         self._note_damage()
         self._retry_ns = 0
         self.flush()
@@ -221,6 +233,14 @@ class Pipeline:
             lost = Lost(group.at_unix_us, 1, "damaged", group.serial, group.serial)
             self.losses.add(lost)
         if self._since_ns is None:
+            self._since_ns = self._clock_ns()
+
+    def _take_words(self) -> None:
+        events = [] if self._words is None else self._words.take_events()
+        self.events += len(events)
+        kept = [event for event in events if self._wanted.takes_login(event)]
+        self._waiting += kept
+        if kept and self._since_ns is None:
             self._since_ns = self._clock_ns()
 
     def _note_absence(self, at_unix_us: int) -> None:

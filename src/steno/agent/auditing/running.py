@@ -21,6 +21,7 @@ from steno.agent.auditing.journal import (
     Bookmark,
     JournalMarks,
     JournalReader,
+    find_boot,
     open_journal,
     read_bookmark,
 )
@@ -33,6 +34,7 @@ from steno.audit.events import EventBuilder
 from steno.audit.records import LineReader
 from steno.audit.rules.text import AuditStatus
 from steno.audit.values.names import Names
+from steno.audit.witness.witness import Heard
 from steno.delivery.audit_state import write_audit_state
 from steno.delivery.spool import Spool
 from steno.delivery.trail_recovery import read_last_events
@@ -134,6 +136,8 @@ class Follower:
         kernel: KernelWatch | None = None,
         open_source: Callable[[], RecordSource] = LineReader,
         marks: Marks | None = None,
+        journal: JournalReader | None = None,
+        names: Names | None = None,
     ) -> None:
         """Put the parts together; the process has no more rights than it needs by now.
 
@@ -144,10 +148,13 @@ class Follower:
             kernel: Where the kernel's own word comes from.
             open_source: Makes what reads records from the descriptor's bytes.
             marks: Told what was dealt with, of a source that can be read again.
+            journal: What reads the journal, where that is the source.
+            names: Gives ids their names.
         """
         self._settings = settings
         self._stop = stop
         self._kernel = kernel
+        self._journal = journal
         self._status: AuditStatus | None = None
         self._policy = PolicyFile(Path(settings.config.policy))
         self._policy_ns = 0
@@ -161,7 +168,8 @@ class Follower:
             return TrailWriter(spool, msgspec.structs.replace(origin, level=level))
 
         audited = AuditedSessions(settings.run_directory / "audited")
-        self._builder = EventBuilder(names=Names(find_user_name, find_group_name))
+        names = names or Names(find_user_name, find_group_name)
+        self._builder = EventBuilder(names=names)
         self._names_ns = time.monotonic_ns() + _NAMES_NS
         self._intake = Intake(descriptor, settings.queue_bytes, may_drop=marks is None)
         self.pipeline = Pipeline(
@@ -170,6 +178,7 @@ class Follower:
             Wanted(self._in_force, audited, lambda: time.monotonic_ns() // 1000),
             self._builder,
             marks=marks,
+            words=journal,
         )
 
     def run(self, why: str = "stopped") -> None:
@@ -237,9 +246,11 @@ class Follower:
 
     def _tell_state(self) -> None:
         pipeline, status = self.pipeline, self._status
-        writer = pipeline.writer
+        writer, journal = pipeline.writer, self._journal
+        is_listening = journal is not None and journal.is_listening
+        heard = Heard() if journal is None else journal.heard
         facts = AuditFacts(
-            source=self._settings.source,
+            source="words" if is_listening else self._settings.source,
             updated_unix_us=time.time_ns() // 1000,
             trail=None if writer is None else writer.trail,
             level=self._policy.policy.most_audit,
@@ -252,6 +263,8 @@ class Follower:
             kernel_lost=None if status is None else status.lost,
             backlog=None if status is None else status.backlog,
             backlog_limit=None if status is None else status.backlog_limit,
+            unread=heard.unread,
+            distrusted=heard.distrusted,
         )
         write_audit_state(self._settings.run_directory / "audit.json", facts)
 
@@ -275,7 +288,7 @@ def follow_dispatcher(settings: FollowSettings) -> None:
 
 
 def follow_journal(settings: FollowSettings, options: Sequence[str] = ()) -> None:
-    """Follow what the systemd journal has of the audit system, from where that was left off.
+    """Follow what the systemd journal has of logins, from where that was left off.
 
     Args:
         settings: How.
@@ -290,14 +303,15 @@ def follow_journal(settings: FollowSettings, options: Sequence[str] = ()) -> Non
     os.umask(0o077)
     stop = Stop()
     known = read_bookmark(Path(settings.config.spool) / BOOKMARK)
-    if known is not None and known.boot_id != settings.boot_id:
+    now = Bookmark(settings.boot_id, journal_boot_id=find_boot(options))
+    boots = [(one.boot_id, one.journal_boot_id) for one in (known or now, now)]
+    if known is not None and boots[0] != boots[1]:
         earlier = msgspec.structs.replace(settings, boot_id=known.boot_id)
         _follow_boot(earlier, known, stop, options, is_followed=False)
         if stop.is_asked:
             return
         known = None
-    bookmark = known or Bookmark(settings.boot_id)
-    _follow_boot(settings, bookmark, stop, options, is_followed=True)
+    _follow_boot(settings, known or now, stop, options, is_followed=True)
 
 
 def _follow_boot(
@@ -310,8 +324,10 @@ def _follow_boot(
 ) -> None:
     """Follow one boot's part of the journal."""
     spool = Path(settings.config.spool)
-    reader = JournalReader(bookmark)
-    with open_journal(bookmark, is_followed=is_followed, options=options) as journal:
+    names = Names(find_user_name, find_group_name)
+    source = settings.config.audit_source
+    reader = JournalReader(bookmark, source, names)
+    with open_journal(bookmark, is_followed=is_followed, source=source, options=options) as journal:
         try:
             if journal.stdout is None:
                 raise ValueError("journalctl was started without a pipe")
@@ -321,6 +337,8 @@ def _follow_boot(
                 stop,
                 open_source=lambda: reader,
                 marks=JournalMarks(reader, spool / BOOKMARK),
+                journal=reader,
+                names=names,
             )
             follower.pipeline.start()
             writer = follower.pipeline.writer

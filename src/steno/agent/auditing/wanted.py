@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from steno.audit.coalescing import RecordGroup
+from steno.audit.event import Event
 from steno.audit.rules.sets import rule_set
 from steno.model import NO_AUDIT_SESSION
 from steno.policy.decision import AuditWord
@@ -58,19 +59,21 @@ class Wanted:
 
     def takes(self, group: RecordGroup) -> bool:
         """Return whether an event is kept."""
-        level = self._level_of(group)
+        level = self._level_of(_session_of(group))
         if level == "session":
             return True
         return level == "login" and self._is_of_login(group)
 
-    def _level_of(self, group: RecordGroup) -> AuditWord:
-        """Return the level that counts for the session that a group belongs to."""
+    def takes_login(self, event: Event) -> bool:
+        """Return whether what a program said of a login is kept: wherever logins are."""
+        session = event.audit_session
+        return self._level_of(None if session is None else b"%d" % session) != "none"
+
+    def _level_of(self, session: bytes | None) -> AuditWord:
+        """Return the level that counts for an audit session."""
         policy = self._policy()
         most = policy.most_audit
-        if most == "none":
-            return most
-        session = _session_of(group)
-        if session is None:
+        if most == "none" or session is None:
             return most
         decided = self._deciders.level_of(int(session))
         if decided is not None:

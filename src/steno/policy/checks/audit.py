@@ -64,7 +64,8 @@ def check_audit_files(files: HostFiles, level: AuditWord) -> Iterator[Finding]:
             "audit",
             "hint",
             "no auditd: what the system did meanwhile is not kept with the recordings",
-            "apt install auditd, or: systemctl enable --now steno-audit-journal; or say"
+            "apt install auditd, or: systemctl enable --now steno-audit-journal, which takes what"
+            " the journal has (logins, at least); or say"
             ' audit = "none" in the policy',
         )
         return
@@ -130,6 +131,18 @@ def check_live_audit(
             f"{_RELOAD}; journalctl -t steno-audit",
             STATE,
         )
+    elif live.facts.source == "words":
+        yield Finding(
+            "audit-source",
+            "hint",
+            "logins come from programs' own words in the journal, since no audit records do: no"
+            " commands, files or connections, and words prove less than the kernel's",
+            "apt install auditd; steno audit rules install; or, where journald collects the"
+            " kernel's events: systemctl enable --now systemd-journald-audit.socket",
+            STATE,
+        )
+        yield from _check_losses(live.facts, live.status)
+        return
     if live.status is not None:
         yield from _check_status(live.status)
         yield from _check_rules(live, level, machine)

@@ -1,0 +1,1 @@
+"""What login programs themselves say in the journal, where no audit records tell of logins."""
