@@ -203,7 +203,10 @@ export class LoginsPage extends PageElement {
   #logins(logins: Page<Login> | null) {
     if (!logins) return this.#waiting();
     if (logins.items.length === 0) {
-      return this.#nothing("No logins", "What hosts' audit trails and journals say of logins is shown here.");
+      return this.#nothing(
+        "No logins",
+        "What hosts' audit trails and journals say of logins is shown here.",
+      );
     }
     return html`<div class="card table">${plainTable("Logins", LOGINS, logins.items)}</div>
       ${this.#older(logins.cursor)}`;
