@@ -29,6 +29,7 @@ from steno.audit.values.names import Names
 from steno.delivery.spool import Spool
 from steno.delivery.trail_recovery import read_boot_id
 from steno.integrity.chain import verify_stream
+from steno.structs import decode_json
 
 ZOO = Path(__file__).parents[2] / "data" / "audit" / "f2" / "plugin-string-zoo.log"
 REMOTE = Path("/lib/systemd/systemd-journal-remote")
@@ -297,7 +298,7 @@ def test_words_are_each_taken_once(stops: list[int]) -> None:
     bookmark, begin = Bookmark(BOOT_ID), 0
     found: list[Event] = []
     for stop in [*sorted(stops), len(entries)]:
-        kept = msgspec.json.decode(msgspec.json.encode(bookmark), type=Bookmark)
+        kept = decode_json(msgspec.json.encode(bookmark), Bookmark)
         reader = JournalReader(kept, "auto", NAMES_OF)
         reader.feed(render(entries[begin : max(begin, stop)]))
         found += reader.take_events()
