@@ -99,7 +99,7 @@ def measure_events(
     """Find how far events stand whole, one after the other; see `Coalescer.pass_whole_events`.
 
     Args:
-        data: Whole lines.
+        data: Lines; one that has no end yet is not looked at.
         at: Where to begin.
         node: Whose events they must be.
         serial: The event before; theirs must be greater.

@@ -96,7 +96,7 @@ class Coalescer:
         They count as if their records had been fed, but are not returned.
 
         Args:
-            data: Whole lines.
+            data: Lines; one that has no end yet is not looked at.
             at: Where in it to begin.
 
         Returns:

@@ -78,7 +78,7 @@ def command(
         # What comes through a pipe may have been filtered.
         finds_losses=None not in logs,
     )
-    teller = Teller()
+    teller = Teller(has_several=len(logs) > 1)
     with OutputFiles(output) as file, contextlib.ExitStack() as stack:
         workers = 0 if follow else count_workers(wanted, logs)
         conversion = ParallelConversion(wanted, workers) if workers else Conversion(wanted)

@@ -121,12 +121,12 @@ class ParallelConversion:
         if len(self._rest) > _LONG_LINE_BYTES or not self._lines.is_between_lines:
             # The reader knows what to do with lines that do not end.
             end, self._rest = len(data), b""
-        self._add_lines(data if end == len(data) else data[:end])
+        self._add_lines(data, end)
 
-    def _add_lines(self, data: bytes) -> None:
+    def _add_lines(self, data: bytes, end: int) -> None:
         """Leave to the workers what they can do as well: whole events in a row."""
         at = 0
-        while at < len(data):
+        while at < end:
             if self._lines.is_between_lines:
                 to, lines, events = self._coalescer.pass_whole_events(data, at)
                 if events:
@@ -136,7 +136,7 @@ class ParallelConversion:
                     at = to
             to = at
             for _ in range(_LINES_AT_A_TIME):
-                to = data.find(b"\n", to) + 1 or len(data)
+                to = data.find(b"\n", to, end) + 1 or end
             self._add_groups(self._coalescer.feed(self._lines.feed(data[at:to])))
             at = to
 

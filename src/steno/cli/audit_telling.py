@@ -14,13 +14,17 @@ _SHOWN_DAMAGES = 20
 class Teller:
     """Says what could not be read, a line each, and counts.
 
+    Args:
+        has_several: Whether more than one log is read: their lines are counted, each for itself.
+
     Attributes:
         damaged: How many lines were no audit records.
         lost: How many events are missing, by their numbers; callers add to it.
         is_cut: Whether a packed file was damaged, so that nothing was read from there on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_several: bool = True) -> None:
+        self._has_several = has_several
         self.damaged = 0
         self.lost = 0
         self.is_cut = False
@@ -36,8 +40,9 @@ class Teller:
                     self._name = name
                     self._begin_lines, self._begin_bytes = self._lines, self._bytes
                 yield name, piece
-                self._lines += piece.count(b"\n")
-                self._bytes += len(piece)
+                if self._has_several:
+                    self._lines += piece.count(b"\n")
+                    self._bytes += len(piece)
         except FormatError as error:
             self.is_cut = True
             say(str(error))

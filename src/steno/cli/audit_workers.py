@@ -23,13 +23,14 @@ import msgspec
 
 from steno.audit._records import split, split_events
 from steno.audit.coalescing import RecordGroup
+from steno.cli.audit_files import PIECE_BYTES
 from steno.errors import StenoError
 from steno.structs import msgpack_decoder
 
 Convert = Callable[[list[RecordGroup]], bytes]
 """What a worker does with events; made in the worker."""
 
-BATCH_BYTES = 400 * 1024
+BATCH_BYTES = PIECE_BYTES
 """So much of a log goes to a worker at a time: with what is around it, it fits into a pipe."""
 
 _PIPE_BYTES = 1024 * 1024
