@@ -9,9 +9,13 @@ from steno.audit.event import Event
 from steno.audit.events import EventBuilder
 from steno.audit.reading import EventReader
 from steno.audit.session.commands import join
-from steno.audit.session.ran import Ran
-from steno.audit.session.recorded import RecordedCommand, RecordedCommands
-from steno.audit.session.recording_trail import RecordingFacts, commands_of_screen, join_recording
+from steno.audit.session.recorded import RecordedCommands
+from steno.audit.session.recording_trail import (
+    RecordingFacts,
+    commands_of_screen,
+    join_recording,
+    place_command,
+)
 from steno.cli.audit_files import find_logs, read_logs
 from steno.cli.input_files import open_input, read_input
 from steno.cli.library import Library
@@ -65,15 +69,8 @@ def commands_of_session(events: Sequence[Event], session: int) -> RecordedComman
     own = [event for event in events if event.audit_session == session]
     start_us = min((event.at_unix_us for event in own), default=0)
     joined = join(own)
-    items = [_from_start(ran, start_us) for ran in joined.items]
+    items = [place_command(ran, start_us) for ran in joined.items]
     return RecordedCommands("audit", items, joined.counts)
-
-
-def _from_start(ran: Ran, start_us: int) -> RecordedCommand:
-    facts = {name: getattr(ran, name) for name in ran.__struct_fields__}
-    at_us, end_us = facts.pop("at_unix_us") - start_us, facts.pop("end_unix_us")
-    end_us = None if end_us is None else end_us - start_us
-    return RecordedCommand(at_us=at_us, end_us=end_us, source="audit", **facts)
 
 
 def read_file(path: Path) -> list[Message]:

@@ -59,18 +59,15 @@ class Counts(msgspec.Struct, frozen=True):
     denials: int = 0
 
 
-class Ran(msgspec.Struct, frozen=True):
-    """A line that was typed, a program that was run, or a shell.
+class RanFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What is told of a command, whatever its instants are counted from.
 
     Attributes:
         number: Its place in the list, from 1: parents stand before their children.
-        parent: The node's number that it belongs to; None for the first of all.
-        kind: What it is.
-        at_unix_us: When it was run; for a line, when it was entered.
-        end_unix_us: When it ended, where that can be said.
-        ended: What that is known from.
+        parent: The number of what it belongs to (the shell, a line, the program that ran it); None
+            for the first of all.
         text: What to show: the typed line, else the arguments as a shell would take them.
-        origin: Whose will it was.
+        ended: What its end is known from.
         typed: The line that was typed, where this is the line or its only program.
         arguments: What the program was started with.
         program: The executable's path.
@@ -90,11 +87,7 @@ class Ran(msgspec.Struct, frozen=True):
 
     number: int
     parent: int | None
-    kind: RanKind
-    at_unix_us: int
     text: str
-    origin: Origin
-    end_unix_us: int | None = None
     ended: Ended = "unknown"
     typed: str | None = None
     arguments: list[str] | None = None
@@ -110,3 +103,19 @@ class Ran(msgspec.Struct, frozen=True):
     serial: int | None = None
     own: Counts = Counts()
     below: Counts = Counts()
+
+
+class Ran(RanFacts, frozen=True, kw_only=True):
+    """A line that was typed, a program that was run, or a shell.
+
+    Attributes:
+        kind: What it is.
+        origin: Whose will it was.
+        at_unix_us: When it was run; for a line, when it was entered.
+        end_unix_us: When it ended, where that can be said.
+    """
+
+    kind: RanKind
+    origin: Origin
+    at_unix_us: int
+    end_unix_us: int | None = None

@@ -7,53 +7,29 @@ from typing import Literal
 import msgspec
 
 from steno.audit.event import Event
-from steno.audit.session.ran import Counts, Ended, Origin, RanKind, TrailKind
+from steno.audit.session.ran import Counts, Origin, RanFacts, RanKind, TrailKind
 
 Source = Literal["audit", "screen"]
 
 
-class RecordedCommand(msgspec.Struct, frozen=True):
-    """A command of a recording; the members are those of `steno.audit.session.ran.Ran`.
+class RecordedCommand(RanFacts, frozen=True, kw_only=True):
+    """A command of a recording.
 
     Attributes:
-        number: Its place in the list, from 1: parents stand before their children.
-        parent: The number of what it belongs to: the shell, a line, the program that ran it.
-        at_us: When, in the recording.
-        text: What to show: the typed line, else the arguments.
         source: Where it is known from.
-        arguments_left_out: How many of a long list of arguments its event has and this has not.
         kind: What it is; from the screen it is always `line`.
-        end_us: When it ended, in the recording, where that can be said.
-        ended: What that is known from.
         origin: Whose will it was.
-        below: What it and all below it did.
-        own: What it did itself.
+        at_us: When, in the recording.
+        end_us: When it ended, in the recording, where that can be said.
+        arguments_left_out: How many of a long list of arguments its event has and this has not.
     """
 
-    number: int
-    parent: int | None
-    at_us: int
-    text: str
     source: Source
     kind: RanKind = "line"
-    end_us: int | None = None
-    ended: Ended = "unknown"
     origin: Origin = "typed"
-    typed: str | None = None
-    arguments: list[str] | None = None
+    at_us: int
+    end_us: int | None = None
     arguments_left_out: int = 0
-    program: str | None = None
-    pid: int | None = None
-    user: str | None = None
-    exit_status: int | None = None
-    signal: int | None = None
-    error: str | None = None
-    is_background: bool = False
-    pipeline: int | None = None
-    privilege: str | None = None
-    serial: int | None = None
-    own: Counts = Counts()
-    below: Counts = Counts()
 
 
 class RecordedCommands(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from steno.audit.session.clocks import Calendar
 from steno.audit.session.commands import Joined, count_events, join
 from steno.audit.session.line_matching import TICK_US
 from steno.audit.session.lineages import sort_events
-from steno.audit.session.ran import Ran
+from steno.audit.session.ran import Ran, RanFacts
 from steno.audit.session.recorded import RecordedCommand, RecordedCommands, RecordedEvent
 from steno.audit.session.scopes import Root
 from steno.audit.session.typed_lines import TypedLine
@@ -128,7 +128,7 @@ def join_recording(
     joined = join(steady, _typed_lines(facts), root, others)
     if not joined.items and not root.is_login:
         return None
-    commands = [_recorded(ran, start_us) for ran in joined.items]
+    commands = [place_command(ran, start_us) for ran in joined.items]
     kept = _placed_events(joined, ordered, placed, commands, facts)
     lost = sum(event.event.lost_before for event in kept)
     counts = count_events(one.event for one in kept if not one.is_own)
@@ -138,7 +138,14 @@ def join_recording(
 def commands_of_screen(commands: Sequence[Command]) -> RecordedCommands:
     """Return the commands of a recording without audit events."""
     items = [
-        RecordedCommand(number, None, one.at_us, one.text, "screen", typed=one.text)
+        RecordedCommand(
+            number=number,
+            parent=None,
+            text=one.text,
+            typed=one.text,
+            source="screen",
+            at_us=one.at_us,
+        )
         for number, one in enumerate(commands, 1)
     ]
     return RecordedCommands("screen", items)
@@ -166,35 +173,25 @@ def _entered(at_us: int, after_us: int, entered_us: Sequence[int]) -> int:
     return typed_us if max(after_us + 1, at_us - _UNSEEN_US) <= typed_us else at_us
 
 
-def _recorded(ran: Ran, start_us: int) -> RecordedCommand:
+def place_command(ran: Ran, start_us: int) -> RecordedCommand:
+    """Return what ran, its instants counted from `start_us`, many arguments cut.
+
+    Args:
+        ran: What ran.
+        start_us: When the recording, or the audit session, began: microseconds since 1970.
+    """
+    facts = {name: getattr(ran, name) for name in RanFacts.__struct_fields__}
+    facts["arguments"], left_out = _cut(ran.arguments)
     at_us = max(0, ran.at_unix_us - start_us)
-    arguments, left_out = _cut(ran.arguments)
     lasted_us = None if ran.end_unix_us is None else ran.end_unix_us - ran.at_unix_us
     return RecordedCommand(
-        number=ran.number,
-        parent=ran.parent,
-        at_us=at_us,
-        text=ran.text,
+        **facts,
         source="audit",
         kind=ran.kind,
-        end_us=None if lasted_us is None else at_us + max(0, lasted_us),
-        ended=ran.ended,
         origin=ran.origin,
-        typed=ran.typed,
-        arguments=arguments,
+        at_us=at_us,
+        end_us=None if lasted_us is None else at_us + max(0, lasted_us),
         arguments_left_out=left_out,
-        program=ran.program,
-        pid=ran.pid,
-        serial=ran.serial,
-        user=ran.user,
-        exit_status=ran.exit_status,
-        signal=ran.signal,
-        error=ran.error,
-        is_background=ran.is_background,
-        pipeline=ran.pipeline,
-        privilege=ran.privilege,
-        own=ran.own,
-        below=ran.below,
     )
 
 
