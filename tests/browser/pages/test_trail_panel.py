@@ -125,6 +125,7 @@ def test_an_event_shows_the_screen_of_its_moment_and_all_its_records(
     detail = page.locator("steno-event")
     expect(detail).to_contain_text("it worked")
     expect(detail).to_contain_text('quote"d.txt')
+    expect(detail).to_contain_text("steno verify trail-")
     detail.get_by_text("The kernel's records").click()
     for kind in ("SYSCALL", "CWD", "PATH", "PROCTITLE"):
         expect(detail.get_by_role("heading", name=kind, exact=True).first).to_be_visible()
@@ -281,6 +282,7 @@ def test_the_trail_is_used_with_the_keyboard(visit: Visit, avery: str) -> None:
     expect(busy).to_be_focused()
     page.keyboard.press("ArrowLeft")
     expect(busy).to_have_attribute("aria-expanded", "false")
+    expect(page.locator('steno-trail li > a[tabindex="0"]')).to_have_count(1)
     events(page).first.focus()
     page.keyboard.press("ArrowDown")
     expect(events(page).nth(1)).to_be_focused()

@@ -68,7 +68,7 @@ export class EventPart extends PageElement {
   };
   /** Whether the trail around it is of more than its command. */
   @property({ type: Boolean }) hasOthers = false;
-  @state() private whole: Pick<EventDetail, "event"> | null = null;
+  @state() private whole: Pick<EventDetail, "event" | "trail"> | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("item")) return;
@@ -98,7 +98,7 @@ export class EventPart extends PageElement {
     const event = this.whole?.event ?? this.item.event;
     const records = this.whole?.event.records;
     return html`<dl>
-        ${factsOf(event, this.item.at_us)
+        ${[...factsOf(event, this.item.at_us), proofOf(this.whole)]
           .filter(([, value]) => value !== null && value !== undefined && value !== "")
           .map(
             ([name, value]) => html`<dt>${shown(name)}</dt>
@@ -137,6 +137,11 @@ function factsOf(event: AuditEvent, atUs: number | null): Fact[] {
     ["Rules' keys", event.keys?.join(", ")],
     ["Number", event.serial],
   ];
+}
+
+/** How anybody can check that the event stands in its trail as the host wrote it. */
+function proofOf(whole: Pick<EventDetail, "trail"> | null): Fact {
+  return ["Prove it", whole ? `steno verify ${whole.trail}` : null];
 }
 
 function resultWords({ result, error, exit }: AuditEvent): string {

@@ -34,6 +34,10 @@ const FOLLOW_MS = 300;
 const NOTHING_LIKE_THAT = "Nothing like that happened, as far as the audit rules record it.";
 const NOTHING_DONE = "Nothing that the host's audit rules record.";
 
+function keyOf({ event }: RecordedEvent): string {
+  return `${event.serial} ${event.at_unix_us}`;
+}
+
 @customElement("steno-trail")
 export class Trail extends PageElement {
   static override styles = [
@@ -101,6 +105,8 @@ export class Trail extends PageElement {
   @state() private wanted: Wanted = ALL;
   /** The event whose detail is shown. */
   @state() private chosen: string | null = null;
+  /** The event that the keyboard was in last: Tab goes through the list in one step. */
+  @state() private focused: string | null = null;
   @query(".list") private list!: HTMLElement | null;
   #following = new Following(this);
   #isBegun = false;
@@ -286,14 +292,16 @@ export class Trail extends PageElement {
       </p>`;
     }
     const current = eventAt(items, this.atUs);
+    const focused = items.findIndex((item) => keyOf(item) === this.focused);
+    const stop = focused >= 0 ? focused : Math.max(0, current);
     return html`<ol>
-      ${items.map((item, index) => this.#event(item, index === current))}
+      ${items.map((item, index) => this.#event(item, index === current, index === stop))}
     </ol>`;
   }
 
-  #event(item: RecordedEvent, isCurrent: boolean) {
+  #event(item: RecordedEvent, isCurrent: boolean, isTabStop: boolean) {
     const { at_us: atUs, kind, event, bunch } = item;
-    const key = `${event.serial} ${event.at_unix_us}`;
+    const key = keyOf(item);
     const isChosen = key === this.chosen;
     const lost = event.lost_before ?? 0;
     return html`<li>
@@ -303,6 +311,10 @@ export class Trail extends PageElement {
         href=${recordingPath(this.rec, Math.max(0, atUs))}
         aria-current=${isCurrent ? "true" : nothing}
         aria-expanded=${String(isChosen)}
+        tabindex=${isTabStop ? 0 : -1}
+        @focus=${() => {
+          this.focused = key;
+        }}
         @click=${() => {
           this.chosen = isChosen ? null : key;
         }}
