@@ -7,9 +7,12 @@ calendar (`*_unix_us`) are microseconds since 1970-01-01 UTC.
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
+
+Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A number that a host may say: what no database and no packed state holds is damage."""
 
 NO_AUDIT_SESSION = 4294967295
 """What the kernel says when a process belongs to no audit session: (uint32) -1."""
@@ -105,29 +108,29 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
     user: str
     host: str
-    started_unix_us: int
+    started_unix_us: Int64
     recorder: str
-    uid: int | None = None
+    uid: Int64 | None = None
     login_user: str | None = None
-    login_uid: int | None = None
+    login_uid: Int64 | None = None
     boot_id: str | None = None
-    audit_session: int | None = None
+    audit_session: Int64 | None = None
     service: str | None = None
     remote: str | None = None
     command: list[str] | None = None
     terminal: str | None = None
-    columns: int | None = None
-    rows: int | None = None
+    columns: Int64 | None = None
+    rows: Int64 | None = None
     records: list[str] = []
     policy: str | None = None
     labels: list[str] = []
-    coarse_unix_us: int | None = None
-    number: int | None = None
+    coarse_unix_us: Int64 | None = None
+    number: Int64 | None = None
     kind: str | None = None
     charset: str | None = None
-    command_cut_bytes: int | None = None
+    command_cut_bytes: Int64 | None = None
     mail_to: list[str] = []
-    pid: int | None = None
+    pid: Int64 | None = None
     inner_terminal: str | None = None
 
 
@@ -140,9 +143,9 @@ class StreamTotal(msgspec.Struct, frozen=True):
         recorded_bytes: How many of them, from the first on, the recording holds.
     """
 
-    passed_bytes: int
+    passed_bytes: Int64
     sha256: str | None
-    recorded_bytes: int
+    recorded_bytes: Int64
 
 
 class End(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=False):
@@ -159,10 +162,10 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     """
 
     reason: str
-    exit_status: int | None = None
-    signal: int | None = None
-    output_bytes: int = 0
-    input_bytes: int = 0
+    exit_status: Int64 | None = None
+    signal: Int64 | None = None
+    output_bytes: Int64 = 0
+    input_bytes: Int64 = 0
     streams: dict[str, StreamTotal] = {}
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from audited_session import make_recording
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexed_recordings import (
@@ -435,3 +436,14 @@ def test_the_host_s_word_is_acted_on_at_once(store: Store) -> None:
     say_open(store, "r1", at_unix_us=time.time_ns() // 1000)
     wait_until(lambda: store.find("r1").is_live)
     indexer.stop()
+
+
+@pytest.mark.parametrize("member", ["pid", "uid", "number", "columns", "coarse_unix_us"])
+def test_a_fact_that_nothing_holds_is_damage(store: Store, member: str) -> None:
+    """A host may say any number: its line is damaged, and the recording is indexed."""
+    lines = make_recording("r", **{member: 2**63})
+    store.append("r", 0, b"".join(lines), sender="vm")
+    Indexer(store).drain()
+    summary = store.find("r")
+    assert (summary.damages, summary.size_bytes) == (2, len(b"".join(lines)))
+    assert next(store.lines("r")).text

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import audited_session
 import msgspec
 import pytest
 from hypothesis import given, settings
@@ -175,6 +176,21 @@ def test_damaged_lines_are_noted(store: Store) -> None:
     (summary,) = store.trail_summaries()
     assert (summary.damages, summary.lost, summary.chain.state) == (4, 2, "broken")
     assert store.derived_bytes(trail) == store.durable_bytes(trail)
+
+
+@pytest.mark.parametrize("member", ["serial", "at_unix_us", "audit_session", "exit"])
+@pytest.mark.parametrize("number", [2**63, -(2**80)])
+def test_a_number_that_nothing_holds_is_damage(store: Store, member: str, number: int) -> None:
+    """A host may say any number: it costs that event only, in the index and on pages."""
+    events = audited_session.read_events(4)
+    odd = msgspec.structs.replace(events[50], **{member: number})
+    lines = audited_session.make_trail("trail-x", [*events[:50], odd, *events[51:]])
+    append(store, "trail-x", b"".join(lines))
+    append(store, "r", b"".join(audited_session.make_recording("r")))
+    Indexer(store).drain()
+    (summary,) = store.trail_summaries()
+    assert (summary.events, summary.damages) == (len(events) - 1, 1)
+    assert store.joined_events("r") is not None
 
 
 def test_a_trail_s_line_that_was_not_torn_after_all(store: Store) -> None:

@@ -16,6 +16,7 @@ from running_server import Running, running_server
 
 from steno.audit.event import Event
 from steno.cli.remote import RemoteLibrary
+from steno.server.indexer import Indexer
 from steno.store.opening import open_store
 from steno.store.session_reading import read_events as read_stored
 from steno.store.session_reading import session_of
@@ -326,3 +327,15 @@ def test_of_very_many_events_the_first_are_read(audited: Running) -> None:
         assert read_stored(store, session, 0, None, limit=368) == (everything, False)
     finally:
         store.close()
+
+
+def test_a_negative_serial_hides_nothing(tmp_path: Path) -> None:
+    """A host may number its events as it likes: the page shows them all."""
+    events = read_events(4)
+    odd = msgspec.structs.replace(events[50], serial=-(2**63))
+    store = open_store(tmp_path)
+    store.append(TRAIL, 0, b"".join(make_trail(TRAIL, [*events, odd])), sender="vm")
+    store.append(REC, 0, b"".join(make_recording(REC)), sender="vm")
+    Indexer(store).drain()
+    assert TrailJoiner(store).find(store.find(REC)).numbers_of(-(2**63))
+    store.close()

@@ -14,6 +14,8 @@ from typing import Literal
 
 import msgspec
 
+from steno.model import Int64
+
 Result = Literal["success", "failure", "unknown"]
 """How it went; `unknown` where the records do not tell (a system call without its SYSCALL)."""
 
@@ -45,13 +47,13 @@ class Who(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         group: Its name.
     """
 
-    login_uid: int | None = None
+    login_uid: Int64 | None = None
     login_user: str | None = None
-    uid: int | None = None
+    uid: Int64 | None = None
     user: str | None = None
-    effective_uid: int | None = None
+    effective_uid: Int64 | None = None
     effective_user: str | None = None
-    gid: int | None = None
+    gid: Int64 | None = None
     group: str | None = None
 
 
@@ -71,8 +73,8 @@ class Process(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         is_cut: Whether records with more of `arguments` are missing.
     """
 
-    pid: int | None = None
-    parent_pid: int | None = None
+    pid: Int64 | None = None
+    parent_pid: Int64 | None = None
     program: str | None = None
     name: str | None = None
     terminal: str | None = None
@@ -108,7 +110,7 @@ class Thing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     mode: str | None = None
     owner: str | None = None
     address: str | None = None
-    port: int | None = None
+    port: Int64 | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -146,16 +148,16 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
             `publickey ED25519 SHA256:...`; only the journal tells.
     """
 
-    serial: int
-    at_unix_us: int
+    serial: Int64
+    at_unix_us: Int64
     action: str
     result: Result = "unknown"
     host: str = ""
     boot_id: str | None = None
-    audit_session: int | None = None
+    audit_session: Int64 | None = None
     error: str | None = None
-    exit: int | None = None
-    signal: int | None = None
+    exit: Int64 | None = None
+    signal: Int64 | None = None
     syscall: str | None = None
     keys: list[str] = []
     who: Who = Who()
@@ -163,7 +165,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     objects: list[Thing] = []
     text: str = ""
     typed: str | None = None
-    lost_before: int = 0
+    lost_before: Int64 = 0
     records: msgspec.Raw = msgspec.field(default_factory=lambda: msgspec.Raw(b"[]"))
     source: str = ""
     method: str | None = None

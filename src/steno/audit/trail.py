@@ -10,7 +10,7 @@ import msgspec
 
 from steno.audit.event import Event
 from steno.errors import FormatError
-from steno.model import TRAIL_PREFIX, Damage, digest_of_line
+from steno.model import TRAIL_PREFIX, Damage, Int64, digest_of_line
 from steno.structs import json_decoder
 
 MAX_LINE_BYTES = 16 << 20
@@ -34,7 +34,7 @@ class TrailHead(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     host: str
     boot_id: str
-    started_unix_us: int
+    started_unix_us: Int64
     steno: str
     level: str = ""
     follows: str | None = None
@@ -55,11 +55,11 @@ class Lost(msgspec.Struct, frozen=True, omit_defaults=True):
         to_serial: The last one's.
     """
 
-    at_unix_us: int
-    count: int
+    at_unix_us: Int64
+    count: Int64
     why: str
-    from_serial: int | None = None
-    to_serial: int | None = None
+    from_serial: Int64 | None = None
+    to_serial: Int64 | None = None
 
 
 class TrailEnd(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class TrailEnd(msgspec.Struct, frozen=True):
             ended).
     """
 
-    at_unix_us: int
+    at_unix_us: Int64
     why: str
 
 

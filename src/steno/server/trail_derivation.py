@@ -14,6 +14,7 @@ from steno.integrity.chain import ChainState, ChainVerifier
 from steno.model import Damage
 from steno.server.derivation import StateError
 from steno.server.login_facts import LoginWatch
+from steno.store.derived import fit
 from steno.store.events import DerivedEvents, LoginFact, PlacedEvent, TrailSummary
 from steno.structs import decode_msgpack
 
@@ -183,7 +184,7 @@ class TrailDerivation:
             case Event():
                 self._take_event(item, len(line))
             case Lost():
-                state.lost += max(item.count, 1)
+                state.lost = fit(state.lost + max(item.count, 1))
                 self._lost.append(item)
             case TrailHead():
                 if item.id != self.trail:

@@ -213,7 +213,7 @@ def pack(trail: RecordingTrail) -> JoinedRecording:
             encoder.encode(without_records(one.event)).removesuffix(_NO_RECORDS) + b"}"
             for one in trail.events
         ],
-        serial=array("Q", [one.event.serial for one in trail.events]),
+        serial=array("q", [one.event.serial for one in trail.events]),
         own=bytes(one.is_own for one in trail.events),
         bunches=_bunches(trail.events),
     )
