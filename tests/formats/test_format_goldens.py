@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reading import (
     GOLDEN_NAMES,
     GOLDENS,
@@ -23,7 +26,7 @@ from reading import (
 
 from steno.formats.export import KINDS, Exporter
 from steno.formats.guess import TIMING, guess_directory, guess_format
-from steno.formats.track import Item
+from steno.formats.track import Header, Item, unknown_start
 from steno.model import Input, Output, Window
 
 RAW = "hello é世 \x1b[1;31mred\x1b[0m\r\nhalf é done\r\n".encode() + (
@@ -140,10 +143,25 @@ def test_lines_from_pipes_end_as_a_terminal_shows_them(name: str) -> None:
     data = b"".join(part.data for item in items for part in exporter.write(item))
     assert any(end in data for end in (b"problem\r\n", b"problem\\r\\n"))
     assert any("no terminal" in loss for loss in exporter.losses())
-    kept = Exporter("tlog", rec="r", recorder="test")
-    data = b"".join(part.data for item in items for part in kept.write(item))
-    assert b"problem\\n" in data
-    assert not any("no terminal" in loss for loss in kept.losses())
+    for kept in (Exporter("tlog", rec="r", recorder="test"), Exporter(name, keeps_bytes=True)):
+        data = b"".join(part.data for item in items for part in kept.write(item))
+        assert any(end in data for end in (b"problem\n", b"problem\\n"))
+        assert not any("no terminal" in loss for loss in kept.losses())
+
+
+@given(st.lists(st.binary(max_size=5)), st.sampled_from([b"\r\n", b"\n\r", b"\n", b"\r\r\n\n"]))
+def test_ends_of_lines_are_mended_once_however_cut(pieces: list[bytes], between: bytes) -> None:
+    """A bare newline becomes what a terminal shows; one that is that already stays."""
+    pieces = [cut for piece in pieces for cut in (piece, between[:1], between[1:])]
+    exporter = Exporter("ttyrec")
+    exporter.write(Header(unknown_start(), is_terminal=False))
+    mended = b"".join(
+        part.data[12:]
+        for number, piece in enumerate(pieces)
+        for part in exporter.write(Output(number, piece))
+    )
+    data = b"".join(pieces)
+    assert mended == re.sub(rb"(?<!\r)\n", b"\r\n", data)
 
 
 @pytest.mark.parametrize("name", GOLDEN_NAMES)

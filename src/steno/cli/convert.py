@@ -178,7 +178,7 @@ def _convert(
     *,
     is_original: bool,
 ) -> Iterator[Part]:
-    writer = _make_writer(file, to_name)
+    writer = _make_writer(file, to_name, keeps_bytes=is_original)
     # From tlog to tlog the charset stays, and with it the way back to the original.
     for item in file.items(is_original=is_original or to_name == "tlog"):
         report.count(item)
@@ -201,13 +201,13 @@ def _choose_recoder(name: str | None, from_name: str, to_name: str) -> Marker | 
     return Marker(charset) if to_name == "tlog" else Recoder(charset)
 
 
-def _make_writer(file: RecordingFile, to_name: str) -> _Writer:
+def _make_writer(file: RecordingFile, to_name: str, *, keeps_bytes: bool) -> _Writer:
     if to_name in KINDS:
         recorder = f"steno {__version__}, converted from {file.format}"
         # The same content gives the same id, however often it is converted.
         has_own = to_name != "tlog" or file.format == "tlog"
         rec = "" if has_own else file.digest()[:32]
-        return Exporter(to_name, rec=rec, recorder=recorder)
+        return Exporter(to_name, rec=rec, recorder=recorder, keeps_bytes=keeps_bytes)
     try:
         from steno.web import renderings
     except ImportError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import Protocol
@@ -14,6 +15,7 @@ from steno.formats import asciicast, tlog_track, ttyrec, typescript_encoder
 from steno.formats.track import Finish, Header, Item
 from steno.model import Damage, Note, Output
 
+_BARE_END = re.compile(rb"(?<!\r)\n")
 _SUFFIXES = {"output": "", "timing": ".timing", "input": ".in"}
 
 
@@ -70,13 +72,16 @@ class Exporter:
     Lines that came through a pipe end as a terminal shows them, in the formats that are terminals'.
     """
 
-    def __init__(self, name: str, *, rec: str = "", recorder: str = "") -> None:
+    def __init__(
+        self, name: str, *, rec: str = "", recorder: str = "", keeps_bytes: bool = False
+    ) -> None:
         """Begin to write the format `name`, one of KINDS.
 
         Args:
             name: The format.
             rec: The id that a recording in tlog's format gets when the source has none.
             recorder: What it names as recorder when the source does not.
+            keeps_bytes: Leave the ends of lines alone, also where no terminal made them.
 
         Raises:
             UsageError: There is no such format.
@@ -85,9 +90,8 @@ class Exporter:
             raise UsageError(f"unknown format {name!r}; there are {', '.join(KINDS)}")
         self._script: typescript_encoder.Encoder | None = None
         self._encoder: _Encoder
-        self._is_terminals = name != "tlog"
-        self._is_plain = False
-        self._has_other_ends = False
+        self._mends_ends = name != "tlog" and not keeps_bytes
+        self._ends: _LineEnds | None = None
         if name.startswith("typescript"):
             self._script = typescript_encoder.Encoder(is_advanced=name == "typescript")
         elif name == "tlog":
@@ -104,12 +108,11 @@ class Exporter:
             facts = {"what": item.reason, "line": item.line, "length_bytes": item.length_bytes}
             item = Note(self._last_us, "lost", facts)
         elif isinstance(item, Header):
-            self._is_plain = self._is_terminals and not item.is_terminal
+            self._ends = _LineEnds() if self._mends_ends and not item.is_terminal else None
         elif not isinstance(item, Finish):
             self._last_us = item.at_us
-        if self._is_plain and isinstance(item, Output) and b"\n" in item.data:
-            self._has_other_ends = True
-            item = msgspec.structs.replace(item, data=item.data.replace(b"\n", b"\r\n"))
+        if self._ends is not None and isinstance(item, Output):
+            item = msgspec.structs.replace(item, data=self._ends.feed(item.data))
         if self._script is not None:
             written = self._script.write(item)
             return [Part(_SUFFIXES[stream], data) for stream, data in written.items()]
@@ -118,8 +121,33 @@ class Exporter:
 
     def losses(self) -> list[str]:
         """Return what could not be written so far, one text each."""
-        ends = ["that there was no terminal: lines end as one shows them"]
-        return (ends if self._has_other_ends else []) + (self._script or self._encoder).losses()
+        losses = (self._script or self._encoder).losses()
+        if self._ends is None or not self._ends.has_changed:
+            return losses
+        return ["that there was no terminal: lines end as one shows them", *losses]
+
+
+class _LineEnds:
+    """Ends lines as a terminal's driver does (termios(3), ONLCR), where they do not already.
+
+    Attributes:
+        has_changed: Whether a line ended otherwise.
+    """
+
+    def __init__(self) -> None:
+        self.has_changed = False
+        self._after_return = False
+
+    def feed(self, data: bytes) -> bytes:
+        """Return `data`, which follows on what was given before."""
+        if not data:
+            return data
+        mended = _BARE_END.sub(b"\r\n", data)
+        if self._after_return and data.startswith(b"\n"):
+            mended = mended[1:]
+        self._after_return = data.endswith(b"\r")
+        self.has_changed = self.has_changed or mended != data
+        return mended
 
 
 def export_lines(lines: Iterable[bytes], exporter: Exporter, rec: str) -> Iterator[Part]:
