@@ -107,6 +107,25 @@ def test_what_was_typed_ahead_is_found() -> None:
     assert commands(*pieces) == ["slow", "ls"]
 
 
+def test_what_is_typed_right_after_the_prompt_is_found() -> None:
+    """Somebody answers the prompt in the same moment, the very first one as well."""
+    pieces: list[Piece] = []
+    for number in range(3):
+        at_ms = 10 * number
+        pieces += [output(at_ms, b"$ "), output(at_ms + 1, b"ls %d\r\n" % number)]
+        pieces += [output(at_ms + 2, b"file\r\n")]
+    assert commands(*pieces, output(40, b"$ ")) == ["ls 0", "ls 1", "ls 2"]
+
+
+def test_lines_that_a_line_editor_took_are_found_within_one_piece() -> None:
+    """Bracketed paste goes on where a shell begins to read and off where it has the line."""
+    took = b"".join(b"\x1b[?2004h%% echo %d\r\n\x1b[?2004l\r$ %d\r\n" % (n, n) for n in range(300))
+    assert commands(output(0, took)) == [f"echo {n}" for n in range(300)]
+    drawn = b"\r\xe2\x9e\x9c  ~ \x1b[?2004h"
+    pieces = [output(0, drawn + b"ls\x1b[?2004l\r\r\nx\r\n" + drawn + b"pwd\x1b[?2004l\r\r\n/\r\n")]
+    assert commands(*pieces, output(9, drawn)) == ["ls", "pwd"]
+
+
 def test_clearing_the_screen_hides_no_command() -> None:
     """The command that clears the screen is found too."""
     pieces = [output(0, b"$ "), *type_at(100, "clear"), output(1000, b"\r\n\x1b[H\x1b[2J\x1b[3J$ ")]

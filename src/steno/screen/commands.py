@@ -11,8 +11,10 @@ import re
 import msgspec
 
 from steno.model import Command
+from steno.screen.sequences import Effect
 
 _PROMPT = re.compile(r"(?:(?:|.*\S\s?)[$#>\u276f\u00bb\u03bb]|(?:|.*[^\s0-9]\s?)%) \Z")
+_BEGINNING = re.compile(r"[^\n]{0,200}?[$#%>\u276f\u00bb\u03bb] (?=\S)")
 _CONTINUATION = "> "
 _MAX_LINES = 500
 _MAX_PROMPT_CHARACTERS = 400
@@ -31,6 +33,7 @@ class FinderState(msgspec.Struct):
         gone_count: How many.
         pending: A command that may go on in a continuation line.
         has_marks: Whether the shell marks its prompts (OSC 133), so that shapes do not count.
+        is_editing: Whether the shell began to read a line at the last look, and has not taken it.
     """
 
     prompt: str = ""
@@ -41,6 +44,7 @@ class FinderState(msgspec.Struct):
     gone_count: int = 0
     pending: Command | None = None
     has_marks: bool = False
+    is_editing: bool = False
 
 
 class CommandFinder:
@@ -80,10 +84,31 @@ class CommandFinder:
         self._wait_at(state.gone_count + line, before, "")
         # Lines are counted from the last look's screen, and more may have scrolled off since.
 
+    def is_new_prompt(self, cursor_line: int, before: str) -> bool:
+        """Return whether text before the cursor looks like a prompt that was not seen waiting."""
+        state = self._state
+        if state.has_marks or state.line == state.gone_count + cursor_line:
+            return False
+        return _is_prompt(before)
+
     def look(
-        self, texts: list[str], cursor_line: int, before: str, entered_us: int
+        self,
+        texts: list[str],
+        cursor_line: int,
+        before: str,
+        entered_us: int,
+        effect: Effect | None = None,
     ) -> list[Command]:
-        """Take the screen's lines; a command was entered at `entered_us`, if one was."""
+        """Take the screen's lines; a command was entered at `entered_us`, if one was.
+
+        Args:
+            texts: The lines.
+            cursor_line: The cursor's.
+            before: What stands before the cursor.
+            entered_us: The instant.
+            effect: Why this look is taken: the shell begins to read a line where the cursor is,
+                its prompt drawn or not yet (EDIT), or has taken it (ACCEPT). Else None.
+        """
         state = self._state
         found: list[Command] = []
         cursor = state.gone_count + cursor_line
@@ -101,20 +126,31 @@ class CommandFinder:
         state.gone.clear()
         state.gone_count = 0
         current = texts[cursor_line] if cursor_line < len(texts) else ""
-        right = current[len(before) :]
-        if not state.has_marks and _is_prompt(before, right):
-            self._wait_at(cursor_line, before, right.strip())
-        elif not state.has_marks and state.line is None and len(state.prompt) > 2:
-            # Typed ahead: the prompt came together with what the shell had been sent before.
-            start = current.rfind(state.prompt)
-            if start >= 0:
-                self._wait_at(cursor_line, current[: start + len(state.prompt)], "")
-        if state.pending is not None and not (
-            state.line is not None and state.prompt == _CONTINUATION
-        ):
+        if not state.has_marks:
+            self._find_prompt(current, cursor_line, before, effect)
+        # Between two lines nobody knows yet whether the command goes on: the next prompt tells.
+        is_between = effect in (Effect.EDIT, Effect.ACCEPT)
+        state.is_editing = effect is Effect.EDIT or (state.is_editing and not is_between)
+        goes_on = state.line is not None and state.prompt == _CONTINUATION
+        if state.pending is not None and not is_between and not goes_on:
             found.append(state.pending)
             state.pending = None
         return found
+
+    def _find_prompt(self, current: str, line: int, before: str, effect: Effect | None) -> None:
+        """Look for a prompt on the cursor's line, in which `before` is before the cursor."""
+        state = self._state
+        right = current[len(before) :]
+        # Where a line editor draws its prompt before it begins, it need not look like one. What
+        # was typed ahead stands there too, where it draws the prompt only then.
+        is_drawn = effect is Effect.EDIT and before.endswith(" ") and bool(before.strip())
+        if is_drawn or _is_prompt(before, right):
+            self._wait_at(line, before, right.strip())
+        elif state.line is None and len(state.prompt) > 2:
+            # Typed ahead: the prompt came together with what the shell had been sent before.
+            start = current.rfind(state.prompt)
+            if start >= 0:
+                self._wait_at(line, current[: start + len(state.prompt)], "")
 
     def finish(self) -> list[Command]:
         """Return what was still waiting for a continuation."""
@@ -148,6 +184,10 @@ class CommandFinder:
                 prompt = state.prompt if line.startswith(state.prompt) else None
             elif not state.has_marks and (match := self._own_prompt.match(line)):
                 prompt = match.group()
+            elif state.is_editing and not state.has_marks:
+                # What the shell read as one line begins with its prompt, whatever that looks like.
+                prompt = _prompt_of(line, state.prompt)
+            state.is_editing = state.is_editing and prompt is None
             if prompt is None:
                 continue
             text = line[len(prompt) :].removesuffix(state.right).strip()
@@ -164,7 +204,15 @@ class CommandFinder:
         state.pending = Command(at_us, text)
 
 
-def _is_prompt(before: str, right: str) -> bool:
+def _prompt_of(line: str, known: str) -> str | None:
+    """Return the prompt that a line begins with, which was read by a shell."""
+    if known and line.startswith(known):
+        return known
+    match = _BEGINNING.match(line)
+    return None if match is None else match.group()
+
+
+def _is_prompt(before: str, right: str = "") -> bool:
     """Tell whether text up to the cursor looks like a prompt that waits for input."""
     if len(before) > _MAX_PROMPT_CHARACTERS or not _PROMPT.match(before):
         return False

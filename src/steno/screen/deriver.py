@@ -11,7 +11,13 @@ from steno.model import Command, Keyframe, Message, Output, Piece, TextLine, Win
 from steno.screen.commands import CommandFinder, FinderState
 from steno.screen.emulator import Emulator, clamp_window
 from steno.screen.lines import LineTracker, TrackerState
-from steno.screen.sequences import Effect, is_complete, split_effects, split_unfinished
+from steno.screen.sequences import (
+    Effect,
+    ends_like_prompt,
+    is_complete,
+    split_effects,
+    split_unfinished,
+)
 from steno.structs import msgpack_decoder
 
 GROUP_US = 50_000
@@ -24,6 +30,9 @@ _FORCED_KEYFRAME_BYTES = 4 * 1024 * 1024
 """A parser that found no ground for so long is within rubbish: a keyframe loses nothing."""
 _MAX_LOOKS = 64
 _LOOK_BYTES = 256
+_MAX_LINE_LOOKS = 1024
+_LINE_LOOK_BYTES = 16
+"""Shells say themselves when they take a line: of what is pasted, each is looked at."""
 _TEXT_PER_BYTE = 64
 _TEXT_FREE_CHARACTERS = 1024 * 1024
 _KEYFRAME_PER_BYTE = 8
@@ -65,6 +74,8 @@ class DeriverState(msgspec.Struct):
     output_bytes: int
     text_characters: int
     looks: int
+    line_looks: int
+    ends_like_prompt: bool
     keyframe_us: int
     keyframe_at_bytes: int
     keyframes_bytes: int
@@ -102,6 +113,8 @@ class Deriver:
                 output_bytes=0,
                 text_characters=0,
                 looks=_MAX_LOOKS,
+                line_looks=_MAX_LINE_LOOKS,
+                ends_like_prompt=False,
                 keyframe_us=0,
                 keyframe_at_bytes=0,
                 keyframes_bytes=0,
@@ -193,6 +206,9 @@ class Deriver:
         if state.group_us is not None and at_us >= state.group_us + GROUP_US:
             self._end_group()
         if isinstance(piece, Output):
+            if state.group_us is not None and self._is_at_prompt() and self._may_look():
+                # Somebody types at once: what follows is the echo.
+                self._end_group()
             self._take_keyframe(at_us, offset_bytes, number)
         if state.group_us is None:
             self._keep(self._tracker.settle(at_us))
@@ -206,9 +222,12 @@ class Deriver:
             activity[second] = activity.get(second, 0) + len(piece.data)
             state.output_bytes += len(piece.data)
             state.looks = min(_MAX_LOOKS, state.looks + len(piece.data) // _LOOK_BYTES + 1)
+            line_looks = state.line_looks + len(piece.data) // _LINE_LOOK_BYTES + 1
+            state.line_looks = min(_MAX_LINE_LOOKS, line_looks)
             data = as_terminal_output(piece.data) if state.is_plain else piece.data
             data, state.held = split_unfinished(state.held + data)
             self._feed_output(data)
+            state.ends_like_prompt = ends_like_prompt(data)
 
     def _resize(self, window: Window) -> None:
         self._state.is_plain = False
@@ -229,6 +248,11 @@ class Deriver:
 
     def _foresee(self, effect: Effect) -> None:
         """Keep what a sequence is about to take from the screen."""
+        if effect in (Effect.EDIT, Effect.ACCEPT):
+            if self._state.line_looks > 0:
+                self._state.line_looks -= 1
+                self._look(effect)
+            return
         if effect in (Effect.INPUT, Effect.PROMPT) or not self._may_look():
             return
         is_alternate = self._alternate is not None
@@ -267,19 +291,27 @@ class Deriver:
             self._keep(self._primary.scroll(texts, self._state.last_us))
             self._finder.scroll(texts)
 
+    def _is_at_prompt(self) -> bool:
+        """Return whether the cursor waits behind what looks like a prompt that was not seen yet."""
+        state = self._state
+        if not state.ends_like_prompt or self._alternate is not None or state.is_plain:
+            return False
+        return self._finder.is_new_prompt(*self._emulator.text_before_cursor())
+
     def _end_group(self) -> None:
         if self._state.group_us is not None:
             self._look()
             self._state.group_us = None
 
-    def _look(self) -> None:
+    def _look(self, effect: Effect | None = None) -> None:
+        """Look at the screen, before a sequence with an effect, if that is why."""
         state = self._state
         since_us = state.last_us if state.group_us is None else state.group_us
         texts = self._emulator.lines()
         cursor_line, before = self._emulator.text_before_cursor()
         self._keep(self._tracker.look(texts, cursor_line, state.last_us, since_us))
         if self._alternate is None and not state.is_plain:
-            self._found.commands += self._finder.look(texts, cursor_line, before, since_us)
+            self._found.commands += self._finder.look(texts, cursor_line, before, since_us, effect)
 
     def _keep(self, lines: list[TextLine]) -> None:
         if not lines:

@@ -1,7 +1,9 @@
 """Cut output where something is about to happen to the screen that the index must see coming.
 
 A screen that is cleared is gone once the terminal has read the sequence; so the sequences that
-do that are found first. Source: ECMA-48 and xterm's ctlseqs (ED, RIS, DECSET 47, 1047, 1049);
+do that are found first. So are those by which shells begin to read a line and take it: line
+editors switch bracketed paste on and off there. Source: ECMA-48 and xterm's ctlseqs (ED, RIS,
+DECSET 47, 1047, 1049, 2004);
 OSC 133: https://gitlab.freedesktop.org/Per_Bothner/specifications, semantic-prompts.md.
 """
 
@@ -26,6 +28,8 @@ class Effect(Enum):
     PROMPT = "prompt"
     INPUT = "input"
     EXECUTE = "execute"
+    EDIT = "edit"
+    ACCEPT = "accept"
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -47,6 +51,7 @@ _SPECIAL = re.compile(
     rb"(?P<reset>c)"
     rb"|(?P<home>\[(?:1?;1?)?H\x1b)?\[\??(?P<erase>[0-9]{0,3})J"
     rb"|\[\?(?:[0-9;]{0,16};)?(?:47|1047|1049)(?:;[0-9;]{0,16})?(?P<switch>[hl])"
+    rb"|\[\?2004(?P<editor>[hl])"
     rb"|\]133;(?P<mark>[ABC])[^\x07\x1b]{0,256}(?:\x07|\x1b\\)"
     rb")"
 )
@@ -56,6 +61,11 @@ _UNFINISHED = re.compile(
     rb"|\x1b\[(?:1?;1?)?H"
     rb"|[\xc2-\xdf]|[\xe0-\xef][\x80-\xbf]?|[\xf0-\xf4][\x80-\xbf]{0,2})\Z"
 )
+_PROMPT_END = re.compile(
+    rb"(?:[$#>%]|\xe2\x9d\xaf|\xc2\xbb|\xce\xbb)(?:\x1b[^a-zA-Z\x1b]{1,64}[a-zA-Z])*"
+    rb" (?:\x1b[^a-zA-Z\x1b]{1,64}[a-zA-Z])*\Z"
+)
+_PROMPT_END_BYTES = 256
 _MARKS = {b"A": Effect.PROMPT, b"B": Effect.INPUT, b"C": Effect.EXECUTE}
 
 
@@ -68,6 +78,11 @@ def split_unfinished(data: bytes) -> tuple[bytes, bytes]:
     tail_start = max(0, len(data) - _MAX_HELD_BYTES)
     match = _UNFINISHED.search(data, tail_start)
     return (data[: match.start()], match.group()) if match else (data, b"")
+
+
+def ends_like_prompt(data: bytes) -> bool:
+    """Tell whether output ends as a prompt does that waits: a quick look, which may be wrong."""
+    return _PROMPT_END.search(data[-_PROMPT_END_BYTES:]) is not None
 
 
 def is_complete(held: bytes) -> bool:
@@ -92,6 +107,8 @@ def _effect_of(match: re.Match[bytes]) -> Effect | None:
         return Effect.CLEAR
     if match["switch"]:
         return Effect.ENTER_ALTERNATE if match["switch"] == b"h" else Effect.LEAVE_ALTERNATE
+    if match["editor"]:
+        return Effect.EDIT if match["editor"] == b"h" else Effect.ACCEPT
     if match["mark"]:
         return _MARKS[match["mark"]]
     parameter = int(match["erase"] or b"0")

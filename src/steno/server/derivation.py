@@ -22,7 +22,7 @@ from steno.server.summaries import SummaryState
 from steno.store.protocol import Derived
 from steno.structs import msgpack_decoder
 
-STATE_VERSION = 3
+STATE_VERSION = 4
 """Grows whenever the rules or the saved state change: indexes of older states are built anew."""
 MAX_STATE_BYTES = 256 * 1024 * 1024
 
