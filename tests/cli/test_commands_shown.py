@@ -65,7 +65,7 @@ def test_a_file_alone_shows_the_screens_lines(steno: Steno, recording: Path) -> 
     found = steno("commands", recording, "--json")
     answer = json.loads(found.stdout)
     assert answer["source"] == "screen"
-    assert answer["items"][1]["text"] == "cat /etc/hostname"
+    assert answer["items"][2]["text"] == "cat /etc/hostname"
 
 
 def test_a_log_alone_shows_its_sessions(steno: Steno) -> None:

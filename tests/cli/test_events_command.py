@@ -10,9 +10,15 @@ from pathlib import Path
 import pytest
 from audited_session import BOOT_ID, make_recording, make_trail, read_events
 from cli_recordings import Steno
+from refused_sessions import read_events as read_refused
+from refused_sessions import read_lines
+from trails import make_trail as make_real_trail
 
 from steno.server.indexer import Indexer
+from steno.store.event_places import EventPlaces
+from steno.store.events import EventQuery
 from steno.store.opening import open_store
+from steno.store.query import parse
 
 REC = "f1-0001"
 TRAIL = f"trail-{BOOT_ID}-1"
@@ -68,6 +74,60 @@ def test_order_limit_and_nothing_found(steno: Steno, site: Path) -> None:
     wrong = steno("events", "is:live", *store)
     assert wrong.returncode == 7
     assert "is: says something of recordings" in wrong.stderr
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Path:
+    """A store with real logins, in which `ps` was refused the files of other processes."""
+    store = open_store(tmp_path / "store")
+    for rec, lines in read_lines().items():
+        store.append(rec, 0, b"".join(lines), sender="web1")
+    boot_id = next(iter(read_lines())).rpartition("-")[2]
+    trail, lines = make_real_trail(*read_refused(), boot_id=boot_id, host="web1")
+    store.append(trail, 0, b"".join(lines), sender="web1")
+    Indexer(store).drain()
+    store.close()
+    return tmp_path / "store"
+
+
+def test_denials_that_say_the_same_are_one_line(steno: Steno, refused: Path) -> None:
+    """Each run of ps is a line that counts; --every and --json list each of its denials."""
+    query = ("events", "ran:* OR result:failure session:7765", "--store", refused, "-n", "2000")
+    lines = steno(*query).stdout.splitlines()
+    counted = [line for line in lines if "/proc/*/environ with ps: permission denied (" in line]
+    assert [line[line.index("(") :] for line in counted] == [
+        "(142 times)", "(145 times)", "(143 times)",
+    ]  # fmt: skip
+    every = steno(*query, "--every").stdout.splitlines()
+    assert len(every) == 1 + len(steno(*query, "--json").stdout.splitlines())
+    assert sum("/environ with ps" in line for line in every) == 142 + 145 + 143
+    assert len(every) - len(lines) == 142 + 145 + 143 + 3 * 6 - 6
+
+
+def test_a_page_of_denials_stands_for_all_of_them(refused: Path) -> None:
+    """Whatever pages are cut: rows stand for every event once, in order."""
+    store = open_store(refused)
+    try:
+        places = EventPlaces(store)
+        wanted = EventQuery(parse("session:7765"))
+        serials: list[int] = []
+        cursor: str | None = None
+        while True:
+            page = places.place_bunched(
+                lambda after, count: store.events(wanted, cursor=after, limit=count), cursor, 20
+            )
+            assert len(page.items) <= 20
+            for found in page.items:
+                own = [found.event.serial]
+                serials += own if found.bunch is None else found.bunch.serials
+                assert found.bunch is None or found.bunch.serials[0] == own[0]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        alone = [one.event.serial for one in store.events(wanted, limit=2000).items]
+    finally:
+        store.close()
+    assert sorted(serials) == sorted(alone)
 
 
 @pytest.mark.parametrize(

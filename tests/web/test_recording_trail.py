@@ -142,7 +142,9 @@ def test_without_audit_the_screen_tells(auditor: httpx2.Client) -> None:
     """A recording of a session of which no event came has the commands of its screen."""
     answer = get(auditor, f"{UNAUDITED}/commands")
     assert answer["source"] == "screen"
-    assert [one["text"] for one in answer["items"]][:2] == [
+    first, *others = [one["text"] for one in answer["items"]]
+    assert first.startswith("PS1='PS''1> '; export LC_ALL")  # typed before the first prompt came
+    assert others[:2] == [
         "cd ~ && echo hello > notes.txt",
         "cat /etc/hostname",
     ]

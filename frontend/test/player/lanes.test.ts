@@ -33,6 +33,17 @@ test("a hundred thousand events make a drawing of a few hundred marks", () => {
   assert.equal(bad, "");
 });
 
+test("what says the same counts once, however often it was said", () => {
+  const refused = { ...one(1, 1, "ps was refused (143 times)"), events: 143, marks: 1 };
+  const [alone] = clustersOf([refused], 100, 0.01);
+  assert.deepEqual([alone?.count, alone?.failures], [1, 1]);
+  const [lane] = LANES;
+  assert.ok(lane && alone);
+  assert.equal(clusterWords(lane, alone), "ps was refused (143 times)");
+  const [both] = clustersOf([refused, one(1.1, 1)], 100, 0.01);
+  assert.equal(both?.count, 2);
+});
+
 test("a failure among many is drawn as one", () => {
   const clusters = clustersOf([one(1), one(1.001, 1), one(500)], 1000, 0.01);
   assert.deepEqual(

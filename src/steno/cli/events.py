@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -30,12 +31,20 @@ _REC_CHARACTERS = 8
 @click.argument("query", nargs=-1)
 @limit_option(50)
 @click.option("--oldest-first", is_flag=True, help="In the order in which they happened.")
+@click.option("--every", is_flag=True, help="Also one by one what denials say several times.")
 @json_lines_option
 @library_options
 def command(
-    query: tuple[str, ...], limit: int, oldest_first: bool, as_json: bool, location: Location
+    query: tuple[str, ...],
+    limit: int,
+    oldest_first: bool,
+    every: bool,
+    as_json: bool,
+    location: Location,
 ) -> int:
     """List audit events that match QUERY, newest first (the language: docs/find.md).
+
+    Denials of one process that say the same are one line, but with --every and --json.
 
     Ends with 0 when something was found, with 1 when nothing was.
     """
@@ -43,7 +52,11 @@ def command(
     try:
         found = collect(
             lambda cursor, count: library.events(
-                " ".join(query) or None, is_ascending=oldest_first, cursor=cursor, limit=count
+                " ".join(query) or None,
+                is_ascending=oldest_first,
+                cursor=cursor,
+                limit=count,
+                is_bunched=not every and not as_json,
             ),
             limit,
         )
@@ -75,7 +88,7 @@ def _print_events(events: Sequence[FoundEvent]) -> None:
                 table = _narrow_table()
                 console.print(Text(wanted, style="bold"))
                 heading = wanted
-            table.add_row(Text(instant[11:], style="green"), _place(found), sentence(event))
+            table.add_row(Text(instant[11:], style="green"), _place(found), _sentence(found))
         else:
             session = "-" if event.audit_session is None else str(event.audit_session)
             table.add_row(
@@ -83,9 +96,17 @@ def _print_events(events: Sequence[FoundEvent]) -> None:
                 printable(event.host),
                 Text(session),
                 _place(found),
-                sentence(event),
+                _sentence(found),
             )
     _flush(console, table)
+
+
+def _sentence(found: FoundEvent) -> Text:
+    """Return an event's sentence, or that of all events that it stands for."""
+    event = found.event
+    if found.bunch is not None:
+        event = msgspec.structs.replace(event, text=found.bunch.text)
+    return sentence(event)
 
 
 def _narrow_table() -> Table:

@@ -65,9 +65,18 @@ class Library(Protocol):
         """Return all audit trails by id; `read` takes them too."""
 
     def events(
-        self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int
+        self,
+        query: str | None,
+        *,
+        is_ascending: bool,
+        cursor: str | None,
+        limit: int,
+        is_bunched: bool = False,
     ) -> Page[FoundEvent]:
-        """Return audit events that match `query`, or all, in the order of their instants."""
+        """Return audit events that match `query`, or all, in the order of their instants.
+
+        `is_bunched`: denials that say the same stand together.
+        """
 
     def event(self, trail: str, serial: int) -> FoundEvent:
         """Return one audit event whole."""

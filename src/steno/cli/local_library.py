@@ -86,15 +86,30 @@ class StoreLibrary:
         ]
 
     def events(
-        self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int
+        self,
+        query: str | None,
+        *,
+        is_ascending: bool,
+        cursor: str | None,
+        limit: int,
+        is_bunched: bool = False,
     ) -> Page[FoundEvent]:
-        """Return audit events that match `query`, or all, in the order of their instants."""
+        """Return audit events that match `query`, or all, in the order of their instants.
+
+        `is_bunched`: denials that say the same stand together.
+        """
         expression = parse(query) if query else None
         if expression is not None and query:
             check_event_query(expression, query)
         wanted = EventQuery(expression=expression, is_ascending=is_ascending)
-        page = self._store.events(wanted, cursor=cursor, limit=limit)
         places = EventPlaces(self._store)
+        if is_bunched:
+            return places.place_bunched(
+                lambda after, count: self._store.events(wanted, cursor=after, limit=count),
+                cursor,
+                limit,
+            )
+        page = self._store.events(wanted, cursor=cursor, limit=limit)
         return Page([places.place(stored) for stored in page.items], page.cursor)
 
     def event(self, trail: str, serial: int) -> FoundEvent:

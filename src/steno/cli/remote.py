@@ -197,11 +197,22 @@ class RemoteLibrary:
             return []
 
     def events(
-        self, query: str | None, *, is_ascending: bool, cursor: str | None, limit: int
+        self,
+        query: str | None,
+        *,
+        is_ascending: bool,
+        cursor: str | None,
+        limit: int,
+        is_bunched: bool = False,
     ) -> Page[FoundEvent]:
-        """Return audit events that match `query`, or all, in the order of their instants."""
+        """Return audit events that match `query`, or all, in the order of their instants.
+
+        `is_bunched`: denials that say the same stand together.
+        """
         order = "oldest" if is_ascending else "newest"
         parameters = {"q": query, "order": order, "cursor": cursor, "limit": limit} | _zone()
+        if is_bunched:
+            parameters["bunched"] = "true"
         return self._get("/events", Page[FoundEvent], parameters)
 
     def event(self, trail: str, serial: int) -> FoundEvent:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import msgspec
 
 from steno.audit.event import Event
+from steno.audit.session.bunches import bunch_key, find_bunches, name_in_bunch, tell_bunch
 from steno.store.events import SessionKey, StoredEvent
 from steno.store.joined_events import RecordingEvents
+from steno.store.page import Page
 from steno.store.protocol import Store, Summary
+
+PAGES_OF_BUNCHES = 40
+"""So many pages are read at most to fill one whose events stand together."""
+
+
+class FoundBunch(msgspec.Struct, frozen=True):
+    """Events that say the same, told as one.
+
+    Attributes:
+        first_unix_us: The earliest one's instant.
+        last_unix_us: The latest one's.
+        text: The sentence for all.
+        serials: Their numbers, in the order of the list.
+    """
+
+    first_unix_us: int
+    last_unix_us: int
+    text: str
+    serials: list[int]
 
 
 class FoundEvent(msgspec.Struct, frozen=True):
@@ -19,8 +40,9 @@ class FoundEvent(msgspec.Struct, frozen=True):
         trail: Whose event it is; with `event.serial` it names the event.
         sender: The enrolled host that delivered the trail; null: imported.
         event: The event; in lists without the records underneath.
-        rec: The recording that was made when it happened; null: none that the caller may see.
+        rec: The recording whose page shows it; null: none that the caller may see.
         at_us: Its instant in that recording.
+        bunch: What it stands for, where that was asked for and is more than itself.
     """
 
     trail: str
@@ -28,6 +50,7 @@ class FoundEvent(msgspec.Struct, frozen=True):
     event: Event
     rec: str | None = None
     at_us: int | None = None
+    bunch: FoundBunch | None = None
 
 
 class EventPlaces:
@@ -51,6 +74,49 @@ class EventPlaces:
                 return FoundEvent(stored.trail, stored.sender, event, summary.rec, at_us)
         return FoundEvent(stored.trail, stored.sender, event)
 
+    def place_bunched(
+        self, read: Callable[[str | None, int], Page[StoredEvent]], cursor: str | None, limit: int
+    ) -> Page[FoundEvent]:
+        """Return a page of events in which denials that say the same stand together.
+
+        Args:
+            read: Returns events from a cursor on, at most so many.
+            cursor: Where to begin.
+            limit: How many rows at most. A bunch that goes on in the next page begins anew there.
+        """
+        stored: list[StoredEvent] = []
+        bunches: dict[int, list[int]] = {}
+        rows = 0
+        for _ in range(PAGES_OF_BUNCHES):
+            page = read(cursor, limit - rows)
+            stored += page.items
+            cursor = page.cursor
+            keyed = ((one.event.at_unix_us, _key(one)) for one in stored)
+            bunches = find_bunches(keyed)
+            rows = len(stored) - sum(len(members) - 1 for members in bunches.values())
+            if cursor is None or rows >= limit:
+                break
+        followers = {number for members in bunches.values() for number in members[1:]}
+        found = [
+            self._place_with(stored, number, bunches.get(number))
+            for number in range(len(stored))
+            if number not in followers
+        ]
+        return Page(found, cursor)
+
+    def _place_with(
+        self, stored: list[StoredEvent], number: int, members: list[int] | None
+    ) -> FoundEvent:
+        found = self.place(stored[number])
+        if members is None:
+            return found
+        events = [stored[one].event for one in members]
+        stamps = [event.at_unix_us for event in events]
+        text = tell_bunch([event.text for event in events], list(map(name_in_bunch, events)))
+        serials = [event.serial for event in events]
+        bunch = FoundBunch(min(stamps), max(stamps), text, serials)
+        return msgspec.structs.replace(found, bunch=bunch)
+
     def _of(self, stored: StoredEvent) -> list[tuple[Summary, RecordingEvents]]:
         event = stored.event
         if event.boot_id is None or event.audit_session is None:
@@ -64,3 +130,9 @@ class EventPlaces:
                 if self._may_see(summary)
             ]
         return found
+
+
+def _key(stored: StoredEvent) -> Hashable | None:
+    """Return what the events of a bunch have in common: they are of one trail, too."""
+    key = bunch_key(stored.event)
+    return None if key is None else (stored.trail, key)

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from steno.errors import NotFoundError
 from steno.store.event_groups import check_event_query
 from steno.store.event_places import EventPlaces, FoundEvent
-from steno.store.events import EventQuery
+from steno.store.events import EventQuery, StoredEvent
 from steno.store.page import Page
 from steno.store.protocol import Store
 from steno.web.endpoint import Call, json_response
@@ -29,6 +29,7 @@ class EventListQuery(msgspec.Struct, frozen=True):
         zone: The time zone of times in `q` that name none, +02:00; default: the server's.
         from_unix_us: At this instant or later, microseconds since 1970.
         until_unix_us: Before this instant.
+        bunched: Denials of one process that say the same stand together.
         order: `newest` or `oldest` first.
         limit: How many at most.
         cursor: Where to go on: the page before's `cursor`.
@@ -38,6 +39,7 @@ class EventListQuery(msgspec.Struct, frozen=True):
     zone: Zone | None = None
     from_unix_us: Instant | None = None
     until_unix_us: Instant | None = None
+    bunched: bool = False
     order: Literal["newest", "oldest"] = "newest"
     limit: Annotated[int, msgspec.Meta(ge=1, le=500)] = 50
     cursor: str | None = None
@@ -63,9 +65,15 @@ async def find_events(call: Call) -> Response:
     )
 
     def read() -> Page[FoundEvent]:
-        page = store.events(wanted, cursor=query.cursor, limit=query.limit)
-        recordings = _places(store, visible_to)
-        return Page([recordings.place(stored) for stored in page.items], page.cursor)
+        places = _places(store, visible_to)
+
+        def fetch(cursor: str | None, limit: int) -> Page[StoredEvent]:
+            return store.events(wanted, cursor=cursor, limit=limit)
+
+        if query.bunched:
+            return places.place_bunched(fetch, query.cursor, query.limit)
+        page = fetch(query.cursor, query.limit)
+        return Page([places.place(stored) for stored in page.items], page.cursor)
 
     return json_response(await anyio.to_thread.run_sync(read))
 

@@ -146,6 +146,14 @@ export interface Lanes {
   lanes: Partial<Record<LaneKind, LaneStretch[]>>;
 }
 
+/** Events that say the same, told as one. */
+export interface FoundBunch {
+  first_unix_us: number;
+  last_unix_us: number;
+  text: string;
+  serials: number[];
+}
+
 /** An audit event of any host; `rec` is the recording that was made when it happened. */
 export interface FoundEvent {
   trail: string;
@@ -153,6 +161,8 @@ export interface FoundEvent {
   event: AuditEvent;
   rec: string | null;
   at_us: number | null;
+  /** What it stands for, where that is more than itself. */
+  bunch?: FoundBunch | null;
 }
 
 /** Who says so: the kernel's audit trail, or a program of itself in the journal. */

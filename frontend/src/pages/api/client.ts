@@ -225,7 +225,7 @@ export class Api {
 
   /** Audit events of all hosts. */
   foundEvents(
-    parameters: { q: string; cursor?: string | null; limit: number },
+    parameters: { q: string; cursor?: string | null; limit: number; bunched?: boolean },
     signal?: AbortSignal,
   ): Promise<Page<FoundEvent>> {
     return this.#page(["events"], withZone(parameters), signal);

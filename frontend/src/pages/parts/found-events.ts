@@ -1,5 +1,5 @@
 /** Audit events of all hosts that a query finds, newest first, by host and day. */
-import { html, nothing, type PropertyValues } from "lit";
+import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { Problem } from "../api/problem.ts";
 import type { FoundEvent, Page } from "../api/types.ts";
@@ -30,6 +30,11 @@ function groupsOf(items: readonly FoundEvent[]): Group[] {
   return groups;
 }
 
+/** How many events rows stand for. */
+function countOf(items: readonly FoundEvent[]): number {
+  return items.reduce((sum, { bunch }) => sum + (bunch?.serials.length ?? 1), 0);
+}
+
 @customElement("steno-found-events")
 export class FoundEvents extends PageElement {
   static override styles = [PageElement.styles, hitStyles];
@@ -50,7 +55,7 @@ export class FoundEvents extends PageElement {
       const before = this.found;
       const cursor = before?.cursor ?? null;
       const next = await this.context.api.foundEvents(
-        { q: this.query, cursor, limit: PAGE_SIZE },
+        { q: this.query, cursor, limit: PAGE_SIZE, bunched: true },
         signal,
       );
       this.found = { ...next, items: [...(before?.items ?? []), ...next.items] };
@@ -63,15 +68,31 @@ export class FoundEvents extends PageElement {
   }
 
   /** What was recorded leads to its moment; what was not opens here. */
-  #row({ trail, event, rec, at_us }: FoundEvent) {
+  #row({ trail, event, rec, at_us, bunch }: FoundEvent) {
     const at = localTime(event.at_unix_us);
-    if (rec !== null) return eventLink(event, rec, at_us, at);
+    const told = bunch ? { ...event, text: bunch.text } : event;
+    if (rec !== null) return eventLink(told, rec, at_us, at);
+    if (!bunch) return this.#detail(trail, event, eventLine(event, at));
+    return html`<details>
+      <summary class="hit event">${eventLine(told, at)}</summary>
+      ${bunch.serials.map((serial) =>
+        this.#detail(
+          trail,
+          { ...event, serial },
+          html`<span class="number">Event ${serial}</span>`,
+        ),
+      )}
+    </details>`;
+  }
+
+  /** One event that opens; it is asked for only then. */
+  #detail(trail: string, event: FoundEvent["event"], summary: TemplateResult) {
     const key = `${trail} ${event.serial}`;
     const toggle = ({ target }: Event): void => {
       if ((target as HTMLDetailsElement).open) this.opened = new Set([...this.opened, key]);
     };
     return html`<details @toggle=${toggle}>
-      <summary class="hit event">${eventLine(event, at)}</summary>
+      <summary class="hit event">${summary}</summary>
       ${
         this.opened.has(key)
           ? html`<steno-event
@@ -95,7 +116,7 @@ export class FoundEvents extends PageElement {
         )}
       </div>`;
     }
-    const events = counted(found.items.length, "event");
+    const events = counted(countOf(found.items), "event");
     return html`<div class="stack">
       <p class="muted" aria-live="polite">
         ${found.cursor ? `The newest ${events}; there are more.` : `${events}, newest first.`}
