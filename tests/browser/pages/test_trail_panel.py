@@ -17,7 +17,9 @@ from avery import (
     log_later,
 )
 from playwright.sync_api import Locator, Page, Request, expect
+from refused_sessions import read_events, read_lines
 from sessions import Session
+from trails import make_trail
 from visiting import Server, Visitor
 
 Visit = Callable[..., Visitor]
@@ -73,6 +75,40 @@ def test_a_command_shows_exactly_its_trail_and_its_moment(visit: Visit, avery: s
     page.get_by_role("button", name="Whole session").click()
     expect(page.get_by_role("heading", name="Trail of the whole session")).to_be_visible()
     expect(events(page).filter(has_text="avery renamed")).to_be_visible()
+
+
+@pytest.fixture(scope="session")
+def refused(server: Server) -> str:
+    """A real recording in which `ps` was refused the files of every other process."""
+    rec, lines = next(iter(read_lines().items()))
+    server.store.append(rec, 0, b"".join(lines), sender="web1")
+    trail, trail_lines = make_trail(*read_events(), boot_id=rec.rpartition("-")[2], host="web1")
+    server.store.append(trail, 0, b"".join(trail_lines), sender="web1")
+    server.wait_indexed([rec, trail])
+    return rec
+
+
+def test_denials_that_say_the_same_are_one_row_that_opens(visit: Visit, refused: str) -> None:
+    """143 refused files are one row and one mark; opened, it lists each, and each its records."""
+    page = visit().enter("kim", f"/recordings/{refused}?t=0")
+    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Denied").click()
+    row = events(page).filter(has_text="(143 times)")
+    expect(row).to_have_count(1)
+    expect(events(page)).to_have_count(9)  # one of the login beside it, of which no recording came
+    row.click()
+    members = page.locator("steno-bunch li > a")
+    expect(members).to_have_count(100)
+    page.get_by_role("button", name="43 more").click()
+    expect(members).to_have_count(143)
+    expect(members.first).to_contain_text("/proc/1/environ")
+    members.first.click()
+    expect(page.locator("steno-bunch steno-event")).to_contain_text("EACCES")
+    names = page.locator("steno-player").locator(".lane-names")
+    expect(names).to_have_attribute("aria-label", re.compile(r"\b9 denials"))
+    page.get_by_role("button", name="Every single one").click()
+    expect(events(page).filter(has_text="times)")).to_have_count(0)
+    expect(events(page).nth(150)).to_be_attached()
 
 
 def test_people_see_the_trail_of_their_own_recordings(visit: Visit, avery: str) -> None:
