@@ -114,11 +114,7 @@ def describe_call(
 
 
 def count_arguments(name: str) -> int:
-    """Return which of a0 to a2 `describe_call` may look at, a bit for each.
-
-    Args:
-        name: The system call's name; of one that has no name here, anything may count.
-    """
+    """Return which of a0 to a2 `describe_call` may look at, a bit for each; all without a name."""
     if not name or name == "socketcall":
         return 0b111
     what = CALLS.get(name, PLAIN_CALL)
