@@ -190,7 +190,10 @@ def test_events_are_found(place: Place) -> None:
     orders = place.rows("events", 'action:"ran with sudo" login:opal')
     assert [one["event"]["objects"][0]["name"] for one in orders] == ["/usr/bin/true"]
     became = [one["event"]["text"] for one in place.rows("events", "action:became login:opal")]
-    assert sorted(became) == ["opal became pat with su", "opal became root with sudo"]
+    assert sorted(became) == [
+        "opal became pat with su (su's word)",
+        "opal became root with sudo (sudo's word)",
+    ]
 
 
 def test_the_host_says_where_it_knows_from(place: Place) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from indexed_recordings import make_lines
+from journal_entries import hear, read_entries
 
 from steno.audit.event import Event, Process, Who
 from steno.audit.trail import TrailEncoder, TrailHead, make_trail_id
@@ -313,3 +314,23 @@ def test_other_rules_count_from_their_first_moment(site: Site, tmp_path: Path) -
         time.sleep(0.1)
     alerting.stop()
     assert {rule for rule, _, _ in site.found()} == {"one", "two"}
+
+
+def test_what_a_program_says_of_itself_raises_alerts(site: Site) -> None:
+    """Refusals that only sshd's word tells of are found by rules, and say whose word it is."""
+    rules = parse_rules(
+        b"""
+[[rule]]
+name = "refused"
+severity = "low"
+query = 'action:authenticated result:failure addr:10.77.0.0/16'
+""",
+        "alerts.toml",
+        datetime(2026, 11, 20, tzinfo=UTC),
+    )
+    lines = [site.encoder.encode(event) for event in hear(read_entries())]
+    site.append(TRAIL, site.begin_trail() + b"".join(lines))
+    Alerting(site.store, site.alerts, rules).look_at_all()
+    found = site.alerts.page(AlertQuery()).items
+    assert sum(alert.count for alert in found) == 7
+    assert all("sshd's word" in alert.text for alert in found)

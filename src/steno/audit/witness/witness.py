@@ -241,6 +241,7 @@ class Witness:
             said.reason,
             said.method if action == "authenticated" else "",
             self._who(speaker, known.login_uid),
+            speaker.program,
         )
 
     def _who(self, speaker: Speaker, login_uid: int | None) -> Who:
@@ -293,6 +294,7 @@ class Witness:
             "",
             "",
             Who(login_user=account or None),
+            "systemd-logind",
         )
 
     # Both.
@@ -308,6 +310,7 @@ class Witness:
         reason: str,
         method: str,
         who: Who,
+        by: str,
     ) -> Event:
         program = (process.program or process.name or "").rpartition("/")[2]
         people = [name for name in (who.login_user, who.user) if name]
@@ -316,6 +319,7 @@ class Witness:
         named = replace(process, name=program or None)
         told = tell(Telling(action, person, result, "", named, objects, "", None, None))
         told += f" with {method}" if method else ""
+        because = f": {cut(reason)}" if reason else ""
         return Event(
             serial=_serial_of(entry),
             at_unix_us=_instant_of(entry),
@@ -325,7 +329,7 @@ class Witness:
             who=who,
             process=named,
             objects=objects,
-            text=f"{told}: {cut(reason)}" if reason else told,
+            text=f"{told}{because} ({by}'s word)",
             records=_records_of(entry),
             source=JOURNAL,
             method=method or None,
