@@ -6,7 +6,7 @@ export type Route =
   | { page: "recordings"; query: string; sort: string; cursor: string | null }
   | { page: "search"; query: string; isOfEvents: boolean }
   | { page: "logins"; filter: LoginFilter; showsFailures: boolean }
-  | { page: "recording"; rec: string; atSeconds: number | null; find: string }
+  | { page: "recording"; rec: string; atSeconds: number | null; find: string; event: number | null }
   | { page: "login"; next: string }
   | { page: "alerts"; least: string; state: string }
   | { page: "hosts" }
@@ -87,7 +87,13 @@ export function routeOf(url: URL): Route {
     rec: decoded(rec),
     atSeconds: secondsFrom(searchParams.get("t")),
     find: searchParams.get("q") ?? "",
+    event: serialFrom(searchParams.get("event")),
   };
+}
+
+/** An audit event's serial; null for what is none. */
+function serialFrom(text: string | null): number | null {
+  return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }
 
 function loginFilter(parameters: URLSearchParams): LoginFilter {
@@ -136,10 +142,19 @@ export function loginsPath(filter: Partial<LoginFilter>, showsFailures = false):
   return withParameters("/logins", { ...filter, show: showsFailures ? "failed" : null });
 }
 
-/** The address of a recording, at an instant when there is one, with what to look for in it. */
-export function recordingPath(rec: string, atUs: number | null = null, find = ""): string {
+/**
+ * The address of a recording, at an instant when there is one, with what to look for in it, or with an
+ * audit event (its serial) that is shown open.
+ */
+export function recordingPath(
+  rec: string,
+  atUs: number | null = null,
+  find = "",
+  serial: number | null = null,
+): string {
   const t = atUs === null ? null : String(Math.max(0, atUs) / 1e6);
-  return withParameters(`/recordings/${encodeURIComponent(rec)}`, { t, q: find });
+  const event = serial === null ? null : String(serial);
+  return withParameters(`/recordings/${encodeURIComponent(rec)}`, { t, q: find, event });
 }
 
 /** The address of the alerts of a severity or a worse one, in a state. */

@@ -26,6 +26,7 @@ test("every address shows its page", () => {
     rec: "ab c",
     atSeconds: 12.3,
     find: "x",
+    event: null,
   });
   assert.equal(route("/hosts").page, "hosts");
   assert.deepEqual(route("/hosts/web%2F1"), { page: "host", name: "web/1" });
@@ -65,7 +66,17 @@ test("addresses that are made lead back to what they were made from", () => {
     });
   }
   const made = route(recordingPath("../../evil", 1_500_000, "x"));
-  assert.deepEqual(made, { page: "recording", rec: "../../evil", atSeconds: 1.5, find: "x" });
+  assert.deepEqual(made, {
+    page: "recording",
+    rec: "../../evil",
+    atSeconds: 1.5,
+    find: "x",
+    event: null,
+  });
+  const opened = route(recordingPath("ab", 1_500_000, "", 4711));
+  assert.equal(opened.page === "recording" && opened.event, 4711);
+  const wrong = route("/recordings/ab?event=-1e3");
+  assert.equal(wrong.page === "recording" && wrong.event, null);
   assert.deepEqual(route(loginPath("/search?q=a b")), { page: "login", next: "/search?q=a%20b" });
 });
 

@@ -77,7 +77,11 @@ def test_an_event_opens_the_player_at_its_instant(visit: Visit, avery: str) -> N
     expect(hits).to_have_count(1)
     expect(page.locator("mark", has_text="temp9").first).to_be_visible()
     hits.click()
-    expect(page).to_have_url(re.compile(rf"/recordings/{avery}\?t=3\.\d+$"))
+    expect(page).to_have_url(re.compile(rf"/recordings/{avery}\?t=3\.\d+&event=\d+$"))
+    expect(page.locator("steno-event")).to_contain_text("steno verify trail-")
+    expect(page.locator("steno-trail [aria-expanded=true]")).to_contain_text(
+        "wrote /etc/passwd with useradd"
+    )
 
 
 def test_events_of_all_hosts(visit: Visit, avery: str) -> None:

@@ -104,7 +104,7 @@ export function eventLink(
   atUs: number | null,
   at: unknown,
 ): TemplateResult {
-  return html`<a class="hit event" href=${recordingPath(rec, atUs)} data-at-us=${atUs}>
+  return html`<a class="hit event" href=${recordingPath(rec, atUs, "", event.serial)} data-at-us=${atUs}>
     <span class="at">${at}</span> ${eventText(event)}
   </a>`;
 }

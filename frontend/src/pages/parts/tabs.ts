@@ -63,7 +63,7 @@ export class Tabs extends LitElement {
   @property({ type: Boolean, reflect: true }) halved = false;
 
   override render() {
-    const chosen = this.chosen || this.tabs[0]?.id;
+    const chosen = this.#shown;
     return html`<div role="tablist" @keydown=${this.#move}>
         ${this.tabs.map(
           ({ id, label }) => html`<button
@@ -92,13 +92,19 @@ export class Tabs extends LitElement {
       ${this.halved ? html`<div class="below"><slot name="below"></slot></div>` : nothing}`;
   }
 
+  /** The chosen tab; the first where it is none of those that there are. */
+  get #shown(): string | undefined {
+    const isThere = this.tabs.some(({ id }) => id === this.chosen);
+    return isThere ? this.chosen : this.tabs[0]?.id;
+  }
+
   #choose(id: string): void {
     this.chosen = id;
     this.dispatchEvent(new CustomEvent<string>("steno-tab", { detail: id }));
   }
 
   #move(event: KeyboardEvent): void {
-    const at = this.tabs.findIndex(({ id }) => id === (this.chosen || this.tabs[0]?.id));
+    const at = this.tabs.findIndex(({ id }) => id === this.#shown);
     const last = this.tabs.length - 1;
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: last }[event.key];
     if (next === undefined) return;

@@ -101,6 +101,8 @@ export class Trail extends PageElement {
   @property({ attribute: false }) growth: unknown = null;
   /** Nothing is fetched until somebody looks. */
   @property({ type: Boolean }) isOpen = false;
+  /** The serial of the event to open, once it is there. */
+  @property({ attribute: false }) opens: number | null = null;
   @state() private window: TrailWindow = NOTHING;
   @state() private wanted: Wanted = ALL;
   /** The event whose detail is shown. */
@@ -112,6 +114,7 @@ export class Trail extends PageElement {
   #isBegun = false;
   #seenGrowth: unknown = null;
   #followTimer = 0;
+  #toOpen: number | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("rec") || changed.has("command")) {
@@ -119,10 +122,21 @@ export class Trail extends PageElement {
       // A live recording's list comes anew again and again; the command stays the same.
       if (changed.has("rec") || before?.number !== this.command?.number) this.#isBegun = false;
     }
+    if (changed.has("opens")) this.#toOpen = this.opens;
+    if (this.command !== null) this.#toOpen = null;
     if (!this.isOpen) return;
     if (!this.#isBegun) this.#begin();
     else if (this.growth !== this.#seenGrowth && !this.isBusy) this.#grow();
     else if (changed.has("atUs")) this.#followSoon();
+    this.#openWanted();
+  }
+
+  /** Open the event that the address names, as soon as it is loaded. */
+  #openWanted(): void {
+    const item = this.window.items.find(({ event }) => event.serial === this.#toOpen);
+    if (!item) return;
+    this.#toOpen = null;
+    this.chosen = keyOf(item);
   }
 
   protected override updated(changed: PropertyValues): void {

@@ -214,13 +214,13 @@ export class AlertsPage extends PageElement {
     </li>`;
   }
 
-  #moment({ rec, at_us, user, login_user }: Alert) {
+  #moment({ rec, at_us, user, login_user, serial }: Alert) {
     if (rec === null || rec === undefined) {
       // What nobody did in a session can have no recording: a host that fell silent.
       return user || login_user ? html`<span class="muted">no recording</span>` : nothing;
     }
     const at = at_us ?? 0;
-    return html`<a href=${recordingPath(rec, at)}>show at ${clock(at)}</a>`;
+    return html`<a href=${recordingPath(rec, at, "", serial ?? null)}>show at ${clock(at)}</a>`;
   }
 
   #state(alert: Alert) {

@@ -28,7 +28,7 @@ function failuresBadge(login: Login) {
   return html`<a href=${loginsPath(filter, true)}>${badge({ text: count(failures), tone, more })}</a>`;
 }
 
-function recorded({ recordings }: Login) {
+function recorded({ recordings, user, host }: Login) {
   const [first, ...others] = recordings;
   if (first === undefined) {
     const more = "No recording of this session came in.";
@@ -36,7 +36,11 @@ function recorded({ recordings }: Login) {
   }
   const links = [first, ...others].map(
     (rec, index) =>
-      html`<a href=${recordingPath(rec)}>${index === 0 ? "watch" : String(index + 1)}</a>`,
+      html`<a
+        href=${recordingPath(rec)}
+        aria-label=${`watch ${index === 0 ? "" : `recording ${index + 1} of `}${user} on ${host}`}
+        >${index === 0 ? "watch" : String(index + 1)}</a
+      >`,
   );
   return html`<span class="links">${links}</span>`;
 }

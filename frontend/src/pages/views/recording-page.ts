@@ -140,6 +140,7 @@ export class RecordingPage extends PageElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (!changed.has("route")) return;
+    if (this.route.event !== null) this.tab = "trail";
     if (this.recording?.rec === this.route.rec) {
       this.#jump();
       return;
@@ -151,14 +152,14 @@ export class RecordingPage extends PageElement {
     this.#settleTimer = 0;
     this.start = { at: this.route.atSeconds, find: this.route.find };
     void this.load(async (signal) => {
-      const { rec, atSeconds, find } = this.route;
+      const { rec, atSeconds, find, event } = this.route;
       this.recording = await this.context.api.recording(rec, signal);
       // A player that is late, or never comes, must not hide the rest.
       if (!customElements.get("steno-player")) this.hasPlayer = true;
       if (this.recording.rec === rec) return;
       // The address had the id's beginning only: the whole one is what should be kept and sent on.
       const atUs = atSeconds === null ? null : atSeconds * 1e6;
-      navigate(recordingPath(this.recording.rec, atUs, find), { replace: true });
+      navigate(recordingPath(this.recording.rec, atUs, find, event), { replace: true });
     });
   }
 
@@ -344,6 +345,7 @@ export class RecordingPage extends PageElement {
       .command=${commands?.items.find(({ number }) => number === this.chosen) ?? null}
       .atUs=${this.atUs}
       .growth=${growth}
+      .opens=${this.route.event}
       .isOpen=${isOpen}
       @steno-choose=${this.#onChoose}
       @steno-whole=${() => {
