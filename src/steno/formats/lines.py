@@ -38,6 +38,11 @@ class LineSplitter:
         self._rest = bytearray()
         self._skipped_bytes = 0
 
+    @property
+    def next_bytes(self) -> int:
+        """Where in the input the bytes for the next `feed` begin."""
+        return self._offset_bytes + self._skipped_bytes + len(self._rest)
+
     def feed(self, data: bytes) -> list[Line]:
         """Return the lines that `data` completes."""
         lines: list[Line] = []

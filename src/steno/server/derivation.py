@@ -10,7 +10,7 @@ import msgspec
 import zstandard
 
 from steno.errors import FormatError
-from steno.formats.lines import MAX_LINE_BYTES
+from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
 from steno.formats.sequence import Gap, Sequencer
 from steno.formats.tlog import decode_message
 from steno.formats.tlog_track import describe_gap
@@ -64,8 +64,7 @@ class Derivation:
         self.upto_bytes = 0
         self.is_torn = False
         self._lines = 0
-        self._rest = bytearray()
-        self._skipped_bytes = 0
+        self._splitter = LineSplitter()
         self._sequencer = Sequencer()
         self._chain = ChainVerifier()
         self._summary = SummaryState(rec)
@@ -119,6 +118,7 @@ class Derivation:
         self.upto_bytes = state.upto_bytes
         self.is_torn = state.is_torn
         self._lines = state.lines
+        self._splitter = LineSplitter(first_line=state.lines + 1, offset_bytes=state.upto_bytes)
         self._sequencer = Sequencer(last_id=state.last_id, gaps=state.gaps)
         self._chain = ChainVerifier(state.chain)
         self._summary = state.summary
@@ -137,7 +137,7 @@ class Derivation:
     @property
     def next_bytes(self) -> int:
         """Where the bytes for the next `feed` begin."""
-        return self.upto_bytes + self._skipped_bytes + len(self._rest)
+        return self._splitter.next_bytes
 
     @property
     def has_ended(self) -> bool:
@@ -151,20 +151,13 @@ class Derivation:
 
     def feed(self, data: bytes) -> None:
         """Take the recording's next bytes, from `next_bytes` on."""
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._rest += data[start : end + 1]
-            self._end_line()
-            start = end + 1
-        self._rest += data[start:]
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._skipped_bytes += len(self._rest)
-            self._rest.clear()
+        for line in self._splitter.feed(data):
+            self._end_line(line)
 
     def finish_torn(self) -> None:
         """Account for a last line without its newline: no more bytes are to be expected."""
-        if self._rest or self._skipped_bytes:
-            self._end_line()
+        for line in self._splitter.finish():
+            self._end_line(line)
             self.is_torn = True
 
     def settle(self, waited_us: int) -> None:
@@ -172,11 +165,11 @@ class Derivation:
         if self._deriver is not None and not self.is_text_stopped:
             self._deriver.settle(self._summary.duration_us + waited_us)
 
-    def stop_text(self, reason: str) -> None:
-        """Derive no more screen text from here on, and say why."""
+    def stop_text(self, reason: str, length_bytes: int = 0) -> None:
+        """Derive no more screen text from here on, a line of that length, and say why."""
         if not self.is_text_stopped:
             self.is_text_stopped = True
-            self._add_damage(len(self._rest), f"screen text stops here: {reason}")
+            self._add_damage(length_bytes, f"screen text stops here: {reason}")
 
     def take(
         self,
@@ -219,21 +212,16 @@ class Derivation:
             activity=sorted(found.activity.items()),
         )
 
-    def _end_line(self) -> None:
-        line = bytes(self._rest)
-        length_bytes = self._skipped_bytes + len(line)
-        self._lines += 1
-        try:
-            if self._skipped_bytes:
-                self._chain.feed(b"\n")
-                self._add_damage(length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
-            else:
-                self._chain.feed(line)
-                self._take_line(line)
-        finally:
-            self._rest.clear()
-            self._skipped_bytes = 0
-            self.upto_bytes += length_bytes
+    def _end_line(self, line: Line) -> None:
+        self._lines = line.number
+        if line.data is None:
+            self._chain.feed(b"\n")
+            self._add_damage(line.length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
+        else:
+            data = line.data + b"\n" if line.is_whole else line.data
+            self._chain.feed(data)
+            self._take_line(data)
+        self.upto_bytes = line.offset_bytes + line.length_bytes
 
     def _take_line(self, line: bytes) -> None:
         if not line.strip():
@@ -269,7 +257,7 @@ class Derivation:
             if message.end is not None:
                 self._deriver.finish()
         except NativeError as error:
-            self.stop_text(str(error))
+            self.stop_text(str(error), length_bytes)
 
     def _add_damage(self, length_bytes: int, reason: str) -> None:
         self._summary.damages += 1

@@ -10,6 +10,7 @@ import msgspec
 from steno.audit.event import Event
 from steno.audit.trail import MAX_LINE_BYTES, Lost, TrailEnd, TrailHead, decode_line
 from steno.errors import FormatError
+from steno.formats.lines import Line, LineSplitter
 from steno.integrity.chain import ChainState, ChainVerifier
 from steno.model import Damage
 from steno.server.derivation import StateError
@@ -51,8 +52,11 @@ class TrailDerivation:
         self._state = state or _State(STATE_VERSION)
         self._chain = ChainVerifier(self._state.chain)
         self._watch = LoginWatch(self._state.refused)
-        self._rest = bytearray()
-        self._skipped_bytes = 0
+        self._splitter = LineSplitter(
+            limit_bytes=MAX_LINE_BYTES,
+            first_line=self._state.lines + 1,
+            offset_bytes=self._state.upto_bytes,
+        )
         self._events: list[PlacedEvent] = []
         self._logins: list[LoginFact] = []
         self._lost: list[Lost] = []
@@ -91,7 +95,7 @@ class TrailDerivation:
     @property
     def next_bytes(self) -> int:
         """Where the bytes for the next `feed` begin."""
-        return self._state.upto_bytes + self._skipped_bytes + len(self._rest)
+        return self._splitter.next_bytes
 
     @property
     def has_ended(self) -> bool:
@@ -108,19 +112,13 @@ class TrailDerivation:
 
     def feed(self, data: bytes) -> None:
         """Take the trail's next bytes, from `next_bytes` on."""
-        start = 0
-        while (end := data.find(b"\n", start)) >= 0:
-            self._end_line(data[start : end + 1])
-            start = end + 1
-        self._rest += data[start:]
-        if len(self._rest) > MAX_LINE_BYTES:
-            self._skipped_bytes += len(self._rest)
-            self._rest.clear()
+        for line in self._splitter.feed(data):
+            self._end_line(line)
 
     def finish_torn(self) -> None:
         """Account for a last line without its newline: no more bytes are to be expected."""
-        if self._rest or self._skipped_bytes:
-            self._end_line(b"")
+        for line in self._splitter.finish():
+            self._end_line(line)
             self._state.is_torn = True
 
     def take(self, *, sender: str | None, from_bytes: int, from_serial: int) -> DerivedEvents:
@@ -158,19 +156,16 @@ class TrailDerivation:
         self._events, self._logins, self._lost, self._damages = [], [], [], []
         return derived
 
-    def _end_line(self, piece: bytes) -> None:
-        line = bytes(self._rest) + piece if self._rest else piece
-        length_bytes = self._skipped_bytes + len(line)
-        self._state.lines += 1
-        if self._skipped_bytes:
+    def _end_line(self, line: Line) -> None:
+        self._state.lines = line.number
+        if line.data is None:
             self._chain.feed(b"\n")
-            self._add_damage(length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
+            self._add_damage(line.length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
         else:
-            self._chain.feed(line)
-            self._take_line(line)
-        self._rest.clear()
-        self._skipped_bytes = 0
-        self._state.upto_bytes += length_bytes
+            data = line.data + b"\n" if line.is_whole else line.data
+            self._chain.feed(data)
+            self._take_line(data)
+        self._state.upto_bytes = line.offset_bytes + line.length_bytes
 
     def _take_line(self, line: bytes) -> None:
         try:
