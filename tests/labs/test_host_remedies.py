@@ -55,7 +55,8 @@ def test_nobody_is_locked_out_of_a_host_set_up_by_the_book(host: Guest) -> None:
     said = json.loads(host.attempt("steno", "host", "check", "--json").stdout)
     assert "lockout" not in {finding["effect"] for finding in said}
     assert {finding["check"] for finding in said} <= {
-        *("chsh", "sshd-forwarding", "pam-env", "pam-note-login", "clock", "audit")
+        *("chsh", "sshd-forwarding", "sshd-x11", "sshd-userrc"),
+        *("pam-env", "pam-note-login", "clock", "audit"),
     }
 
 
@@ -116,6 +117,19 @@ with socket.create_server(("127.0.0.1", 7777)) as listener:
         with connection:
             connection.sendall(b"through\\n")
 """
+
+
+def test_programs_before_the_shell(host: Guest) -> None:
+    """~/.ssh/rc runs before every session until sshd forbids it."""
+    host.write("/home/ann/.ssh/rc", "touch /home/ann/was-run\n")
+    assert find(host, "sshd-userrc") is not None
+    look = as_ann("ann@127.0.0.1", "ls was-run")
+    assert host.text(*look) == "was-run"
+    host.write("/etc/ssh/sshd_config.d/rc.conf", "PermitUserRC no\n")
+    host.run("systemctl", "restart", "ssh")
+    assert find(host, "sshd-userrc") is None
+    host.run("rm", "/home/ann/was-run")
+    assert host.attempt(*look).returncode == 2
 
 
 def test_the_hook_and_the_environment(host: Guest) -> None:

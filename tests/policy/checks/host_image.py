@@ -44,7 +44,7 @@ class HostImage:
             "@include common-auth",
         )
         self.change("etc/ssh/sshd_config", "/usr/lib/openssh/sftp-server", "/usr/lib/sftp-server")
-        self.append("etc/ssh/sshd_config", "DisableForwarding yes\n")
+        self.append("etc/ssh/sshd_config", "DisableForwarding yes\nPermitUserRC no\n")
 
     def write(self, name: str, text: str, mode: int = 0o644) -> None:
         """Make a file."""

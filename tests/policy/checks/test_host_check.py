@@ -257,7 +257,30 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
     (
         "forwarding",
         lambda image: image.change("etc/ssh/sshd_config", "DisableForwarding yes", ""),
-        {("sshd-forwarding", "hint")},
+        {("sshd-forwarding", "hint"), ("sshd-x11", "gap")},
+    ),
+    (
+        "forwarding of nothing but windows, for a group",
+        lambda image: image.write(
+            "etc/ssh/sshd_config.d/x11.conf",
+            "X11Forwarding no\nAllowTcpForwarding no\nAllowStreamLocalForwarding no\n"
+            "DisableForwarding no\nMatch Group artists\n  X11Forwarding yes\n",
+        ),
+        {("sshd-x11", "gap")},
+    ),
+    (
+        "programs of users before the shell",
+        lambda image: image.change("etc/ssh/sshd_config", "PermitUserRC no", ""),
+        {("sshd-userrc", "gap")},
+    ),
+    (
+        "programs of some users before the shell",
+        lambda image: image.append(
+            "etc/ssh/sshd_config",
+            "Match User ann\n  PermitUserRC yes\nMatch Group jump\n  PermitUserRC yes\n"
+            "  ForceCommand exec /usr/bin/steno-shell -l\n",
+        ),
+        {("sshd-userrc", "gap")},
     ),
     (
         "forwarding without the hook",
@@ -265,7 +288,7 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
             image.change("etc/ssh/sshd_config", "DisableForwarding yes", ""),
             image.change("etc/pam.d/sshd", "session optional pam_exec.so", "# "),
         )[0],
-        {("sshd-forwarding", "escape"), ("pam-note-login", "hint")},
+        {("sshd-forwarding", "escape"), ("sshd-x11", "gap"), ("pam-note-login", "hint")},
     ),
     (
         "forwarding closed for some, without the hook",
@@ -340,6 +363,8 @@ def test_debian_as_it_comes(tmp_path: Path) -> None:
     found = {(finding.check, finding.effect) for finding in examine(DEBIAN)}
     assert found == {
         ("sshd-forwarding", "escape"),
+        ("sshd-x11", "gap"),
+        ("sshd-userrc", "gap"),
         ("login-shell", "gap"),
         ("pam-env", "gap"),
         ("pam-note-login", "hint"),

@@ -131,6 +131,8 @@ def check_sshd(blocks: list[Block], *, notes_logins: bool) -> Iterator[Finding]:
     for block in blocks:
         yield from _check_forced(block, notes_logins)
         yield from _check_forwarding(block, blocks, notes_logins)
+        yield from _check_windows(block, blocks)
+        yield from _check_user_rc(block, blocks)
         yield from _check_environment(block)
 
 
@@ -187,7 +189,6 @@ def _check_forwarding(
         return
     # Whom a Match fits is not known here: it may be all who are recorded.
     closed = [_who(one) for one in blocks if _is_yes(one.first("disableforwarding"))]
-    who = f"all but {', '.join(closed)}" if closed and not block.condition else _who(block)
     allowed = []
     for keyword, name, default in (
         ("allowtcpforwarding", "AllowTcpForwarding", "yes"),
@@ -204,10 +205,51 @@ def _check_forwarding(
         yield Finding(
             "sshd-forwarding",
             "hint" if notes_logins else "gap" if closed else "escape",
-            f"{who}: {names}: connections pass through this host (ssh -N, -J, -L) without a shell",
+            f"{_whom(block, closed)}: {names}: connections pass through this host (ssh -N, -J, -L)"
+            " without a shell",
             "DisableForwarding yes for recorded users, or have the PAM hook note such logins",
             allowed[0][1],
         )
+
+
+def _check_windows(block: Block, blocks: Sequence[Block]) -> Iterator[Finding]:
+    """Yield that X11 comes through: `ssh -X HOST xterm` has a terminal of its own."""
+    forwarded = block.first("x11forwarding")
+    if _is_yes(block.first("disableforwarding") or blocks[0].first("disableforwarding")):
+        return
+    if not _is_yes(forwarded) or forwarded is None:
+        return
+    closed = [
+        _who(one)
+        for one in blocks[1:]
+        if _is_yes(one.first("disableforwarding")) or _is_no(one.first("x11forwarding"))
+    ]
+    yield Finding(
+        "sshd-x11",
+        "hint" if closed and not block.condition else "gap",
+        f"{_whom(block, closed)}: X11Forwarding: terminals in windows on another screen (ssh -X,"
+        " xterm) run the real shell: that they are started is recorded, and not what they show",
+        "X11Forwarding no",
+        forwarded.place,
+    )
+
+
+def _check_user_rc(block: Block, blocks: Sequence[Block]) -> Iterator[Finding]:
+    """Yield that ~/.ssh/rc runs, as it does unless sshd is told otherwise or forces a command."""
+    permitted = block.first("permituserrc")
+    if _forces(block) or _is_no(permitted) or (permitted is None and block.condition):
+        return
+    closed = [
+        _who(one) for one in blocks[1:] if _forces(one) or _is_no(one.first("permituserrc"))
+    ]
+    yield Finding(
+        "sshd-userrc",
+        "hint" if closed and not block.condition else "gap",
+        f"{_whom(block, closed)}: PermitUserRC: ~/.ssh/rc runs before the login shell; what it"
+        " leaves running keeps the terminal, around the recording",
+        "PermitUserRC no",
+        permitted.place if permitted else CONFIG,
+    )
 
 
 def _check_environment(block: Block) -> Iterator[Finding]:
@@ -245,6 +287,20 @@ def _has_words(value: Value) -> bool:
 
 def _is_yes(value: Value | None) -> bool:
     return value is not None and value.text.lower() == "yes"
+
+
+def _is_no(value: Value | None) -> bool:
+    return value is not None and value.text.lower() == "no"
+
+
+def _forces(block: Block) -> bool:
+    forced = block.first("forcecommand")
+    return forced is not None and forced.text.lower() != "none"
+
+
+def _whom(block: Block, closed: Sequence[str]) -> str:
+    """Return whom a block's setting holds for, where Match blocks close it for some."""
+    return f"all but {', '.join(closed)}" if closed and not block.condition else _who(block)
 
 
 def _who(block: Block) -> str:
