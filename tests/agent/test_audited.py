@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import resource
+import signal
 from pathlib import Path
 
 import pytest
@@ -92,3 +94,22 @@ def test_what_the_reader_knows_costs_no_look(tmp_path: Path) -> None:
     now_ns += 300_000_000
     assert reader.level_of(2) == "login"
     notes.close()
+
+
+def test_a_note_that_is_cut_short_ends_the_noting(tmp_path: Path) -> None:
+    """Where a line does not fit, nobody decides any more, and what stands there stays readable."""
+    notes = AuditedNotes(tmp_path / "audited")
+    notes.note(7, "login")
+    reader = AuditedSessions(tmp_path / "audited", Clock())
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len("7 login\n") + 3, limits[1]))
+    try:
+        notes.note(1234567, "none")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert reader.level_of(7) == "login"
+    assert not reader.is_agent_there
+    notes.note(8, "none")
+    assert AuditedSessions(tmp_path / "audited", Clock()).level_of(8) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -72,3 +73,18 @@ def test_a_user_that_does_not_exist_is_told(host: AgentHost) -> None:
     )
     assert refused.returncode == 3
     assert refused.stderr == "steno: user: there is no user 'nobody-like-this'\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize("options", [(), ("--keeper",)])
+def test_what_root_makes_is_the_agents(host: AgentHost, options: tuple[str, ...]) -> None:
+    """Without a service manager root makes the sockets' directory, and the agent writes there."""
+    host.directory.chmod(0o755)
+    host.build.program.parent.chmod(0o755)
+    directory = host.directory / "run"
+    host.control_socket = directory / "control.sock"
+    host.start('user = "nobody"\n', options=options)
+    assert (directory.stat().st_uid, directory.stat().st_mode & 0o777) == (65534, 0o755)
+    assert (directory / "audited").stat().st_uid == 65534
+    assert "cannot be noted" not in host.log.read_text()
+    assert host.stop() in (0, 128 + signal.SIGTERM)

@@ -87,13 +87,18 @@ class AgentHost:
         self.policy.write_text(policy)
 
     def start(
-        self, text: str = "", policy: str = "", *, prefix: tuple[str, ...] = ()
+        self,
+        text: str = "",
+        policy: str = "",
+        *,
+        prefix: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
     ) -> subprocess.Popen[bytes]:
         """Start the agent; return when it answers."""
         self.configure(text, policy)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*prefix, *STENO, "agent", "--config", str(self.configuration)],
+                [*prefix, *STENO, "agent", "--config", str(self.configuration), *options],
                 stdout=log,
                 stderr=log,
                 env={key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"},

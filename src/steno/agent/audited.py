@@ -103,7 +103,7 @@ class AuditedNotes:
 
     def _append(self, data: bytes) -> None:
         if self._descriptor is not None:
-            os.write(self._descriptor, data)
+            _write(self._descriptor, data)
             self._size_bytes += len(data)
 
     def _write_anew(self) -> None:
@@ -112,13 +112,19 @@ class AuditedNotes:
         new.unlink(missing_ok=True)
         descriptor = _open_locked(new)
         try:
-            os.write(descriptor, data)
+            _write(descriptor, data)
             new.rename(self._path)
         except OSError:
             os.close(descriptor)
             raise
         self.close()
         self._descriptor, self._size_bytes = descriptor, len(data)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    """Write all of `data`; a line that is cut short would spoil the next one, too."""
+    if os.write(descriptor, data) != len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _open_locked(path: Path) -> int:

@@ -26,7 +26,7 @@ from steno.agent.privileges import (
     raise_descriptor_limit,
 )
 from steno.agent.sockets import listen, lock_agent, take_listener
-from steno.errors import StenoError
+from steno.errors import StenoError, StoreError
 from steno.recorder.signals import SignalPipe
 
 AGENT_SOCKET, CONTROL_SOCKET = "agent", "control"
@@ -48,6 +48,7 @@ def run_agent(config: AgentConfig, read_config: Callable[[], AgentConfig]) -> No
     keep = open_keep(os.environ)
     raise_descriptor_limit()
     tty_gid = _find_tty_group()
+    make_run_directory(config)
     listeners = _open_listeners(config, keep)
     _drop_privileges(config)
     spool = Path(config.spool)
@@ -156,6 +157,24 @@ def _open_listeners(config: AgentConfig, keep: Keep) -> dict[str, socket.socket]
     return listeners
 
 
+def make_run_directory(config: AgentConfig) -> None:
+    """Make the sockets' directory the agent's own where root makes it: more is written there.
+
+    Raises:
+        StenoError: It cannot be made, or there is no such user.
+    """
+    directory = Path(config.control).parent
+    if os.geteuid() != 0 or directory.exists():
+        return
+    uid, gid = find_user(config.user)
+    try:
+        directory.mkdir(parents=True)
+        directory.chmod(0o755)
+        os.chown(directory, uid, gid)
+    except OSError as error:
+        raise StoreError(f"{directory}: {error.strerror}") from error
+
+
 def _drop_privileges(config: AgentConfig) -> None:
     if os.geteuid() == 0:
         uid, gid = find_user(config.user)
@@ -163,8 +182,7 @@ def _drop_privileges(config: AgentConfig) -> None:
             for directory in (Path(config.spool), Path(config.numbers)):
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
                 _hand_over(directory, uid, gid)
-            for path in (config.control,):
-                os.chown(path, uid, gid)
+            os.chown(config.control, uid, gid)
             become(uid, gid)
     missing = missing_capabilities()
     if missing:

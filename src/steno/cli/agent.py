@@ -84,11 +84,13 @@ def command(context: click.Context, /, **given: Any) -> None:  # noqa: ANN401  #
     if context.invoked_subcommand is not None:
         context.obj = given
         return
-    if given["is_kept"]:
-        become_keeper(Path(_read_config(given).socket).with_name("keeper.sock"))
     # Imported only when needed, so that asking for the status stays quick.
-    from steno.agent.running import run_agent
+    from steno.agent.running import make_run_directory, run_agent
 
+    if given["is_kept"]:
+        kept = _read_config(given)
+        make_run_directory(kept)
+        become_keeper(Path(kept.socket).with_name("keeper.sock"))
     read_config = partial(_read_config, given)
     config = read_config()
     configure_logs(config.log.level, config.log.style)
