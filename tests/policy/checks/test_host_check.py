@@ -270,7 +270,9 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
     ),
     (
         "programs of users before the shell",
-        lambda image: image.change("etc/ssh/sshd_config", "PermitUserRC no", ""),
+        lambda image: image.change(
+            "etc/ssh/sshd_config", "PermitUserRC no", "PermitUserRC yes\nForceCommand none"
+        ),
         {("sshd-userrc", "gap")},
     ),
     (
