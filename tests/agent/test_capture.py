@@ -19,6 +19,7 @@ import pytest
 from steno.agent.capture import CaptureSession
 from steno.agent.exits import watch_process
 from steno.agent.loop import Loop
+from steno.agent.parts import Parts
 from steno.agent.pipes import Streams, open_pipes
 from steno.agent.resume import encode_kept
 from steno.agent.ring import Ring
@@ -95,7 +96,8 @@ class Captured:
         )
         ring = Ring.create(b"", encode_kept(session.state()), is_terminal=False)
         fds = Descriptors(leader=watch_process(self.process.pid))
-        self.session = CaptureSession(self, facts, fds, session, clock, [writer], ring, pipes.ways)
+        parts = Parts(self, facts, fds, session, clock, [writer], ring)
+        self.session = CaptureSession(parts, pipes.ways)
         self._reaper = threading.Thread(target=self.process.wait)
         self._reaper.start()
         self.session.start()

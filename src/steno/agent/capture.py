@@ -16,28 +16,19 @@ import contextlib
 import os
 from collections.abc import Mapping, Sequence
 
+from steno.agent.command import CommandSession
 from steno.agent.handover import WayState, read_handover, write_handover
 from steno.agent.handshake import RESTORED
-from steno.agent.hosting import Hosting
-from steno.agent.leader import Leader
-from steno.agent.recording import Recording
-from steno.agent.ring import Ring
+from steno.agent.parts import Parts
 from steno.agent.ring_layout import WINDOW_BYTES
 from steno.agent.ring_layout import Way as Lane
-from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.shared import SharedSink, SharedSource
 from steno.agent.strangers import let_go
 from steno.agent.ways import Way
-from steno.delivery.writers.protocol import Writer
 from steno.errors import StoreError
-from steno.recorder.child import Exit
-from steno.recorder.clock import RecordingClock
+from steno.model import StreamTotal
 from steno.recorder.echo import Echo
-from steno.recorder.session import Session
 from steno.recorder.streams import StreamMeter
-
-_GRACE_US = 5_000_000
-"""So long a command that was hung up may take to end before it is killed."""
 
 _DRAIN_US, _LONGEST_DRAIN_US = 2_000, 100_000
 """How soon it is looked at again whether all that a command wrote has been passed on."""
@@ -46,22 +37,18 @@ _HANDED_OVER = ("handover", "output", "output-pipe", "error", "error-pipe", "inp
 _LANES = {"output": Lane.OUTPUT, "error": Lane.ERROR, "input": Lane.INPUT}
 
 
-class CaptureSession:
+class CaptureSession(CommandSession):
     """Relays and records one command. Owns its descriptors, ring and destinations.
 
     Attributes:
         facts: What does not change.
     """
 
+    grace_us = 5_000_000
+
     def __init__(
         self,
-        hosting: Hosting,
-        facts: SessionFacts,
-        descriptors: Descriptors,
-        session: Session,
-        clock: RecordingClock,
-        writers: Sequence[Writer],
-        ring: Ring,
+        parts: Parts,
         ways: Sequence[tuple[str, int | None, int]],
         states: Mapping[str, WayState] | None = None,
         *,
@@ -70,34 +57,15 @@ class CaptureSession:
         """Take everything over; nothing happens before `start` or `take_up`.
 
         Args:
-            hosting: The agent.
-            facts: What does not change.
-            descriptors: `leader` and `connection`.
-            session: The recording's logic, which has begun.
-            clock: The recording's.
-            writers: Where its lines go.
-            ring: The session's memory.
+            parts: What it is made of; of the descriptors `leader` and `connection`.
             ways: Name, source and sink of each stream, see pipes.Pipes.
             states: How the streams stood when another agent left.
             is_broken: Whether that agent was killed, so that the command cannot go on.
         """
-        self.facts = facts
-        self._host = hosting
-        self._ring = ring
+        super().__init__(parts)
         self._handover: int | None = None
         self._is_broken = is_broken
-        self._reason: str | None = None
-        self._is_over = False
         self._is_ended = False
-        self._recording = Recording(
-            hosting, self, session, clock, writers, ring,
-            on_change=self._update, on_loss=lambda _failure, _is_last: None,
-        )  # fmt: skip
-        self._leader = Leader(
-            hosting.loop, facts, descriptors, on_report=lambda _report: None,
-            on_end=self._meet_end, on_orphaned=self._meet_end,
-            on_parent=lambda: hosting.keep(self),
-        )  # fmt: skip
         self._meters: dict[str, StreamMeter] = {}
         self._ways = [self._make_way(*way, (states or {}).get(way[0])) for way in ways]
         for name, state in (states or {}).items():
@@ -178,19 +146,6 @@ class CaptureSession:
         self._leader.start()
         self._leader.await_end(0, self._finish, is_killed=True)
 
-    def send_message(self, text: str, by: str) -> None:
-        """Note a message in the recording; there is no terminal to show it on."""
-        self._recording.note("message", {"text": text, "by": by, "shown": False})
-
-    def kill(self, by: str) -> None:
-        """Hang the command up; a little later kill it, and close what others of it hold."""
-        if self._is_over:
-            return
-        self._recording.note("kill", {"by": by})
-        self._reason = "hangup"
-        self._leader.hang_up()
-        self._leader.await_end(_GRACE_US, self._kill_now, is_killed=True)
-
     def leave(self) -> None:
         """Let go of it without ending it: the next agent takes it up."""
         if self._is_over:
@@ -215,16 +170,11 @@ class CaptureSession:
         self._leader.close()
         self._recording.leave()
 
-    def end(self) -> None:
-        """End the recording now: nobody will take it up."""
-        self._reason = self._reason or "recorder"
-        self._finish()
-
     def _stream_descriptors(self) -> list[int]:
         ends = [fd for way in self._ways for fd in (way.source, way.sink)]
         return [fd for fd in ends if fd is not None]
 
-    def _kill_now(self) -> None:
+    def _meet_kill(self) -> None:
         self._is_ended = True
         self._close_ways()
         self._finish()
@@ -301,36 +251,21 @@ class CaptureSession:
         for way in self._ways:
             way.close()
 
-    def _finish(self) -> None:
-        if self._is_over:
-            return
-        self._is_over = True
+    def _settle(self) -> Mapping[str, StreamTotal]:
         self._close_ways()
-        exit_ = self._leader.exit
         self._leader.say(RESTORED)
-        self._leader.close()
         for way in self._ways:
             if way.failure is not None:
                 what = f"standard {way.name}: {way.failure.strerror}"
                 self._recording.note("lost", {"what": what})
-        totals = {name: meter.total() for name, meter in self._meters.items()}
-        self._recording.end(self._reason or _reason_of(exit_), exit_, totals)
+        return {name: meter.total() for name, meter in self._meters.items()}
 
 
-def resume_capture(
-    hosting: Hosting,
-    facts: SessionFacts,
-    kept: dict[str, int],
-    session: Session,
-    clock: RecordingClock,
-    writers: Sequence[Writer],
-    ring: Ring,
-) -> CaptureSession:
+def resume_capture(parts: Parts, kept: dict[str, int]) -> CaptureSession:
     """Return a command whose agent is gone.
 
-    Takes over the descriptors in `kept`, but the ring's and the spool file's.
+    Takes over the descriptors in `kept`, but the ring's, the spool file's and those in `parts`.
     """
-    descriptors = Descriptors(leader=kept.get("leader"), connection=kept.get("connection"))
     handover = kept.get("handover")
     states: dict[str, WayState] | None = None
     if handover is not None:
@@ -345,12 +280,4 @@ def resume_capture(
             ways.append((name, source, sink))
         elif source is not None:
             let_go([source])
-    parts = hosting, facts, descriptors, session, clock, writers, ring
-    return CaptureSession(*parts, ways, states, is_broken=states is None)
-
-
-def _reason_of(exit_: Exit | None) -> str:
-    """Return why a command's recording ended, in model.End's words."""
-    if exit_ is None:
-        return "unknown"
-    return "signal" if exit_.signal is not None else "exit"
+    return CaptureSession(parts, ways, states, is_broken=states is None)

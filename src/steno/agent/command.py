@@ -5,18 +5,13 @@ It runs on the session's own streams; the agent only waits for its end.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
-from steno.agent.hosting import Hosting
+from steno.agent.exits import reason_of
 from steno.agent.leader import Leader
+from steno.agent.parts import Parts
 from steno.agent.recording import Recording
-from steno.agent.ring import Ring
-from steno.agent.session import Descriptors, SessionFacts
-from steno.delivery.writers.protocol import Writer
-from steno.recorder.clock import RecordingClock
-from steno.recorder.session import Session
-
-_PATIENCE_US = 2_000_000
+from steno.model import StreamTotal
 
 
 class CommandSession:
@@ -24,32 +19,31 @@ class CommandSession:
 
     Attributes:
         facts: What does not change.
+        grace_us: So long a command that was hung up may take to end before it is killed.
     """
 
-    def __init__(
-        self,
-        hosting: Hosting,
-        facts: SessionFacts,
-        descriptors: Descriptors,
-        session: Session,
-        clock: RecordingClock,
-        writers: Sequence[Writer],
-        ring: Ring,
-    ) -> None:
+    grace_us = 2_000_000
+
+    def __init__(self, parts: Parts) -> None:
         """Take everything over; nothing happens before `start`."""
-        self.facts = facts
-        self.passed_bytes = 0
+        self.facts = parts.facts
+        self._host = parts.hosting
+        self._ring = parts.ring
         self._is_over = False
         self._reason: str | None = None
-        self._ring = ring
         self._recording = Recording(
-            hosting, self, session, clock, writers, ring,
-            on_change=lambda: None, on_loss=lambda _failure, _is_last: None,
-        )  # fmt: skip
+            parts, self, on_change=self._update, on_loss=lambda _failure, _is_last: None
+        )
         self._leader = Leader(
-            hosting.loop, facts, descriptors, on_report=lambda _report: None, on_end=self._finish,
-            on_orphaned=self._finish, on_parent=lambda: None,
+            self._host.loop, parts.facts, parts.descriptors, on_report=lambda _report: None,
+            on_end=self._meet_end, on_orphaned=self._meet_end,
+            on_parent=lambda: self._host.keep(self),
         )  # fmt: skip
+
+    @property
+    def passed_bytes(self) -> int:
+        """How many bytes went through: the agent sees none of them."""
+        return 0
 
     @property
     def descriptors(self) -> dict[str, int]:
@@ -72,13 +66,13 @@ class CommandSession:
         self._recording.note("message", {"text": text, "by": by, "shown": False})
 
     def kill(self, by: str) -> None:
-        """End the command; a little later, kill it."""
+        """Hang the command up; a little later, kill it."""
         if self._is_over:
             return
         self._recording.note("kill", {"by": by})
         self._reason = "hangup"
         self._leader.hang_up()
-        self._leader.await_end(_PATIENCE_US, self._finish, is_killed=True)
+        self._leader.await_end(self.grace_us, self._meet_kill, is_killed=True)
 
     def leave(self) -> None:
         """Let go of it without ending it: the next agent takes it up."""
@@ -92,14 +86,28 @@ class CommandSession:
         self._reason = self._reason or "recorder"
         self._finish()
 
+    # What a kind of command does besides.
+
+    def _update(self) -> None:
+        """Take note that what the recording's `may_read` says may have changed."""
+
+    def _meet_end(self) -> None:
+        """Take note that the command has ended."""
+        self._finish()
+
+    def _meet_kill(self) -> None:
+        """Take note that the command that was to be killed is dead, or was not awaited longer."""
+        self._finish()
+
+    def _settle(self) -> Mapping[str, StreamTotal] | None:
+        """Bring to an end what else there is; return what went through each stream."""
+        return None
+
     def _finish(self) -> None:
         if self._is_over:
             return
         self._is_over = True
         exit_ = self._leader.exit
+        totals = self._settle()
         self._leader.close()
-        if self._reason is None:
-            self._reason = "unknown"
-            if exit_ is not None:
-                self._reason = "exit" if exit_.signal is None else "signal"
-        self._recording.end(self._reason, exit_)
+        self._recording.end(self._reason or reason_of(exit_), exit_, totals)

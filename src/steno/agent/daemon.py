@@ -22,6 +22,7 @@ from steno.agent.idling import Idling
 from steno.agent.keep import Keep
 from steno.agent.loop import Loop
 from steno.agent.opening import Opened, Opener
+from steno.agent.parts import Parts
 from steno.agent.reception import Reception
 from steno.agent.session import LiveSession, Sessions
 from steno.agent.spoolwatch import SpoolWatch
@@ -135,16 +136,16 @@ class Agent:
     def _begin(self, opened: Opened, admission: Admission) -> None:
         """Relay a session that has its answer."""
         session: LiveSession
-        parts = (
+        parts = Parts(
             self, opened.facts, opened.descriptors, opened.session, opened.clock,
             opened.writers, opened.ring,
         )  # fmt: skip
         if opened.pipes is not None:
-            session = CaptureSession(*parts, opened.pipes.ways)
+            session = CaptureSession(parts, opened.pipes.ways)
         elif opened.facts.kind == "terminal":
-            session = TerminalSession(*parts)
+            session = TerminalSession(parts)
         else:
-            session = CommandSession(*parts)
+            session = CommandSession(parts)
         self.add(session)
 
     def add(self, session: LiveSession) -> None:

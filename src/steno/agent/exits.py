@@ -57,6 +57,13 @@ def read_exit(pidfd: int) -> Exit | None:
     return Exit(status=os.WEXITSTATUS(code))
 
 
+def reason_of(exit_: Exit | None) -> str:
+    """Return why a recording ended whose leader ended so, in model.End's words."""
+    if exit_ is None:
+        return "unknown"
+    return "exit" if exit_.signal is None else "signal"
+
+
 class ExitWatch:
     """Tells once how a process has ended.
 

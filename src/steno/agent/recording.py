@@ -5,21 +5,17 @@ What happened in the session comes in, after it was kept in the ring; lines go t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from steno.agent.exits import Exit
-from steno.agent.hosting import Hosting
 from steno.agent.loop import Timer
+from steno.agent.parts import Parts
 from steno.agent.resume import encode_kept
-from steno.agent.ring import Ring
 from steno.agent.session import LiveSession
 from steno.agent.spooling import HostSpoolWriter
-from steno.delivery.writers.protocol import Writer
 from steno.model import Note, StreamTotal
-from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import RETRY_US, Destinations, Failure
 from steno.recorder.echo import Echo
-from steno.recorder.session import Session
 
 _FULL_RETRY_US = 1_000_000
 """How often a spool that is full is tried again."""
@@ -35,37 +31,29 @@ class Recording:
 
     def __init__(
         self,
-        hosting: Hosting,
+        parts: Parts,
         owner: LiveSession,
-        session: Session,
-        clock: RecordingClock,
-        writers: Sequence[Writer],
-        ring: Ring,
         *,
         on_change: Callable[[], None],
         on_loss: Callable[[Failure, bool], None],
     ) -> None:
-        """Take over `writers` and `ring`.
+        """Take over the parts' destinations and ring.
 
         Args:
-            hosting: The agent.
+            parts: What the session is made of.
             owner: Whose recording this is.
-            session: Its logic, which has begun.
-            clock: Its clock.
-            writers: Where lines go.
-            ring: Where pieces are kept until they are in lines.
             on_change: Called when what `may_read` says may have changed.
             on_loss: Called with a destination that was given up, and whether it was the last.
         """
-        self.clock = clock
-        self.session = session
-        self._host = hosting
+        self.clock = parts.clock
+        self.session = parts.session
+        self._host = parts.hosting
         self._owner = owner
         self._on_change = on_change
         self._on_loss = on_loss
-        self._destinations = Destinations(writers, self._lose)
-        self._spools = [writer for writer in writers if isinstance(writer, HostSpoolWriter)]
-        self._ring = ring
+        self._destinations = Destinations(parts.writers, self._lose)
+        self._spools = [writer for writer in parts.writers if isinstance(writer, HostSpoolWriter)]
+        self._ring = parts.ring
         self._timer: Timer | None = None
         self._held_until_us = 0
         self._is_over = False

@@ -15,6 +15,7 @@ from steno.agent.hosting import Hosting
 from steno.agent.keep import Descriptors as Kept
 from steno.agent.keep import Keep
 from steno.agent.opening import open_other_writer
+from steno.agent.parts import Parts
 from steno.agent.ring import Ring
 from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.spooling import HostSpoolWriter
@@ -76,11 +77,19 @@ class Succession:
         facts = survivor.facts
         log.info("session goes on", extra={"rec": facts.rec, "user": facts.identity.user})
         writers = self._open_writers(survivor)
-        recorded = survivor.session, survivor.clock, writers, survivor.ring
+        kept = survivor.descriptors
+        descriptors = Descriptors(
+            outer=kept.get("outer"),
+            master=kept.get("master"),
+            leader=kept.get("leader"),
+            connection=kept.get("connection"),
+        )
+        parts = Parts(
+            self._host, facts, descriptors, survivor.session, survivor.clock, writers, survivor.ring
+        )
         if facts.kind == "capture":
-            return resume_capture(self._host, facts, survivor.descriptors, *recorded)
-        kind = TerminalSession if facts.kind == "terminal" else CommandSession
-        return kind(self._host, facts, Descriptors(**survivor.descriptors), *recorded)
+            return resume_capture(parts, kept)
+        return TerminalSession(parts) if facts.kind == "terminal" else CommandSession(parts)
 
     def _open_writers(self, survivor: Survivor) -> list[Writer]:
         writers: list[Writer] = []

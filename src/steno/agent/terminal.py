@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import msgspec
 
 from steno.agent import outer
+from steno.agent.exits import reason_of
 from steno.agent.handshake import RESTORED, TAKEN, Report
-from steno.agent.hosting import Hosting
 from steno.agent.leader import Leader
 from steno.agent.loop import now_us
+from steno.agent.parts import Parts
 from steno.agent.pty import read_leader
 from steno.agent.recording import Recording
 from steno.agent.relay import Relay
-from steno.agent.ring import Ring
 from steno.agent.ring_layout import Way
-from steno.agent.session import Descriptors, SessionFacts
-from steno.delivery.writers.protocol import Writer
-from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import Failure
 from steno.recorder.foreground import explain
-from steno.recorder.session import Session
 
 _QUIET_US = 30_000
 """After the session's leader has ended, so long without output means that there is none left."""
@@ -46,27 +40,18 @@ class TerminalSession:
         facts: What does not change.
     """
 
-    def __init__(
-        self,
-        hosting: Hosting,
-        facts: SessionFacts,
-        descriptors: Descriptors,
-        session: Session,
-        clock: RecordingClock,
-        writers: Sequence[Writer],
-        ring: Ring,
-    ) -> None:
+    def __init__(self, parts: Parts) -> None:
         """Take everything over; nothing happens before `start`."""
+        facts, descriptors = parts.facts, parts.descriptors
         self.facts = facts
-        self._host = hosting
-        self._loop = hosting.loop
-        self._ring = ring
+        self._host = parts.hosting
+        self._loop = parts.hosting.loop
+        self._ring = parts.ring
         self._recording = Recording(
-            hosting, self, session, clock, writers, ring,
-            on_change=self._update, on_loss=self._lose_destination,
-        )  # fmt: skip
+            parts, self, on_change=self._update, on_loss=self._lose_destination
+        )
         self._relay = Relay(
-            self._loop, (descriptors.outer, descriptors.master), ring, self._recording,
+            self._loop, (descriptors.outer, descriptors.master), self._ring, self._recording,
             facts.settings.input, on_hang_up=self.hang_up, on_end=self._meet_end,
             on_output=self._check_end, on_fault=self.end,
         )  # fmt: skip
@@ -291,11 +276,7 @@ class TerminalSession:
         self._is_over = True
         exit_ = self._leader.exit
         self._leader.close()
-        if self._reason is None:
-            self._reason = "unknown"
-            if exit_ is not None:
-                self._reason = "exit" if exit_.signal is None else "signal"
-        self._recording.end(self._reason, exit_)
+        self._recording.end(self._reason or reason_of(exit_), exit_)
 
     def end(self) -> None:
         """End the recording now: nobody will take it up."""
