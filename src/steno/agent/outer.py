@@ -15,6 +15,7 @@ import termios
 
 from steno.agent.strangers import look_at
 from steno.errors import TerminalError
+from steno.recorder.terminal import make_raw_flags
 
 _TIOCGDEV = 0x80045432
 """The number of the terminal that is meant, also by /dev/tty. <asm-generic/ioctls.h>"""
@@ -95,24 +96,11 @@ def write_settings(fd: int, settings: bytes) -> None:
 
 def make_raw(settings: bytes) -> bytes:
     """Return these settings changed so that every byte passes, both ways."""
-    input_, output, control, local, line, special, ispeed, ospeed = _TERMIOS2.unpack(settings)
-    input_ &= ~(
-        termios.IGNBRK
-        | termios.BRKINT
-        | termios.PARMRK
-        | termios.ISTRIP
-        | termios.INLCR
-        | termios.IGNCR
-        | termios.ICRNL
-        | termios.IXON
-    )
-    output &= ~termios.OPOST
-    control = control & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-    local &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    *flags, line, special, ispeed, ospeed = _TERMIOS2.unpack(settings)
     characters = bytearray(special)
     characters[_VMIN], characters[_VTIME] = 1, 0
-    raw = input_, output, control, local, line, bytes(characters), ispeed, ospeed
-    return _TERMIOS2.pack(*raw)
+    raw = make_raw_flags(*flags)
+    return _TERMIOS2.pack(*raw, line, bytes(characters), ispeed, ospeed)
 
 
 def take(fd: int) -> None:

@@ -9,7 +9,7 @@ import termios
 from steno.errors import TerminalError
 from steno.recorder.echo import Echo
 
-_INPUT_FLAGS, _OUTPUT_FLAGS, _CONTROL_FLAGS, _LOCAL_FLAGS, _SPECIALS = 0, 1, 2, 3, 6
+_LOCAL_FLAGS, _SPEEDS, _SPECIALS = 3, 4, 6
 _NO_TERMINALS = (OSError, termios.error)
 
 
@@ -41,6 +41,27 @@ def read_echo(fd: int) -> Echo:
     if local & termios.ECHO:
         return Echo.SHOWN
     return Echo.HIDDEN if local & termios.ICANON else Echo.DRAWN
+
+
+def make_raw_flags(input_: int, output: int, control: int, local: int) -> tuple[int, int, int, int]:
+    """Return a terminal's flags changed so that every byte passes, both ways.
+
+    Source: termios(3), cfmakeraw.
+    """
+    input_ &= ~(
+        termios.IGNBRK
+        | termios.BRKINT
+        | termios.PARMRK
+        | termios.ISTRIP
+        | termios.INLCR
+        | termios.IGNCR
+        | termios.ICRNL
+        | termios.IXON
+    )
+    output &= ~termios.OPOST
+    control = control & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+    local &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    return input_, output, control, local
 
 
 class OuterTerminal:
@@ -81,21 +102,7 @@ class OuterTerminal:
     def enter_raw(self) -> None:
         """Let every byte through, both ways. What was typed ahead stays."""
         raw = [*self.attributes]
-        raw[_INPUT_FLAGS] &= ~(
-            termios.IGNBRK
-            | termios.BRKINT
-            | termios.PARMRK
-            | termios.ISTRIP
-            | termios.INLCR
-            | termios.IGNCR
-            | termios.ICRNL
-            | termios.IXON
-        )
-        raw[_OUTPUT_FLAGS] &= ~termios.OPOST
-        raw[_CONTROL_FLAGS] = raw[_CONTROL_FLAGS] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
-        raw[_LOCAL_FLAGS] &= ~(
-            termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN
-        )
+        raw[:_SPEEDS] = make_raw_flags(*self.attributes[:_SPEEDS])
         raw[_SPECIALS] = [*raw[_SPECIALS]]
         raw[_SPECIALS][termios.VMIN] = 1
         raw[_SPECIALS][termios.VTIME] = 0
