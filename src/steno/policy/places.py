@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-LOGIN_SHELL = "/usr/bin/steno-shell"
+LOGIN_SHELL, WAITER = "/usr/bin/steno-shell", "/usr/bin/steno-wait"
 
 
 class HostPlaces(msgspec.Struct, frozen=True):

@@ -22,7 +22,8 @@ class HostImage:
         for name in ("usr/bin", "bin", "home/ann/.ssh", "var/lib/steno/host", "etc/steno"):
             (root / name).mkdir(parents=True)
         (root / "var/lib/steno/host").chmod(0o700)
-        self.program("usr/bin/steno-shell")
+        self.program("usr/bin/steno-shell", 0o711)
+        self.program("usr/bin/steno-wait", 0o711)
         self.program("usr/bin/chsh", 0o4755)
         self.program("bin/bash")
         self.program("usr/sbin/auditd")

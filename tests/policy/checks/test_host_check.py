@@ -94,6 +94,16 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
         {("login-shell", "escape")},
     ),
     (
+        "no waiting parent",
+        lambda image: (image.root / "usr/bin/steno-wait").unlink(),
+        {("login-shell", "lockout")},
+    ),
+    (
+        "login shell that its users can trace",
+        lambda image: (image.root / "usr/bin/steno-shell").chmod(0o755),
+        {("login-shell", "gap")},
+    ),
+    (
         "login shell not listed",
         lambda image: image.write("etc/shells", "/bin/bash\n"),
         {("shells-list", "lockout")},

@@ -10,7 +10,7 @@ from steno.errors import ConfigError
 from steno.policy.checks.finding import Finding, HostFiles
 from steno.policy.checks.pam import PamLine, read_stack
 from steno.policy.passwd import Entry, parse_passwd
-from steno.policy.places import LOGIN_SHELL
+from steno.policy.places import LOGIN_SHELL, WAITER
 from steno.policy.shells import is_recording_shell, parse_listed, parse_table
 
 _TABLE = "/etc/steno/shells"
@@ -19,24 +19,10 @@ _ENVIRONMENT = re.compile(r'(?:^|,)environment="TLOG_REC_SESSION_SHELL=')
 
 
 def check_login_shell(files: HostFiles, entries: Mapping[str, Entry]) -> Iterator[Finding]:
-    """Yield what is wrong with the program steno-shell."""
+    """Yield what is wrong with the programs steno-shell and steno-wait."""
     used = sorted(name for name, entry in entries.items() if _is_ours(entry))
-    found = files.stat(LOGIN_SHELL)
-    if found is None or not files.is_program(LOGIN_SHELL):
-        yield Finding(
-            "login-shell",
-            "lockout" if used else "gap",
-            f"{LOGIN_SHELL} is missing or not executable for all"
-            + (f": {', '.join(used)} cannot log in" if used else ""),
-            "install the package again, or: steno host disable --all",
-        )
-    elif found.st_uid != 0 or found.st_mode & 0o022:
-        yield Finding(
-            "login-shell",
-            "escape",
-            f"{LOGIN_SHELL} can be replaced by others than root",
-            f"chown root:root {LOGIN_SHELL}; chmod 755 {LOGIN_SHELL}",
-        )
+    for program in (LOGIN_SHELL, WAITER):
+        yield from _check_program(files, program, used)
     listed = parse_listed(os.fsencode(files.read("/etc/shells") or ""))
     if used and LOGIN_SHELL.encode() not in listed:
         yield Finding(
@@ -46,6 +32,34 @@ def check_login_shell(files: HostFiles, entries: Mapping[str, Entry]) -> Iterato
             " recorded users",
             f"echo {LOGIN_SHELL} >>/etc/shells, or: steno host enable",
             "/etc/shells",
+        )
+
+
+def _check_program(files: HostFiles, program: str, used: Sequence[str]) -> Iterator[Finding]:
+    """Yield what is wrong with one of the programs that recorded users run."""
+    found = files.stat(program)
+    if found is None or not files.is_program(program):
+        yield Finding(
+            "login-shell",
+            "lockout" if used else "gap",
+            f"{program} is missing or not executable for all"
+            + (f": {', '.join(used)} cannot log in" if used else ""),
+            "install the package again, or: steno host disable --all",
+        )
+    elif found.st_uid != 0 or found.st_mode & 0o022:
+        yield Finding(
+            "login-shell",
+            "escape",
+            f"{program} can be replaced by others than root",
+            f"chown root:root {program}; chmod 711 {program}",
+        )
+    elif found.st_mode & 0o044:
+        yield Finding(
+            "login-shell",
+            "gap",
+            f"{program} can be read by its users: who can may trace it, and have it run something"
+            " else before it has asked the agent",
+            f"chmod 711 {program}",
         )
 
 
