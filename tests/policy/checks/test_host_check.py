@@ -286,6 +286,13 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
         {("sshd-userrc", "gap")},
     ),
     (
+        "programs of users before the shell, but for a group",
+        lambda image: image.change(
+            "etc/ssh/sshd_config", "PermitUserRC no", "Match Group jump\n  PermitUserRC no"
+        ),
+        {("sshd-userrc", "hint")},
+    ),
+    (
         "programs of some users before the shell",
         lambda image: image.append(
             "etc/ssh/sshd_config",
@@ -312,7 +319,7 @@ FAULTS: list[tuple[str, Break, set[tuple[str, str]]]] = [
             ),
             image.change("etc/pam.d/sshd", "session optional pam_exec.so", "# "),
         )[0],
-        {("sshd-forwarding", "gap"), ("pam-note-login", "hint")},
+        {("sshd-forwarding", "gap"), ("sshd-x11", "hint"), ("pam-note-login", "hint")},
     ),
     (
         "user environment",

@@ -239,9 +239,7 @@ def _check_user_rc(block: Block, blocks: Sequence[Block]) -> Iterator[Finding]:
     permitted = block.first("permituserrc")
     if _forces(block) or _is_no(permitted) or (permitted is None and block.condition):
         return
-    closed = [
-        _who(one) for one in blocks[1:] if _forces(one) or _is_no(one.first("permituserrc"))
-    ]
+    closed = [_who(one) for one in blocks[1:] if _forces(one) or _is_no(one.first("permituserrc"))]
     yield Finding(
         "sshd-userrc",
         "hint" if closed and not block.condition else "gap",
