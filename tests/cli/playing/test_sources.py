@@ -66,6 +66,8 @@ def test_recordings_are_read_from_the_journal(journal_directory: Path) -> None:
     wanted = "".join(f"{text}\r\n" for text in ["r-2", *TEXTS]).encode()
     assert read_output(f"journal:r-2?directory={journal_directory}") == wanted
     assert read_output(f"journal:TLOG_REC=r-2?directory={journal_directory}") == wanted
+    with pytest.raises(NotFoundError, match="no message has TLOG_REC=r-9"):
+        read_output(f"journal:r-9?directory={journal_directory}")
 
 
 def test_a_journal_target_must_say_what() -> None:

@@ -171,7 +171,7 @@ class Feed:
     def _refuse_empty(self) -> StenoError:
         source = self._source
         if isinstance(source, JournalSource) and not self.damages:
-            return NotFoundError(f"{self.name} holds no message with {source.wanted}")
+            return NotFoundError(f"{self.name}: no recording: no message has {source.wanted}")
         head = source.read_head() if isinstance(source, FileSource) else b""
         return refuse_empty(self.name, self.damages[0] if self.damages else None, head)
 
