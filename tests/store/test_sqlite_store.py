@@ -11,9 +11,11 @@ import pytest
 from places import HOUR_US, START_US, Stores, found, listed, put, turn_pages
 from suite import StoreSuite
 from suite_events import BOOT, about, an_event, program, put_events
+from suite_logins import fact, failures, logins, put_facts
 
 from steno.errors import UsageError
 from steno.store import event_search, search
+from steno.store import logins as store_logins
 from steno.store.cursors import LineCursor, SortCursor, encode_cursor
 from steno.store.event_search import EventCursor
 from steno.store.events import EventQuery, LoginQuery
@@ -94,6 +96,31 @@ def test_pages_that_time_cuts_short_lose_nothing(
     found = list(turn_pages(lambda cursor: store.events(wanted, limit=50, cursor=cursor)))
     assert [one.event.serial for page in found for one in page] == list(range(99, -1, -1))
     assert len(found) > 4
+    store.close()
+
+
+@pytest.mark.parametrize("work_limit", [1, 3, 7])
+def test_pages_of_logins_that_end_early_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, work_limit: int
+) -> None:
+    """However few facts are looked at for a page: all logins come once, all failures count once."""
+    store = open_store(tmp_path)
+    facts = [
+        fact("failure", number, at_us=number * 1_000_000, user=("root", "avery")[number % 2])
+        if number % 4
+        else fact("open", number, at_us=number * 1_000_000, audit_session=number)
+        for number in range(1, 41)
+    ]
+    put_facts(store, *facts)
+    whole = logins(store)
+    assert len(whole) == 10
+    monkeypatch.setattr(store_logins, "WORK_LIMIT_FACTS", work_limit)
+    assert logins(store) == whole
+    counted = failures(store)
+    assert sum(one.count for one in counted if one.user == "root") == 10
+    assert sum(one.count for one in counted if one.user == "avery") == 20
+    newest = [one.last_unix_us for one in counted]
+    assert newest == sorted(newest, reverse=True)
     store.close()
 
 

@@ -95,4 +95,8 @@ class EventStore(Protocol):
     def login_failures(
         self, query: LoginQuery, *, cursor: str | None = None, limit: int = 50
     ) -> Page[LoginFailures]:
-        """Return failed attempts, taken together, those with the newest first."""
+        """Return failed attempts, taken together, those with the newest first.
+
+        Of very many the newest are taken together; the others come on pages after these, so that
+        a page may be short, and what was on one may go on there.
+        """

@@ -26,6 +26,9 @@ UNATTENDED = ("cron", "crond", "atd", "systemd")
 WORK_LIMIT_LOGINS = 5000
 """Logins looked at for one page; then it ends, with a cursor to go on from."""
 
+WORK_LIMIT_FACTS = 200_000
+"""Facts looked at for one page, likewise: cron's, and what the whole internet tries."""
+
 WITHIN = ("su", "sudo", "runuser", "pkexec", "doas")
 """Programs that change who somebody is within a session."""
 
@@ -35,9 +38,13 @@ _SPOKEN_FOR_US = 60_000_000
 
 
 class LoginCursor(msgspec.Struct, frozen=True, array_like=True):
-    """Where a list goes on: below this id."""
+    """Where a list goes on: below this id.
+
+    Of failed attempts taken together: with those whose newest is below it, of facts up to `last`.
+    """
 
     id: int
+    last: int | None = None
 
 
 _FACTS = "SELECT kind, at_unix_us, user, service, source, terminal, pid FROM login_facts"
@@ -50,6 +57,7 @@ def find_logins(
     after = None if cursor is None else decode_cursor(cursor, LoginCursor)
     first, last = id_range(query.from_unix_us, query.until_unix_us)
     last = last if after is None else min(last, after.id - 1)
+    first, has_more = _window(connection, first, last)
     # Where the first event names a program that nobody sits at, the others need no look.
     skipped = () if query.service else UNATTENDED
     rows: Iterator[Any] = connection.execute(
@@ -87,7 +95,7 @@ def find_logins(
                     return Page(items, encode_cursor(LoginCursor(last_id)))
                 items.append(_with_failures(connection, login, sender, boot_id, pid))
         last_id = fact_id
-    return Page(items)
+    return Page(items, encode_cursor(LoginCursor(first)) if has_more else None)
 
 
 class _Test:
@@ -246,6 +254,9 @@ def find_failures(
         if (value := getattr(query, name))
     ]
     first, last = id_range(query.from_unix_us, query.until_unix_us)
+    if after is not None and after.last is not None:
+        last = min(last, after.last)
+    first, has_more = _window(connection, first, last)
     conditions += [
         Condition("id BETWEEN ? AND ?", (first, last)),
         Condition("at_unix_us >= ?", (query.from_unix_us or 0,)),
@@ -267,5 +278,21 @@ def find_failures(
         )
         for row in rows[:limit]
     ]
-    more = encode_cursor(LoginCursor(rows[limit - 1][9])) if len(rows) > limit else None
-    return Page(items, more)
+    more = None
+    if len(rows) > limit:
+        more = LoginCursor(rows[limit - 1][9], last)
+    elif has_more:
+        more = LoginCursor(first, first - 1)
+    return Page(items, None if more is None else encode_cursor(more))
+
+
+def _window(connection: apsw.Connection, first: int, last: int) -> tuple[int, bool]:
+    """Return from which id on there are no more facts up to `last` than may be looked at.
+
+    And whether there are others before, from `first` on.
+    """
+    row: Any = connection.execute(
+        "SELECT id FROM login_facts WHERE id BETWEEN ? AND ? ORDER BY id DESC LIMIT 1 OFFSET ?",
+        (first, last, WORK_LIMIT_FACTS),
+    ).fetchone()
+    return (first, False) if row is None else (int(row[0]) + 1, True)
