@@ -33,7 +33,7 @@ static bool is_parent(const struct record *record)
 
 static int add_path(struct gathering *to, struct record *record)
 {
-    PyObject *values = make_values(to->state, record, to->names), *path;
+    PyObject *values = get_values(record, to->names), *path;
     if (values == NULL)
         return -1;
     path = PyObject_CallFunctionObjArgs(to->make, to->path, values, NULL);

@@ -126,10 +126,10 @@ static struct slice value_of(const struct record *record, const char *name)
 }
 
 /* Ask which arguments of the record's call count, a bit for each; -1 with an exception. */
-static long ask_counted(struct state *state, PyObject *counted, const struct record *record)
+static long ask_counted(PyObject *counted, const struct record *record)
 {
-    PyObject *arch = share_value(state, value_of(record, "arch"));
-    PyObject *number = share_value(state, value_of(record, "syscall"));
+    PyObject *arch = make_bytes(value_of(record, "arch"));
+    PyObject *number = make_bytes(value_of(record, "syscall"));
     PyObject *call = arch == NULL || number == NULL ? NULL : PyTuple_Pack(2, arch, number);
     PyObject *answer = call == NULL ? NULL : PyObject_GetItem(counted, call);
     long bits = answer == NULL ? -1 : PyLong_AsLong(answer);
@@ -141,10 +141,10 @@ static long ask_counted(struct state *state, PyObject *counted, const struct rec
 }
 
 /* Add the record that says who did it; 0: the event has no likeness, -1: an exception. */
-static int add_call_or_report(struct state *state, struct adding *adding,
-                              const struct record *record, enum place place, PyObject *counted)
+static int add_call_or_report(struct adding *adding, const struct record *record,
+                              enum place place, PyObject *counted)
 {
-    long bits = place == CALL ? ask_counted(state, counted, record) : ~0L;
+    long bits = place == CALL ? ask_counted(counted, record) : ~0L;
     if (bits == -1 && PyErr_Occurred())
         return -1;
     if (adding->to->has_main)
@@ -154,8 +154,8 @@ static int add_call_or_report(struct state *state, struct adding *adding,
 }
 
 /* Add a record; 0: the event has no likeness, -1: an exception. */
-static int add_record(struct state *state, struct likeness *to, struct record *record,
-                      enum place place, PyObject *counted)
+static int add_record(struct likeness *to, struct record *record, enum place place,
+                      PyObject *counted)
 {
     struct slice line = slice_of(record->line);
     struct adding adding = {to, line.at + record->head_length};
@@ -167,7 +167,7 @@ static int add_record(struct state *state, struct likeness *to, struct record *r
     if (!add_bytes(to, line.at, (size_t)(record->type_name.at - line.at) + record->type_name.length))
         return 0;
     if (place == CALL || place == LEAD)
-        result = add_call_or_report(state, &adding, record, place, counted);
+        result = add_call_or_report(&adding, record, place, counted);
     else if (place == PATH)
         result = add_path(&adding, record);
     if (result <= 0)
@@ -194,7 +194,7 @@ static int add_records(struct state *state, struct likeness *to, PyObject *recor
         place = PyDict_GetItemWithError(places, record->type);
         if (place == NULL)
             return PyErr_Occurred() ? -1 : 0;
-        result = add_record(state, to, record, (enum place)PyLong_AsLong(place), counted);
+        result = add_record(to, record, (enum place)PyLong_AsLong(place), counted);
         if (result <= 0)
             return result;
     }

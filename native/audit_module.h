@@ -17,18 +17,9 @@ struct interned {
     unsigned char bytes[MOST_INTERNED];
 };
 
-/* Values that come again and again: they are found in dictionaries at once, for each knows its hash. */
-enum { SHARED_VALUES = 4096 };
-
-struct shared {
-    uint64_t hash;
-    PyObject *value;
-};
-
 struct state {
     PyTypeObject *record_type, *encoder_type;
     struct interned interned[INTERNED];
-    struct shared values[SHARED_VALUES];
 };
 
 static inline uint64_t hash_bytes(uint64_t seed, struct slice slice)
@@ -89,14 +80,11 @@ PyObject *make_bytes(struct slice slice);
 /* Append `item`, NULL for a failure, to a list, and let go of it. */
 int append_stolen(PyObject *list, PyObject *item);
 
-/* Return bytes for `slice`, the same object where it came lately. */
-PyObject *share_value(struct state *state, struct slice slice);
-
 /* Return the first field of that name, NULL where there is none; the items must have been read. */
 const struct item *find_item(const struct record *record, struct slice name);
 
 /* Return the first values of the fields that a tuple names, as a tuple. */
-PyObject *make_values(struct state *state, struct record *record, PyObject *names);
+PyObject *get_values(struct record *record, PyObject *names);
 
 PyObject *find_likeness(PyObject *module, PyObject *arguments);
 PyObject *gather(PyObject *module, PyObject *arguments);

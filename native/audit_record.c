@@ -297,7 +297,7 @@ const struct item *find_item(const struct record *record, struct slice name)
 }
 
 /* Return the first field's value, None where there is none; NULL on failure. */
-static PyObject *find_value(struct state *state, const struct record *record, PyObject *name)
+static PyObject *find_value(const struct record *record, PyObject *name)
 {
     const struct item *item;
     Py_ssize_t length;
@@ -305,18 +305,15 @@ static PyObject *find_value(struct state *state, const struct record *record, Py
     if (text == NULL)
         return NULL;
     item = find_item(record, (struct slice){(const unsigned char *)text, (size_t)length});
-    return item == NULL ? Py_NewRef(Py_None) : share_value(state, item->value);
+    return item == NULL ? Py_NewRef(Py_None) : make_bytes(item->value);
 }
 
 static PyObject *get_field(struct record *record, PyObject *name)
 {
-    struct state *state = PyType_GetModuleState(Py_TYPE((PyObject *)record));
-    if (state == NULL || read_items(record) < 0)
-        return NULL;
-    return find_value(state, record, name);
+    return read_items(record) < 0 ? NULL : find_value(record, name);
 }
 
-PyObject *make_values(struct state *state, struct record *record, PyObject *names)
+PyObject *get_values(struct record *record, PyObject *names)
 {
     Py_ssize_t count = PyTuple_Size(names);
     PyObject *values;
@@ -324,17 +321,11 @@ PyObject *make_values(struct state *state, struct record *record, PyObject *name
         return NULL;
     values = PyTuple_New(count);
     for (Py_ssize_t i = 0; values != NULL && i < count; i++) {
-        PyObject *value = find_value(state, record, PyTuple_GetItem(names, i));
+        PyObject *value = find_value(record, PyTuple_GetItem(names, i));
         if (value == NULL || PyTuple_SetItem(values, i, value) < 0)
             Py_CLEAR(values);
     }
     return values;
-}
-
-static PyObject *get_values(struct record *record, PyObject *names)
-{
-    struct state *state = PyType_GetModuleState(Py_TYPE((PyObject *)record));
-    return state == NULL ? NULL : make_values(state, record, names);
 }
 
 static PyObject *show_record(struct record *record)

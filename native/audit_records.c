@@ -162,8 +162,6 @@ static int clear_state(PyObject *module)
     Py_CLEAR(state->encoder_type);
     for (size_t i = 0; i < INTERNED; i++)
         Py_CLEAR(state->interned[i].text);
-    for (size_t i = 0; i < SHARED_VALUES; i++)
-        Py_CLEAR(state->values[i].value);
     return 0;
 }
 

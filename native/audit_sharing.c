@@ -18,26 +18,6 @@ struct slice slice_of(PyObject *bytes)
                           (size_t)PyBytes_Size(bytes)};
 }
 
-PyObject *share_value(struct state *state, struct slice slice)
-{
-    struct shared *place;
-    PyObject *value, *before;
-    uint64_t hash;
-    if (slice.length > MOST_INTERNED)
-        return make_bytes(slice);
-    hash = hash_bytes(0, slice);
-    place = &state->values[hash % SHARED_VALUES];
-    before = place->value;
-    if (before != NULL && place->hash == hash && is_equal(slice_of(before), slice))
-        return Py_NewRef(before);
-    value = make_bytes(slice);
-    if (value != NULL) {
-        *place = (struct shared){hash, Py_NewRef(value)};
-        Py_XDECREF(before);
-    }
-    return value;
-}
-
 PyObject *intern(struct state *state, struct slice slice)
 {
     struct interned *place;
