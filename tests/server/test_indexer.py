@@ -27,6 +27,7 @@ from indexed_recordings import (
 
 from steno.errors import NotFoundError
 from steno.heartbeat import Heartbeat, SpoolFacts
+from steno.metrics import Metrics
 from steno.model import End, Output, Window
 from steno.server.derivation import Derivation
 from steno.server.index_process import IndexProcess
@@ -299,6 +300,25 @@ def test_a_recording_that_hangs_the_process_does_not_stop_the_others(tmp_path: P
     assert texts(store, "r1") == ["hello"]
     assert any("screen text stops here" in damage.reason for damage in store.damages("slow"))
     assert store.find("slow").chain.state == "complete"
+    store.close()
+
+
+def test_words_of_others_do_not_silence_the_index_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library that prints into its reports costs nothing: it is followed, and replaced."""
+    (tmp_path / "sitecustomize.py").write_text("print('not JSON')\nprint('[1]', flush=True)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    store, metrics = open_store(tmp_path / "store"), Metrics()
+    process = IndexProcess(store, tmp_path / "store", metrics=metrics)
+    process.start()
+    first = process.pid
+    assert first is not None
+    append(store, "r1", b"".join(make_lines("r1", *shell("hello"), end=EXIT)))
+    wait_until(lambda: (metrics.value("steno_indexed_lines_total") or 0) > 0)
+    os.kill(first, signal.SIGKILL)
+    wait_until(lambda: process.pid != first)
+    process.stop()
     store.close()
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from made_events import SHELL, START_US, Session
 from refused_sessions import join_of, read_events, read_lines, read_recordings
@@ -261,3 +262,29 @@ def test_joining_takes_a_part_of_the_time_only(store: Store) -> None:
     assert joining.join_due() >= now_s[0]
     assert store.unjoined_sessions() == []
     assert len(read_recordings()) == 5
+
+
+def test_a_session_that_cannot_be_joined_keeps_no_other_waiting(
+    store: Store, tmp_path: Path
+) -> None:
+    """It is tried again later; the others have their turns meanwhile."""
+    for name, boot_id in (("bad", BOOT_ID), ("good", "1" * 32)):
+        made = Session()
+        made.shell()
+        deliver(store, name, record(name, boot_id=boot_id))
+        deliver(store, *make_trail(*made.events, name=name, boot_id=boot_id, host="web1"))
+        Indexer(store).drain([*store.recs(), *store.trails()])
+    (index,) = tmp_path.glob("**/index.sqlite")
+    connection = apsw.Connection(str(index))
+    connection.execute("UPDATE recordings SET summary = 'x' WHERE rec = 'bad'")
+    connection.close()
+    now_s, failures = 100.0, 0
+    joining = Joining(store, monotonic_s=lambda: now_s)
+    while [one.boot_id for one, _ in store.unjoined_sessions()] != [BOOT_ID]:
+        now_s += 5
+        assert now_s < 200
+        try:
+            joining.join_due()
+        except ValueError:
+            failures += 1
+    assert failures == 1

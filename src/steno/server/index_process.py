@@ -21,6 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -220,7 +221,12 @@ class IndexProcess:
             self._spawn()
 
     def _take_report(self, line: bytes) -> None:
-        report = json.loads(line)
+        try:
+            report = decode_json(line, dict[str, Any])
+        except ValueError:
+            # A library's own words, say: whoever reads must go on, or the child waits for ever.
+            _log.warning("the index process said %r", line[:200])
+            return
         if "turn" in report:
             rec = report["turn"]
             self._turn = (rec, time.monotonic()) if rec is not None else None

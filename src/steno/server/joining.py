@@ -33,6 +33,9 @@ _EVENTS_LIMIT = 100_000
 """Of larger sessions the first events are joined, which takes some 250 MB of memory; the others
 count by their time."""
 
+_FAILED_REST_S = 300.0
+"""A session that cannot be joined is tried again after so long."""
+
 _KNOWN_ROOTS = 4096
 _SESSIONS = 4096
 
@@ -56,10 +59,12 @@ class Joining:
         for session, since in self._store.unjoined_sessions():
             if now_s < self._due_s.setdefault(session, now_s + _SETTLE_S):
                 continue
+            # Whatever fails with this one keeps the others no longer.
+            self._due_s[session] = now_s + _FAILED_REST_S
+            self._due_s.move_to_end(session)
             self._join(session, since)
             took_s = self._monotonic_s() - now_s
             self._due_s[session] = now_s + max(_SETTLE_S, _SESSION_REST * took_s)
-            self._due_s.move_to_end(session)
             self._next_s = now_s + took_s * (1 + _REST)
             break
         while len(self._due_s) > _SESSIONS:
