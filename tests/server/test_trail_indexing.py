@@ -15,6 +15,7 @@ from indexed_recordings import wait_until
 from trails import BOOT_ID, LOGS, f1_events, in_order, make_trail, read_events, repeated
 
 from steno.audit.trail import Lost
+from steno.metrics import Metrics
 from steno.server.index_process import IndexProcess
 from steno.server.indexer import Indexer, reindex
 from steno.server.indexing import IndexerSettings
@@ -334,3 +335,43 @@ def test_a_skipped_trail_is_left_alone(store: Store) -> None:
     indexer.wake(good)
     indexer.stop()
     assert store.derived_bytes(bad) == 0
+
+
+def test_a_trail_that_kills_the_process_is_left_alone_until_it_is_reindexed(tmp_path: Path) -> None:
+    """After four deaths it is named; what is built anew beside the server is gone on with."""
+    trail, lines = make_trail(*repeated(F1_EVENTS, 8), has_end=False)
+    store, beside = (open_store(tmp_path / "store") for _ in range(2))
+    metrics = Metrics()
+    process = IndexProcess(
+        store, tmp_path / "store", IndexerSettings(turn_bytes=20_000), metrics=metrics
+    )
+    process.start()
+    append(store, trail, b"".join(lines[:-10]))
+    try:
+        while True:
+            # A process that is killed between two turns dies at nothing.
+            wait_until(lambda: process._turn is not None or bool(store.left_alone()))
+            if store.left_alone("vm"):
+                break
+            killed = process._child
+            assert killed is not None
+            killed.kill()
+            killed.wait()
+            wait_until(lambda killed=killed: process._child is not killed)
+        (left,) = store.left_alone()
+        assert (left.rec, left.sender, left.reason) == (
+            trail, "vm", "the index process died at it 4 times",
+        )  # fmt: skip
+        assert "steno_index_left_alone 1" in metrics.expose()
+        known = store.derived_bytes(trail)
+        assert known < store.durable_bytes(trail)
+        append(store, trail, lines[-10])
+        reindex(beside, [trail])
+        assert store.left_alone() == []
+        append(store, trail, b"".join(lines[-9:]))
+        wait_until(lambda: store.derived_bytes(trail) == store.durable_bytes(trail))
+    finally:
+        process.stop()
+    assert len(serials(store)) == len(lines) - 1
+    for one in (store, beside):
+        one.close()

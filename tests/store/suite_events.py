@@ -538,6 +538,22 @@ class EventSuite:
         assert recs == ["first", "second"]
         assert store.session_recordings(SessionKey("web2", BOOT, 7)) == []
 
+    def test_what_is_left_alone_is_known_until_it_is_indexed(self, store: Store) -> None:
+        """What fails is named, until more of it is put, or it is cleared."""
+        store.append(TRAIL, 0, b"line\n", sender="web1")
+        for number, rec in enumerate((TRAIL, "r", "s")):
+            store.leave_alone(rec, "it fails", 5 - number)
+        left = store.left_alone()
+        assert [(one.rec, one.sender, one.since_unix_us) for one in left] == [
+            ("s", None, 3), ("r", None, 4), (TRAIL, "web1", 5),
+        ]  # fmt: skip
+        assert [one.reason for one in left] == ["it fails"] * 3
+        assert [one.rec for one in store.left_alone("web1")] == [TRAIL]
+        put_events(store, an_event(1))
+        put_recording(store, "r")
+        store.clear_derived("s")
+        assert store.left_alone() == []
+
     def test_sessions_wait_to_be_joined(self, store: Store) -> None:
         """A session waits when events or recordings came in, until exactly those were joined."""
         session = SessionKey("web1", BOOT, 7)

@@ -132,7 +132,7 @@ def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
     store.close()
     connection = apsw.Connection(str(tmp_path / "index.sqlite"))
     for table in ("trails", "event_sessions", "events", "event_chunks", "event_terms",
-                  "trail_notes", "login_facts", "joined", "unjoined"):  # fmt: skip
+                  "trail_notes", "login_facts", "joined", "unjoined", "left_alone"):  # fmt: skip
         connection.execute(f"DROP TABLE {table}")
     connection.execute("DROP INDEX recordings_session")
     connection.execute("ALTER TABLE recordings DROP COLUMN boot_id")
@@ -151,10 +151,12 @@ def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
 def test_every_version_of_the_index_comes_to_the_same_tables(tmp_path: Path) -> None:
     """An index that was brought along is no other than one that was made anew."""
     schemas = []
-    five = "DROP INDEX trails_boot; PRAGMA user_version = "
+    six = "DROP TABLE left_alone; PRAGMA user_version = "
+    five = f"DROP INDEX trails_boot; {six}"
     unjoined = f"DROP TABLE joined; DROP TABLE unjoined; {five}"
     for name, undo in (
         ("new", ""),
+        ("six", f"{six} 6"),
         ("five", f"{five} 5"),
         ("four", f"{unjoined} 4"),
         ("three", f"DROP INDEX login_facts_begun; {unjoined} 3"),
@@ -198,6 +200,7 @@ def test_an_index_from_before_joining_is_joined(tmp_path: Path) -> None:
     store.close()
     connection = apsw.Connection(str(tmp_path / "index.sqlite"))
     connection.execute("DROP TABLE joined; DROP TABLE unjoined; DROP INDEX trails_boot")
+    connection.execute("DROP TABLE left_alone")
     connection.execute("PRAGMA user_version = 4")
     connection.close()
     for _ in range(2):

@@ -12,6 +12,7 @@ from spoken_host import SpokenHost
 from steno.heartbeat import AuditFacts, OpenSession, SpoolFacts
 from steno.store.accounts_file import AccountsFile
 from steno.store.hosts import HostRegistry
+from steno.store.opening import open_store
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,35 @@ def test_a_host_shows_what_it_said_last(running: Running, host: SpokenHost) -> N
     assert auditor.get("/api/v1/hosts/web9").status_code == 404
     assert running.sign_in("alice").get("/api/v1/hosts/web1").status_code == 403
     assert auditor.get("/api/v1/warnings").json() == {"items": []}
+
+
+def test_a_host_shows_what_is_not_indexed_any_further(running: Running, host: SpokenHost) -> None:
+    """A warning in the list, and on the host's own page what it is and why."""
+    host.beat(OpenSession("live-1", "alice", number=3))
+    trail = f"trail-{'7' * 32}-1"
+    store = open_store(running.config.store_directory)
+    try:
+        store.append(trail, 0, b"no trail\n", sender="web1")
+        until_s = time.monotonic() + 60
+        while store.derived_bytes(trail) < 9:
+            assert time.monotonic() < until_s, "the trail was not indexed in time"
+            time.sleep(0.05)
+        store.leave_alone(trail, "the index process died at it 4 times", 77)
+        found = running.sign_in("audrey").get("/api/v1/hosts/web1").json()
+        assert found["warnings"] == ["index"]
+        assert found["left_alone"] == [
+            {
+                "rec": trail,
+                "sender": "web1",
+                "since_unix_us": 77,
+                "reason": "the index process died at it 4 times",
+            }
+        ]
+        store.clear_derived(trail)
+        found = running.sign_in("audrey").get("/api/v1/hosts/web1").json()
+        assert (found["warnings"], found["left_alone"]) == ([], [])
+    finally:
+        store.close()
 
 
 def test_the_configuration_says_who_may_act(running: Running, host: SpokenHost) -> None:

@@ -56,6 +56,10 @@ export function hostWarnings(host: Host): Saying[] {
       "no audit trail",
       "It wrote an audit trail since its boot, and does not now: auditd or Steno's plugin was stopped, or auditing switched off.",
     ],
+    index: () => [
+      "not indexed",
+      "The server's index follows something that it delivered no more; its page says what.",
+    ],
     failures: () => ["failures", "It says that something goes wrong; its page shows what."],
   };
   return host.warnings.flatMap((kind) => {

@@ -91,6 +91,10 @@ def _print_host(console: Console, host: dict[str, Any]) -> None:
         ("missing", missing or "none"),
         ("audit trail", _audit(host.get("audit"))),
         *(("failure", failure) for failure in host["failures"]),
+        *(
+            ("not indexed", f"{left['rec']}: {left['reason']}; run `steno server reindex`")
+            for left in host.get("left_alone", [])
+        ),
     ]
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, value in facts:

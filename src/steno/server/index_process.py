@@ -5,7 +5,8 @@ ingest should not wait for. If that process dies or hangs, it is started anew; a
 that twice is indexed without its screen text from there on, and one that goes on doing it is left
 alone. What is indexed stands in the store, so that nothing is lost with the process.
 
-The two talk in lines over the child's standard input (`wake REC`) and output (JSON reports).
+The two talk in lines over the child's standard input (`wake REC`; `again REC` for what was left
+alone) and output (JSON reports).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import msgspec
 
 from steno.config import Log
+from steno.errors import StenoError
 from steno.logs import configure_logs
 from steno.metrics import Metrics
 from steno.server.indexer import Indexer
@@ -110,6 +112,11 @@ class IndexProcess:
         metrics.gauge(
             "steno_index_waiting", "Recordings that wait for the indexer", lambda: self._waiting
         )
+        metrics.gauge(
+            "steno_index_left_alone",
+            "Recordings and audit trails that are not indexed any further: indexing them fails",
+            lambda: len(store.left_alone()),
+        )
         self._deaths: dict[str, int] = {}
         self._idle_deaths = 0
         self._child: subprocess.Popen[bytes] | None = None
@@ -118,6 +125,7 @@ class IndexProcess:
         self._is_stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._grown: dict[str, None] = {}
+        self._again: dict[str, None] = {}
         self._has_news = threading.Condition()
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -184,7 +192,14 @@ class IndexProcess:
 
     def _on_change(self, change: Change) -> None:
         """Note what grew. Never waits: it is called by who appends."""
-        if change.kind in ("appended", "heard"):
+        is_anew = self._deaths.get(change.rec, 0) >= _SKIP_AFTER and not change.upto_bytes
+        if change.kind == "derived" and is_anew:
+            # `steno server reindex` builds its index anew: it is no longer left alone.
+            with self._has_news:
+                self._deaths.pop(change.rec, None)
+                self._again[change.rec] = None
+                self._has_news.notify()
+        elif change.kind in ("appended", "heard"):
             with self._has_news:
                 self._grown[change.rec] = None
                 self._has_news.notify()
@@ -193,15 +208,19 @@ class IndexProcess:
         """Tell the child what grew; waits while the child does not listen."""
         while True:
             with self._has_news:
-                self._has_news.wait_for(lambda: self._grown or self._is_stopping.is_set())
+                self._has_news.wait_for(
+                    lambda: self._grown or self._again or self._is_stopping.is_set()
+                )
                 if self._is_stopping.is_set():
                     return
-                recs = list(self._grown)
+                lines = [b"again " + rec.encode() + b"\n" for rec in self._again]
+                lines += [b"wake " + rec.encode() + b"\n" for rec in self._grown]
+                self._again.clear()
                 self._grown.clear()
             with self._lock:
                 child = self._child
             if child is not None:
-                _tell(child, b"".join(b"wake " + rec.encode() + b"\n" for rec in recs))
+                _tell(child, b"".join(lines))
 
     def _follow(self) -> None:
         """Read the child's reports; start it anew when it is gone."""
@@ -247,6 +266,16 @@ class IndexProcess:
         _log.error(
             "the index process died (status %d) at recording %s, time %d", status, rec, count
         )
+        if count == _SKIP_AFTER:
+            self._leave_alone(rec, count)
+
+    def _leave_alone(self, rec: str, count: int) -> None:
+        _log.error("recording %s is left alone: run `steno server reindex %s`", rec, rec)
+        reason = f"the index process died at it {count} times"
+        try:
+            self._store.leave_alone(rec, reason, time.time_ns() // 1000)
+        except StenoError as error:
+            _log.error("that %s is left alone cannot be noted: %s", rec, error)
 
     def _watch(self) -> None:
         """Kill a child that hangs in one turn."""
@@ -322,7 +351,8 @@ def main() -> None:
         reporter.report_turn(None)
     indexer.start()
     for line in sys.stdin.buffer:
-        indexer.wake(line.decode().removeprefix("wake ").strip())
+        word, _, rec = line.decode().strip().partition(" ")
+        (indexer.take_again if word == "again" else indexer.wake)(rec)
     indexer.stop()
     store.close()
 

@@ -73,7 +73,8 @@ class Indexer:
         )
         self._joining = Joining(store, monotonic_s=monotonic_s)
         self._failures: dict[str, int] = {}
-        self._skipped = frozenset(skipped)
+        self._now_unix_us = now_unix_us
+        self._skipped = set(skipped)
         self._given_up = set(self._skipped)
         self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
@@ -117,6 +118,11 @@ class Indexer:
         if rec not in self._skipped:
             self._given_up.discard(rec)
             self._turns.add(rec)
+
+    def take_again(self, rec: str) -> None:
+        """Look at what was skipped again, soon: it was built anew. Any thread may call this."""
+        self._skipped.discard(rec)
+        self.wake(rec)
 
     def poison(self, rec: str, reason: str) -> None:
         """Derive no more screen text from `rec`; trails have none. To be called before `start`."""
@@ -236,6 +242,7 @@ class Indexer:
         if is_trail(rec) or not self._indexing.stop_text(rec, error):
             _log.error("recording %s is not indexed any further", rec)
             self._given_up.add(rec)
+            self._store.leave_alone(rec, f"it cannot be indexed: {error}", self._now_unix_us())
             return False
         return self._store.derived_bytes(rec) < self._store.size_bytes(rec)
 

@@ -17,8 +17,9 @@ import apsw
 from steno.errors import NoSpaceError, StoreError
 from steno.store.event_schema import EVENTS_SCHEMA, LOGINS_SCHEMA, TRAILS_SCHEMA
 from steno.store.join_schema import JOIN_SCHEMA, MARK_ALL
+from steno.store.left_schema import LEFT_SCHEMA
 
-VERSION = 6
+VERSION = 7
 """The schema's version, in the database's user_version."""
 
 CHUNK_BITS = 24
@@ -86,7 +87,8 @@ ALTER TABLE recordings ADD COLUMN boot_id TEXT;
 UPDATE recordings SET boot_id = CAST(summary AS TEXT) ->> '$.boot_id';
 """
 
-_FROM_5 = TRAILS_SCHEMA
+_FROM_6 = LEFT_SCHEMA
+_FROM_5 = TRAILS_SCHEMA + _FROM_6
 _FROM_4 = JOIN_SCHEMA + MARK_ALL + _FROM_5
 _FROM_3 = LOGINS_SCHEMA + _FROM_4
 _STEPS = (
@@ -96,6 +98,7 @@ _STEPS = (
     _FROM_3,
     _FROM_4,
     _FROM_5,
+    _FROM_6,
 )
 """What brings a database of each version to the present one."""
 

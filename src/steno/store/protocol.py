@@ -124,6 +124,22 @@ class DerivedState(msgspec.Struct, frozen=True):
     state: bytes = b""
 
 
+class LeftAlone(msgspec.Struct, frozen=True):
+    """A recording or audit trail that the indexer follows no more, for it fails at it.
+
+    Attributes:
+        rec: Its id.
+        sender: The authenticated host that delivers it.
+        since_unix_us: Since when.
+        reason: Why.
+    """
+
+    rec: str
+    sender: str | None
+    since_unix_us: int
+    reason: str
+
+
 class Hit(msgspec.Struct, frozen=True):
     """One line or event that a search found.
 
@@ -265,6 +281,15 @@ class Store(EventStore, Protocol):
 
     def clear_derived(self, rec: str) -> None:
         """Forget all that is derived from `rec`."""
+
+    def leave_alone(self, rec: str, reason: str, at_unix_us: int) -> None:
+        """Note that the indexer follows a recording or trail no more."""
+
+    def left_alone(self, sender: str | None = None) -> list[LeftAlone]:
+        """Return what the indexer follows no more, of one sender or of all.
+
+        What is indexed after all, or cleared, is not among it.
+        """
 
     # Finding and reading.
 

@@ -13,7 +13,7 @@ from steno.audit.trail import Lost, decode_line
 from steno.errors import NotFoundError, StoreError
 from steno.model import Command, Damage, Keyframe, TextLine, is_trail
 from steno.store import derived as rows
-from steno.store import event_rows, hearing, join_rows
+from steno.store import event_rows, hearing, join_rows, left_rows
 from steno.store.changes import Changes
 from steno.store.event_groups import check_event_query
 from steno.store.event_reader import EventReader
@@ -33,7 +33,16 @@ from steno.store.fleet import Heard, Liveness, Numbers
 from steno.store.index import Database
 from steno.store.joined_events import JoinedEvents
 from steno.store.logins import find_failures, find_logins
-from steno.store.protocol import Change, Counts, Derived, DerivedState, Hit, Page, Summary
+from steno.store.protocol import (
+    Change,
+    Counts,
+    Derived,
+    DerivedState,
+    Hit,
+    LeftAlone,
+    Page,
+    Summary,
+)
 from steno.store.query import format_query
 from steno.store.search import Search
 from steno.store.truth import Truth
@@ -133,6 +142,7 @@ class SqliteStore:
         """Add what was learnt to the index, all or nothing; see `Store.put_derived`."""
         with self._database.writing() as connection:
             rows.put(connection, rec, derived)
+            left_rows.clear(connection, rec)
         if not derived.summary.is_live:
             with suppress(NotFoundError):
                 self._truth.settle(rec)
@@ -163,7 +173,19 @@ class SqliteStore:
         """Forget all that is derived from `rec`."""
         with self._database.writing() as connection:
             (event_rows.clear if is_trail(rec) else rows.clear)(connection, rec)
+            left_rows.clear(connection, rec)
         self._changes.announce(Change(rec, "derived", 0))
+
+    def leave_alone(self, rec: str, reason: str, at_unix_us: int) -> None:
+        """Note that the indexer follows a recording or trail no more."""
+        left = LeftAlone(rec, self._truth.sender_of(rec), at_unix_us, reason)
+        with self._database.writing() as connection:
+            left_rows.put(connection, left)
+
+    def left_alone(self, sender: str | None = None) -> list[LeftAlone]:
+        """Return what the indexer follows no more, of one sender or of all."""
+        with self._database.reading() as connection:
+            return left_rows.read(connection, sender)
 
     # Audit trails.
 
@@ -171,6 +193,7 @@ class SqliteStore:
         """Add what was learnt of a trail; see `EventStore.put_events`."""
         with self._database.writing() as connection:
             event_rows.put(connection, trail, derived)
+            left_rows.clear(connection, trail)
         if derived.summary.end is not None:
             with suppress(NotFoundError):
                 self._truth.settle(trail)

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from steno.heartbeat import AuditFacts, OpenSession, SpoolFacts
 from steno.store.fleet import Health, Heard, State, judge, missing_ranges, newest, number_of
 from steno.store.hosts import Host, HostCode
+from steno.store.protocol import LeftAlone
 from steno.web.endpoint import Call, json_response
 from steno.web.services import Services
 
@@ -29,7 +30,7 @@ class HostFacts(Host, frozen=True, kw_only=True):
         state: `good`, `silent` (no heartbeats, though it had open sessions), `away` (none, without
             any), `left` (stopped in good order), `unheard` (never sent any), `revoked`.
         warnings: What somebody should look at: `silent`, `agent`, `missing`, `lag`, `clock`,
-            `full`, `failures`, `number`, `audit`.
+            `full`, `failures`, `number`, `audit`, `index`.
         heard_unix_us: When its last heartbeat came.
         silence_us: How long ago that is.
         sessions: How many sessions its agent records.
@@ -79,6 +80,7 @@ class HostDetail(HostFacts, frozen=True, kw_only=True):
         agent_started_unix_us: Since when its agent runs.
         policy: The digest of the policy in force there.
         failures: What goes wrong there, in its own words.
+        left_alone: What it delivered and the server's index follows no more, and why.
         spool: What its spool holds.
         audit: How its audit trail fares; null: nobody there writes one.
     """
@@ -91,6 +93,7 @@ class HostDetail(HostFacts, frozen=True, kw_only=True):
     agent_started_unix_us: int | None = None
     policy: str | None = None
     failures: tuple[str, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
     spool: SpoolFacts | None = None
     audit: AuditFacts | None = None
 
@@ -168,6 +171,9 @@ class _Look:
             self._heard.setdefault(one.host, []).append(one)
         self._recordings = services.store.senders()
         self._numbers = services.store.numbers()
+        self._left: dict[str | None, list[LeftAlone]] = {}
+        for left in services.store.left_alone(host):
+            self._left.setdefault(left.sender, []).append(left)
 
     def health(self, host: Host) -> Health:
         return judge(
@@ -195,7 +201,11 @@ class _Look:
         facts |= {
             "recordings": self._recordings.get(host.name, 0),
             "state": health.state,
-            "warnings": [*health.warnings, *(["missing"] if missing else [])],
+            "warnings": [
+                *health.warnings,
+                *(["missing"] if missing else []),
+                *(["index"] if host.name in self._left else []),
+            ],
             "heard_unix_us": health.heard_unix_us,
             "silence_us": health.silence_us,
             "sessions": len(health.sessions),
@@ -220,6 +230,7 @@ class _Look:
         facts |= {
             "open_sessions": list(self.health(host).sessions),
             "missing_numbers": self.missing(host),
+            "left_alone": tuple(self._left.get(host.name, [])),
         }
         if (last := newest(self._heard.get(host.name, []))) is not None:
             beat, agent = last.heartbeat, last.heartbeat.agent

@@ -43,6 +43,14 @@ export interface HostAudit {
   lag_us?: number;
 }
 
+/** A recording or audit trail at which indexing fails. */
+export interface LeftAlone {
+  rec: string;
+  sender: string | null;
+  since_unix_us: number;
+  reason: string;
+}
+
 export interface HostDetail extends Host {
   open_sessions: OpenSession[];
   missing_numbers: [number, number][];
@@ -52,6 +60,8 @@ export interface HostDetail extends Host {
   agent_started_unix_us?: number | null;
   policy?: string | null;
   failures: string[];
+  /** What it delivered and the server's index follows no more. */
+  left_alone: LeftAlone[];
   audit?: HostAudit | null;
   certificate_serial?: string | null;
 }

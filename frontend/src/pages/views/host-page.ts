@@ -2,7 +2,7 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { HostAudit, HostDetail, OpenSession } from "../api/types.ts";
-import { count, counted, duration, exactDuration } from "../format.ts";
+import { count, counted, duration, exactDuration, localInstant } from "../format.ts";
 import { ago, hostSaying, hostWarnings, offset, ranges } from "../hostwords.ts";
 import { type Fact, factCard, factStyles } from "../parts/facts.ts";
 import { PageElement } from "../parts/page.ts";
@@ -197,6 +197,7 @@ export class HostPage extends PageElement {
             </section>`
           : nothing
       }
+      ${host.left_alone.length ? leftAlone(host) : nothing}
       <section class="card table">${this.#sessions(host)}</section>`;
   }
 
@@ -210,4 +211,21 @@ export class HostPage extends PageElement {
       : "Nothing is being recorded there, as last heard.";
     return emptyState("No open sessions", advice);
   }
+}
+
+/** What cannot be searched, and what to do about it. */
+function leftAlone({ left_alone: left }: HostDetail) {
+  return html`<section class="card stack">
+    <h2>What is not indexed any further</h2>
+    <ul>
+      ${left.map(
+        ({ rec, reason, since_unix_us: since }) =>
+          html`<li>${foreign(rec)}: ${reason}, ${localInstant(since)}</li>`,
+      )}
+    </ul>
+    <p class="muted">
+      Nothing of it is lost, but searches do not find what came since.
+      <code>steno server reindex</code> with the id tries it again.
+    </p>
+  </section>`;
 }
