@@ -91,6 +91,15 @@ static int is_same_time(const struct burst *of)
     return of->encoded.runs == 0 || of->piece_at_us / 1000 == of->at_us / 1000;
 }
 
+/* Wait a moment after a short piece: whoever reads what was passed on, on this processor perhaps,
+ * shall not wait until Python has recorded it. */
+static int await_more(const struct burst *of)
+{
+    long long until_ms = now_ms() + MOMENT_MS;
+    return wait_for_one(of->waits, of->source, POLLIN,
+                        until_ms < of->until_ms ? until_ms : of->until_ms);
+}
+
 enum stop run_burst(struct burst *of)
 {
     if (of->until_ms == 0)
@@ -103,7 +112,7 @@ enum stop run_burst(struct burst *of)
         encode_piece(of);
         if (!is_same_time(of) || !add_piece(of))
             return FULL;
-        if (of->length < LONG_BYTES)
+        if (of->length < LONG_BYTES && !await_more(of))
             return QUIET;
     }
     return OVER;
@@ -119,7 +128,7 @@ enum stop continue_burst(struct burst *of)
         if (!add_piece(of))
             return ODD;
     }
-    return of->length < LONG_BYTES ? QUIET : run_burst(of);
+    return of->length < LONG_BYTES && !await_more(of) ? QUIET : run_burst(of);
 }
 
 static void begin_encoding(struct encoding *to, unsigned char *text, char *binary, char *middle,

@@ -14,6 +14,7 @@ enum {
     RECORD_BYTES = 32,  /* as in Stretch.size_bytes */
     PIECE_BYTES = CARRIED_BYTES + 2 * READ_BYTES,
     BURST_MS = 10,      /* what was passed on is recorded so soon */
+    MOMENT_MS = 2,      /* one more than the milliseconds that pass for certain */
 };
 
 /* Why a burst came to a stop. */
