@@ -37,7 +37,7 @@ def write_page(path: Path) -> str:
     ]
     trail = {
         "commands": [{"at_us": 500_000, "end_us": 900_000, "text": ATTACK, "exit_status": 1}],
-        "lanes": {"files": [Stretch(600_000, 600_000, 1, 0, ATTACK)]},
+        "lanes": {"files": [Stretch(600_000, 600_000, 1, 0, ATTACK, 1)]},
     }
     renderer = PageRenderer((STATIC / "player.js").read_text(), title=ATTACK, trail=trail)
     path.write_bytes(b"".join(renderer.write(item) for item in items))
