@@ -149,7 +149,8 @@ def test_a_live_recording_grows_on_its_page(visit: Visit, server: Server) -> Non
 def test_every_look_is_listed_for_auditors(visit: Visit) -> None:
     """Who played a recording, and from where, stands on its page."""
     visitor = visit()
-    visitor.enter("avery", TELLING)
+    watched = visitor.enter("avery", TELLING)
+    expect(watched.get_by_role("treeitem").first).to_be_visible()
     page = visit().enter("kim", TELLING)
     table = page.get_by_role("table", name="Viewings")
     expect(table.get_by_role("row", name="avery").first).to_contain_text("127.0.0.1")

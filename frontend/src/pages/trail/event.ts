@@ -2,7 +2,7 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { AuditEvent, AuditRecord, EventDetail, RecordedEvent, Thing } from "../api/types.ts";
-import { exactDuration, utcInstant } from "../format.ts";
+import { exactDuration, localInstantWithOffset, utcInstant } from "../format.ts";
 import { PageElement } from "../parts/page.ts";
 import { problemBox } from "../parts/templates.ts";
 import { shown } from "../text.ts";
@@ -123,7 +123,8 @@ function factsOf(event: AuditEvent, atUs: number | null): Fact[] {
   const { process = {}, who = {} } = event;
   const place = atUs === null ? "" : ` (${exactDuration(atUs)} in)`;
   return [
-    ["When", `${utcInstant(event.at_unix_us)}${place}`],
+    ["When", `${localInstantWithOffset(event.at_unix_us)}${place}`],
+    ["In UTC", utcInstant(event.at_unix_us)],
     ["Result", resultWords(event)],
     ["Who", whoWords(who)],
     ...(event.objects ?? []).map((thing): Fact => [objectWords(thing), thingWords(thing)]),

@@ -7,6 +7,7 @@ import { PageElement } from "../parts/page.ts";
 import { type PlainColumn, plainTable } from "../parts/plain-table.ts";
 import { badge, emptyState, foreign, instant, NONE, problemBox, span } from "../parts/templates.ts";
 import { loginsPath, navigate, type Route, recordingPath } from "../router.ts";
+import { shown } from "../text.ts";
 
 const PAGE_SIZE = 50;
 const MANY_FAILURES = 5;
@@ -38,7 +39,7 @@ function recorded({ recordings, user, host }: Login) {
     (rec, index) =>
       html`<a
         href=${recordingPath(rec)}
-        aria-label=${`watch ${index === 0 ? "" : `recording ${index + 1} of `}${user} on ${host}`}
+        aria-label=${`watch ${index === 0 ? "" : `recording ${index + 1} of `}${shown(user)} on ${shown(host)}`}
         >${index === 0 ? "watch" : String(index + 1)}</a
       >`,
   );
