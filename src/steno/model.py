@@ -14,6 +14,9 @@ import msgspec
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """A number that a host may say: what no database and no packed state holds is damage."""
 
+UnixUs = Annotated[int, msgspec.Meta(ge=0, le=253_402_300_799_999_999)]
+"""An instant that a host may say: one that has a date, 1970 to 9999; any other is damage."""
+
 NO_AUDIT_SESSION = 4294967295
 """What the kernel says when a process belongs to no audit session: (uint32) -1."""
 

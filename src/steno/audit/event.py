@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from steno.model import Int64
+from steno.model import Int64, UnixUs
 
 Result = Literal["success", "failure", "unknown"]
 """How it went; `unknown` where the records do not tell (a system call without its SYSCALL)."""
@@ -149,7 +149,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """
 
     serial: Int64
-    at_unix_us: Int64
+    at_unix_us: UnixUs
     action: str
     result: Result = "unknown"
     host: str = ""

@@ -10,7 +10,7 @@ import msgspec
 
 from steno.audit.event import Event
 from steno.errors import FormatError
-from steno.model import TRAIL_PREFIX, Damage, Int64, digest_of_line
+from steno.model import TRAIL_PREFIX, Damage, Int64, UnixUs, digest_of_line
 from steno.structs import json_decoder
 
 MAX_LINE_BYTES = 16 << 20
@@ -34,7 +34,7 @@ class TrailHead(msgspec.Struct, frozen=True, omit_defaults=True):
     id: str
     host: str
     boot_id: str
-    started_unix_us: Int64
+    started_unix_us: UnixUs
     steno: str
     level: str = ""
     follows: str | None = None
@@ -55,7 +55,7 @@ class Lost(msgspec.Struct, frozen=True, omit_defaults=True):
         to_serial: The last one's.
     """
 
-    at_unix_us: Int64
+    at_unix_us: UnixUs
     count: Int64
     why: str
     from_serial: Int64 | None = None
@@ -72,7 +72,7 @@ class TrailEnd(msgspec.Struct, frozen=True):
             ended).
     """
 
-    at_unix_us: Int64
+    at_unix_us: UnixUs
     why: str
 
 
