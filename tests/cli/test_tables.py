@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from rich.console import Console
 
-from steno.cli.tables import make_recordings_table
+from steno.cli.tables import format_instant, make_recordings_table
 from steno.model import End, Verification
 from steno.store.protocol import Summary
 
@@ -39,6 +40,20 @@ def test_a_table_fits_and_keeps_what_matters(width_cells: int) -> None:
     assert row.startswith("3c5d7-5a02-98")
     assert " 1 h 02 m avery web01 sshd    exit 3 bash -c" in row
     assert (width_cells < 400) == ("\u2026" in row)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_any_instant_can_be_shown(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """What hosts say comes at the beginning or the end of the calendar, in any zone."""
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert format_instant(253_402_300_799_999_999)[:8] == "9999-12-"
+        assert format_instant(2**63 - 1) == format_instant(253_402_300_799_999_999)
+        assert format_instant(-(2**63)) == format_instant(0)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_empty_table_has_its_headings() -> None:

@@ -17,6 +17,9 @@ from steno.store.protocol import Summary
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _HEADINGS = ("recording", "started", "length", "user", "host", "service", "end", "command")
+_LAST_DATED_US = 253_402_214_400 * 1_000_000
+"""The last day of the year 9999 begins, in UTC."""
+
 _GAP_CELLS = 1
 _SHRUNK_CELLS = {0: 14, 7: 10, 4: 10, 3: 8}
 """Which columns of a wide table give way, in this order, and to how many cells."""
@@ -50,7 +53,9 @@ def make_console(*, is_stderr: bool = False) -> Console:
 
 def format_instant(unix_us: int) -> str:
     """Return local date and time to the second."""
-    return datetime.fromtimestamp(unix_us / 1e6).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    # Hosts may say any; in whatever zone, this has a date.
+    dated_us = min(max(unix_us, 0), _LAST_DATED_US)
+    return datetime.fromtimestamp(dated_us / 1e6).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def format_duration(duration_us: int) -> str:
