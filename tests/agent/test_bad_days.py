@@ -230,6 +230,26 @@ def test_who_has_no_account_is_refused(host: AgentHost) -> None:
     assert b"there is no such account" in bytes(session.seen)
 
 
+def may_set_login_uid() -> bool:
+    """Return whether a process may say here who has logged in."""
+    words = ("sh", "-c", "echo 1 >/proc/self/loginuid")
+    return subprocess.run(words, stderr=subprocess.DEVNULL, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(("uid", "name"), [(1, "daemon"), (3_999_999, "3999999")])
+def test_who_logged_in_is_named(host: AgentHost, uid: int, name: str) -> None:
+    """Who logged in and became another user is named; by number, where there is no such account."""
+    if not may_set_login_uid():
+        pytest.skip("no audit in this kernel, or not for this process")
+    host.start()
+    script = f"echo {uid} >/proc/self/loginuid; exec {host.build.name} -c 'echo in'"
+    session = host.shell("sh", "-c", script, executable="/bin/sh")
+    assert session.finish() == 0
+    (recorded,) = host.recordings()
+    assert (recorded.start.user, recorded.start.login_user) == ("root", name)
+    assert recorded.start.login_uid == uid
+
+
 def test_an_account_may_be_renamed_or_deleted_meanwhile(host: AgentHost) -> None:
     """A session goes on when its user is renamed or deleted; new ones go by the new name."""
     command = as_stranger(host, "-c", "read x; echo got $x")

@@ -30,6 +30,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         argv0: What to call it.
         account: Whose session it is.
         peer: Who asked.
+        login_user: Who logged in, by name, or by number where nobody knows that; None when unset.
         request: What was asked.
         service: What let the person in.
         kind: What the session is for.
@@ -43,6 +44,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     argv0: bytes
     account: Account
     peer: Peer
+    login_user: str | None
     request: Request
     service: Service
     kind: str
@@ -80,6 +82,7 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         account: Whose session it is.
         peer: Who asked.
+        login_user: See Admission.
         request: What was asked.
         has_terminal: Whether it has a terminal.
         host: This host's name.
@@ -87,6 +90,7 @@ class Arrived(msgspec.Struct, frozen=True, kw_only=True):
 
     account: Account
     peer: Peer
+    login_user: str | None
     request: Request
     has_terminal: bool
     host: str
@@ -148,6 +152,7 @@ def admit(
         argv0=name_shell(shell, arrived.request.argv0),
         account=arrived.account,
         peer=arrived.peer,
+        login_user=arrived.login_user,
         request=arrived.request,
         service=find_service(arrived.peer.chain),
         kind=arrived.kind,

@@ -44,6 +44,13 @@ log = logging.getLogger("steno.agent")
 Streams = tuple[int, int, int]
 
 
+class Asker(Protocol):
+    """Who wants to know about an account."""
+
+    def take_account(self, account: Account | None, why: str | None) -> None:
+        """Go on: this is the account, or there is none, or why that is not known."""
+
+
 class Reception(Protocol):
     """What the agent does for a session that arrives."""
 
@@ -55,8 +62,8 @@ class Reception(Protocol):
     def host(self) -> str:
         """This host's name."""
 
-    def ask_account(self, arrival: Arrival, uid: int) -> None:
-        """Find out about the account and call `arrival.take_account`, now or later."""
+    def ask_account(self, asker: Asker, uid: int) -> None:
+        """Find out about the account and call `asker.take_account`, now or later."""
 
     def choose_shell(self, arrived: Arrived) -> bytes:
         """Return the session's real shell.
@@ -111,6 +118,7 @@ class Arrival:
         self._pidfd: int | None = None
         self._request: Request | None = None
         self._peer: Peer | None = None
+        self._answers: dict[int, tuple[Account | None, str | None]] = {}
         self._arrived: Arrived | None = None
         self._admission: Admission | None = None
         self._is_over = False
@@ -162,20 +170,39 @@ class Arrival:
         except (StenoError, OSError) as error:
             self._fail(error)
             return
-        self._reception.ask_account(self, self._peer.uid)
+        for uid in self._awaited():
+            self._reception.ask_account(_Question(self, uid), uid)
 
-    def take_account(self, account: Account | None, why: str | None) -> None:
-        """Go on: this is whose session it is, or why that is not known."""
-        if self._is_over or self._peer is None or self._request is None or self._streams is None:
+    def _awaited(self) -> set[int]:
+        """Return of whom it must be known who they are: whose session it is, and who logged in."""
+        if self._peer is None:
+            return set()
+        return {self._peer.uid, *([] if self._peer.login_uid is None else [self._peer.login_uid])}
+
+    def take_answer(self, uid: int, account: Account | None, why: str | None) -> None:
+        """Go on once all is known: this is who `uid` is, or why that is not known."""
+        self._answers[uid] = account, why
+        if self._is_over or self._awaited() - self._answers.keys():
             return
-        uid = self._peer.uid
+        self._meet()
+
+    def _meet(self) -> None:
+        if self._peer is None or self._request is None or self._streams is None:
+            return
+        uid, login_uid = self._peer.uid, self._peer.login_uid
+        account, why = self._answers[uid]
         if account is None and why is None:
             self._deny(f"user {uid}: there is no such account")
             return
+        login_user = None
+        if login_uid is not None:
+            who, _ = self._answers[login_uid]
+            login_user = str(login_uid) if who is None else who.name
         known = account or Account(str(uid), uid, self._peer.gid, "/", "", ())
         self._arrived = Arrived(
             account=known,
             peer=self._peer,
+            login_user=login_user,
             request=self._request,
             has_terminal=outer.find_terminal(self._streams) is not None,
             host=self._reception.host,
@@ -308,6 +335,17 @@ class Arrival:
         received, self._received = self._received, []
         # Until all are closed it counts as one of its user's: who makes that wait has fewer left.
         let_go(received, lambda: self._loop.post(lambda: self._reception.forget(self)))
+
+
+class _Question:
+    """What an arrival asks about one user."""
+
+    def __init__(self, arrival: Arrival, uid: int) -> None:
+        self._arrival = arrival
+        self._uid = uid
+
+    def take_account(self, account: Account | None, why: str | None) -> None:
+        self._arrival.take_answer(self._uid, account, why)
 
 
 def _receive(connection: socket.socket) -> tuple[bytes, list[int]]:

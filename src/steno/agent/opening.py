@@ -257,7 +257,7 @@ class Opener:
             started_unix_us=clock.started_unix_us,
             recorder=f"steno {__version__}",
             uid=account.uid,
-            login_user=_name_user(peer.login_uid),
+            login_user=admission.login_user,
             login_uid=peer.login_uid,
             boot_id=self._boot_id or None,
             audit_session=peer.audit_session,
@@ -332,7 +332,3 @@ def _abandon(session: Session, clock: RecordingClock, writers: list[Writer]) -> 
         with contextlib.suppress(StenoError):
             writer.write(lines)
             writer.close()
-
-
-def _name_user(uid: int | None) -> str | None:
-    return None if uid is None else host_facts.read_account(uid).name

@@ -12,10 +12,9 @@ import socket
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from steno.agent.admission import Admission, Arrived, admit
-from steno.agent.arrival import Arrival, Streams
+from steno.agent.arrival import Arrival, Asker, Streams
 from steno.agent.audited import AuditedNotes
 from steno.agent.configuration import AgentConfig
 from steno.agent.login_desk import LoginDesk
@@ -25,7 +24,7 @@ from steno.agent.peers import read_credentials
 from steno.agent.services import is_within_recorded
 from steno.agent.session import Sessions
 from steno.errors import ConfigError, StenoError
-from steno.policy.accounts import Account, Accounts, Answer
+from steno.policy.accounts import Accounts, Answer
 from steno.policy.decision import Decision
 from steno.policy.file import PolicyFile, ShellFiles
 from steno.policy.shells import ShellFacts, choose_shell
@@ -38,13 +37,6 @@ _COMPLAIN_US = 10_000_000
 """How often, at most, the log tells of users who ask too much."""
 
 log = logging.getLogger("steno.agent")
-
-
-class Asker(Protocol):
-    """Who wants to know about an account."""
-
-    def take_account(self, account: Account | None, why: str | None) -> None:
-        """Go on: this is the account, or there is none, or why that is not known."""
 
 
 class Reception:
