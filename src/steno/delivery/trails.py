@@ -34,6 +34,7 @@ from steno.model import TRAIL_PREFIX, is_trail
 TRAIL_BYTES = 64 << 20
 TRAIL_US = 24 * 3600 * 1_000_000
 _COUNT_EVERY_US = 1_000_000
+_LOCK = ".auditing"
 
 
 class TrailOrigin(msgspec.Struct, frozen=True):
@@ -300,9 +301,24 @@ class TrailWriter:
         self.follows_serial, self._last_serial = None, tail.last_serial
 
 
+def is_written(spool: Path) -> bool:
+    """Return whether a process writes the live trail of the host whose spool this is."""
+    try:
+        descriptor = os.open(spool / _LOCK, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 def _lock(spool: Spool) -> int:
     """Return a descriptor that makes this process the one that writes this host's trail."""
-    path = spool.directory / ".auditing"
+    path = spool.directory / _LOCK
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -346,3 +346,48 @@ def state_of(journal: Journal) -> dict[str, object]:
     """Return what the follower said of itself last."""
     found: dict[str, object] = json.loads((journal.directory / "audit.json").read_text())
     return found
+
+
+@pytest.mark.real
+def test_auditd_s_plugin_has_precedence(journal: Journal) -> None:
+    """While it runs the journal is passed over: all its events are kept, no login is told twice."""
+    boot_id = read_boot_id()
+    entries = [dict(one) | {b"_BOOT_ID": boot_id.encode()} for one in read_entries()]
+    bookmark = journal.spool / ".journal-bookmark"
+
+    def has_read(entry: dict[bytes, bytes]) -> bool:
+        stamp = f";t={int(entry[b'__REALTIME_TIMESTAMP']):x};"
+        known = read_bookmark(bookmark)
+        return known is not None and stamp in (known.cursor or "")
+
+    def add(begin: int, end: int) -> None:
+        journal.add(entries_with_ends(entries[begin:end]))
+        last = [one for one in entries[begin:end] if is_looked_at(one)][-1]
+        wait_for(lambda: has_read(last), "the journal is read")
+
+    words = [sys.executable, "-m", "steno.cli", "audit", "follow", "--user", "root"]
+    words += ["--control", str(journal.directory / "control.sock"), "--spool", str(journal.spool)]
+    with journal.following() as process:
+        add(0, 20)
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as plugin:
+            assert plugin.stdin is not None
+            plugin.stdin.write(ZOO.read_bytes())
+            plugin.stdin.flush()
+            wait_for(lambda: journal.serials().count(889) == 1, "auditd's events come")
+            add(20, 45)
+            plugin.stdin.close()
+            assert plugin.wait(60) == 0
+        wait_for(lambda: state_of(journal)["source"] == "words", "the journal is taken in again")
+        add(45, len(entries))
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+    items = journal.items()
+    events = [item for item in items if isinstance(item, Event)]
+    kernel = [event.serial for event in events if not event.source]
+    assert sorted(kernel) == list(range(744, 890))
+    silent = (int(entries[20][b"__REALTIME_TIMESTAMP"]), int(entries[45][b"__REALTIME_TIMESTAMP"]))
+    said = [event.at_unix_us for event in events if event.source]
+    assert said
+    assert not [at_unix_us for at_unix_us in said if silent[0] <= at_unix_us < silent[1] - 1000]
+    assert max(said) > silent[1]
+    assert [item for item in items if isinstance(item, Lost)] == []

@@ -22,7 +22,7 @@ def test_where_events_come_from_is_a_number(tmp_path: Path, source: str) -> None
     count_audit(metrics, tmp_path / "audit.json")
     said = metrics.expose().splitlines()
     for other in ("auditd", "journal", "words"):
-        assert f"steno_audit_from_{other} {int(other == source)}" in said
+        assert f'steno_audit_source{{source="{other}"}} {int(other == source)}' in said
     assert "steno_audit_words_unread 3" in said
     assert "steno_audit_words_distrusted 2" in said
 
@@ -31,4 +31,4 @@ def test_without_a_writer_all_are_nothing(tmp_path: Path) -> None:
     """Nobody writes a trail: no source is named."""
     metrics = Metrics()
     count_audit(metrics, tmp_path / "audit.json")
-    assert "steno_audit_from_words 0" in metrics.expose().splitlines()
+    assert 'steno_audit_source{source="words"} 0' in metrics.expose().splitlines()

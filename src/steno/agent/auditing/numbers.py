@@ -12,11 +12,7 @@ from steno.metrics import Metrics
 
 _FRESH_S = 1.0
 _OLD_US = 30_000_000
-_SOURCES = {
-    "auditd": "auditd",
-    "journal": "audit records in the journal",
-    "words": "login programs' own words in the journal",
-}
+_SOURCES = ("auditd", "journal", "words")
 
 
 class AuditNumbers:
@@ -60,12 +56,11 @@ def count_audit(metrics: Metrics, path: Path) -> None:
         lambda facts: facts.lag_us / 1_000_000,
     )
 
-    def comes_from(source: str) -> Callable[[AuditFacts], float]:
-        return lambda facts: facts.source == source
+    def sources() -> dict[str, float]:
+        facts = numbers.facts()
+        return {source: facts is not None and facts.source == source for source in _SOURCES}
 
-    for source, meaning in _SOURCES.items():
-        purpose = f"Whether events come from {meaning}."
-        gauge(f"steno_audit_from_{source}", purpose, comes_from(source))
+    metrics.gauges("steno_audit_source", "Where audit events come from.", "source", sources)
     gauge(
         "steno_audit_words_unread",
         "Login programs' messages whose wording is not known.",

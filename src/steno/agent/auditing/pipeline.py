@@ -77,6 +77,7 @@ class Pipeline:
         kept: How many of them are in the trail.
         losses: What was lost.
         lag_us: How old the last event was when it was written.
+        is_aside: Whether somebody else writes the trail, so that what comes is passed over.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Pipeline:
         self.kept = 0
         self.losses = Losses()
         self.lag_us = 0
+        self.is_aside = False
         self.writer: TrailWriter | None = None
         self._open_source = open_source
         self._open_writer = open_writer
@@ -157,6 +159,22 @@ class Pipeline:
         elif taken and not self._waiting and now_ns - self._marked_ns >= FLUSH_NS:
             self._mark(now_ns)
 
+    def stand_aside(self) -> None:
+        """Let go of the trail for somebody else, and pass over what comes until `come_back`.
+
+        Raises:
+            StenoError: What came last could not be written, but can be read again.
+        """
+        self._retry_ns = 0
+        if self._waiting:
+            self.flush()
+        self.close()
+        self.is_aside = True
+
+    def come_back(self) -> None:
+        """Keep what comes from now on."""
+        self.is_aside = False
+
     def note_kernel_loss(self, count: int) -> None:
         """Take note that the kernel lost so many records."""
         self.losses.add(Lost(self._now_unix_us(), count, "kernel"))
@@ -214,6 +232,8 @@ class Pipeline:
                 continue
             if self._marks is not None and not self._marks.take(group):
                 continue
+            if self.is_aside:
+                continue
             self.events += 1
             # auditd numbers its own events as it likes.
             if self._first_serial is None and not group.records[0].type.startswith("DAEMON_"):
@@ -237,6 +257,8 @@ class Pipeline:
 
     def _take_words(self) -> None:
         events = [] if self._words is None else self._words.take_events()
+        if self.is_aside:
+            return
         self.events += len(events)
         kept = [event for event in events if self._wanted.takes_login(event)]
         self._waiting += kept
@@ -271,6 +293,10 @@ class Pipeline:
     def flush(self) -> None:
         """Write what waits; where that fails, count it as lost, or keep the losses at least."""
         now_ns = self._clock_ns()
+        if self.is_aside:
+            self._since_ns = None
+            self._mark(now_ns)
+            return
         if now_ns < self._retry_ns and len(self._waiting) < _MOST_WAITING:
             return
         waiting, losses = self._waiting, []

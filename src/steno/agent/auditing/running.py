@@ -26,6 +26,8 @@ from steno.agent.auditing.journal import (
     read_bookmark,
 )
 from steno.agent.auditing.pipeline import Marks, Pipeline, RecordSource
+from steno.agent.auditing.precedence import Precedence, is_taken
+from steno.agent.auditing.stopping import Stop
 from steno.agent.auditing.wanted import Wanted
 from steno.agent.auditing.watch import KernelWatch
 from steno.agent.configuration import AgentConfig
@@ -87,35 +89,6 @@ def lower_privileges(user: str) -> tuple[int, int] | None:
     if os.geteuid() != 0 or user == "root":
         return None
     return find_user(user)
-
-
-class Stop:
-    """What a SIGTERM or a SIGINT asks for, whenever it comes from the first call of `listen` on.
-
-    Attributes:
-        is_asked: Whether one has come.
-    """
-
-    def __init__(self) -> None:
-        self.is_asked = False
-        self._end: Callable[[], None] | None = None
-
-    def listen(self, end: Callable[[], None]) -> None:
-        """Have `end` called when a signal comes; at once if it has come already."""
-        self._end = end
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: self._ask())
-        if self.is_asked:
-            end()
-
-    def forget(self) -> None:
-        """Call nobody any more; a signal is still remembered."""
-        self._end = None
-
-    def _ask(self) -> None:
-        self.is_asked = True
-        if self._end is not None:
-            self._end()
 
 
 class Follower:
@@ -189,7 +162,8 @@ class Follower:
         """
         self._stop.listen(self._intake.stop)
         signal.signal(signal.SIGHUP, lambda *_: self._forget_policy())
-        self.pipeline.start()
+        if not self.pipeline.is_aside:
+            self.pipeline.start()
         self._intake.start()
         log.info("following audit events", extra={"source": self._settings.source})
         try:
@@ -203,6 +177,22 @@ class Follower:
             self.pipeline.close()
         self._tell_state()
         log.info("following audit events has ended", extra={"events": self.pipeline.events})
+
+    def give_way(self) -> None:
+        """Leave the trail to auditd's plugin while that runs; no login is told twice.
+
+        Raises:
+            StenoError: What came last could not be written, but can be read again.
+        """
+        if self._journal is None:
+            return
+        is_other_there = is_taken(Path(self._settings.config.spool))
+        if is_other_there and not self.pipeline.is_aside:
+            log.info("auditd's plugin writes the audit trail: the journal is passed over")
+            self.pipeline.stand_aside()
+        elif not is_other_there and self.pipeline.is_aside:
+            log.info("auditd's plugin is gone: the journal is taken in again")
+            self.pipeline.come_back()
 
     # Beside the events.
 
@@ -233,6 +223,7 @@ class Follower:
             self._builder.forget_names()
         if now_ns >= self._state_ns:
             self._state_ns = now_ns + _STATE_NS
+            self.give_way()
             self._ask_kernel()
             self._tell_state()
 
@@ -246,6 +237,8 @@ class Follower:
 
     def _tell_state(self) -> None:
         pipeline, status = self.pipeline, self._status
+        if pipeline.is_aside:
+            return  # who writes the trail says how it fares
         writer, journal = pipeline.writer, self._journal
         is_listening = journal is not None and journal.is_listening
         heard = Heard() if journal is None else journal.heard
@@ -281,7 +274,11 @@ def follow_dispatcher(settings: FollowSettings) -> None:
         if user is not None:
             become(*user, [])
         os.umask(0o077)
-        Follower(settings, 0, Stop(), kernel=kernel).run()
+        precedence = Precedence(Path(settings.config.spool))
+        try:
+            Follower(settings, 0, Stop(), kernel=kernel).run()
+        finally:
+            precedence.close()
     finally:
         if kernel is not None:
             kernel.close()
@@ -306,6 +303,8 @@ def follow_journal(settings: FollowSettings, options: Sequence[str] = ()) -> Non
     now = Bookmark(settings.boot_id, journal_boot_id=find_boot(options))
     boots = [(one.boot_id, one.journal_boot_id) for one in (known or now, now)]
     if known is not None and boots[0] != boots[1]:
+        while is_taken(Path(settings.config.spool)):
+            time.sleep(_STATE_NS / 1_000_000_000)
         earlier = msgspec.structs.replace(settings, boot_id=known.boot_id)
         _follow_boot(earlier, known, stop, options, is_followed=False)
         if stop.is_asked:
@@ -340,7 +339,9 @@ def _follow_boot(
                 journal=reader,
                 names=names,
             )
-            follower.pipeline.start()
+            follower.give_way()
+            if not follower.pipeline.is_aside:
+                follower.pipeline.start()
             writer = follower.pipeline.writer
             if writer is not None and writer.trail is not None:
                 # What was written after the bookmark was must not be doubled.
