@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+from steno.cli.options import SERVER_DIRECTORY_DEFAULT
 from steno.cli.ownership import become_owner
 from steno.config import ServerConfig, load_config
 from steno.errors import NotFoundError
@@ -26,7 +27,7 @@ _CONFIG = click.option(
 _DIRECTORY = click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The server's directory [default: ~/.local/share/steno, for root /var/lib/steno].",
+    help=f"The server's directory {SERVER_DIRECTORY_DEFAULT}.",
 )
 
 

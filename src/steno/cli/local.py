@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from steno.cli.library import Library, open_store_library
-from steno.cli.options import examples
+from steno.cli.options import SERVER_DIRECTORY_DEFAULT, examples
 from steno.cli.tables import make_console, make_recordings_table
 from steno.cli.user import once_url
 from steno.config import load_config
@@ -48,7 +48,7 @@ _MINUTE_US = 60_000_000
 @click.option(
     "--directory",
     type=click.Path(path_type=Path, file_okay=False),
-    help="The server's directory [default: ~/.local/share/steno, for root /var/lib/steno].",
+    help=f"The server's directory {SERVER_DIRECTORY_DEFAULT}.",
 )
 def command(
     command_line: tuple[str, ...], once: bool, listen: str | None, directory: Path | None

@@ -11,6 +11,12 @@ from steno.cli.numbers import WholeRange
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+SERVER_DIRECTORY_DEFAULT = (
+    "[default: ~/.local/share/steno; for root what /etc/steno/server.toml says, else"
+    " /var/lib/steno]"
+)
+"""Where a server's directory is looked for, at the end of a help text; config.default_directory."""
+
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 

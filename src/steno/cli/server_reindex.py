@@ -15,7 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from steno.cli.options import examples
+from steno.cli.options import SERVER_DIRECTORY_DEFAULT, examples
 from steno.cli.ownership import become_owner
 from steno.cli.tables import make_console
 from steno.config import default_directory
@@ -36,8 +36,7 @@ _MAX_NAMED = 5
     "directory",
     type=click.Path(path_type=Path),
     metavar="DIRECTORY",
-    help="The server's directory, or its store's [default: ~/.local/share/steno, for root"
-    " /var/lib/steno].",
+    help=f"The server's directory, or its store's {SERVER_DIRECTORY_DEFAULT}.",
 )
 def command(recs: tuple[str, ...], directory: Path | None) -> None:
     """Forget what was derived from these recordings and audit trails, or all, and derive it anew.
