@@ -192,6 +192,17 @@ def test_cursors_with_impossible_numbers_are_refused(tmp_path: Path, number: int
     store.close()
 
 
+def test_a_cursor_of_the_other_order_is_refused(tmp_path: Path) -> None:
+    """Going on the other way would begin anew, or leave events out."""
+    store = open_store(tmp_path)
+    put_events(store, an_event(1), an_event(2))
+    for is_ascending in (False, True):
+        cursor = store.events(EventQuery(is_ascending=is_ascending), limit=1).cursor
+        with pytest.raises(UsageError, match="cursor"):
+            store.events(EventQuery(is_ascending=not is_ascending), cursor=cursor)
+    store.close()
+
+
 def test_an_index_from_before_joining_is_joined(tmp_path: Path) -> None:
     """A store of version 4 keeps all; sessions with recordings and events wait to be joined."""
     store = open_store(tmp_path)

@@ -15,7 +15,6 @@ from typing import Any
 
 from uvicorn.config import Config
 
-from steno.server.certificates import CertificateFiles
 from steno.server.http_protocol import BoundedHttpProtocol
 
 
@@ -82,16 +81,11 @@ def tls_extension(ssl_object: ssl.SSLObject) -> dict[object, object]:
     }
 
 
-def uvicorn_tls_options(files: CertificateFiles) -> dict[str, Any]:
-    """Return uvicorn's options for HTTPS with `files`, client certificates asked for, not demanded.
-
-    People's browsers have none; hosts show theirs. A certificate that is shown must be good.
-    """
-    return tls_options(files.server, files.server_key, files.ca)
-
-
 def tls_options(certificate: Path, key: Path, clients_ca: Path | None) -> dict[str, Any]:
-    """Return uvicorn's options for HTTPS; with `clients_ca` hosts may show their certificates."""
+    """Return uvicorn's options for HTTPS; with `clients_ca` hosts may show their certificates.
+
+    They are asked for, not demanded: people's browsers have none. One that is shown must be good.
+    """
     options: dict[str, Any] = {
         "http": TlsHttpProtocol,
         "ssl_context_factory": _make_context,

@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from steno.errors import UsageError
 from steno.store import join_rows
 from steno.store.cursors import decode_cursor, encode_cursor
 from steno.store.event_matching import EventMatcher
@@ -47,7 +48,7 @@ def find_events(
     """Return events; see `EventStore.events`. The expression must be one of events."""
     after = None if cursor is None else decode_cursor(cursor, EventCursor)
     if after is not None and after.is_ascending != query.is_ascending:
-        after = None
+        raise UsageError("this cursor belongs to the other order")
     found = _Finding(connection, query)
     if found.is_empty:
         return Page([])

@@ -247,8 +247,8 @@ class _Parser:
             )
 
     def _field(self, name: str, start: int) -> Field:
-        kind = FIELDS.get(name.lower())
-        if kind is None:
+        check = FIELDS.get(name.lower())
+        if check is None:
             known = ", ".join(FIELDS)
             raise self._error(
                 f'no field {name}; there are {known}; for the text write "{name}:..."', start
@@ -256,7 +256,7 @@ class _Parser:
         self._position = value_start = start + len(name) + 1
         value = self._quoted(value_start) if self._peek() == '"' else self._bare()
         try:
-            kind.check(value)
+            check(value)
         except ValueError as error:
             raise self._error(f"{name}: {error}", value_start) from None
         self._expect_end_of_term(f"after the value of {name}")
