@@ -33,6 +33,12 @@ control_option = click.option(
     metavar="PATH",
     help="The control socket [default: /run/steno/control.sock].",
 )
+policy_option = click.option(
+    "--policy", metavar="FILE", help="The policy [default: /etc/steno/policy.toml]."
+)
+user_option = click.option(
+    "--user", metavar="NAME", help="Whom this runs as when root starts it [default: steno]."
+)
 
 
 @click.group(
@@ -49,21 +55,13 @@ control_option = click.option(
     help="Where steno-shell asks [default: /run/steno/agent.sock].",
 )
 @control_option
-@click.option(
-    "--policy",
-    metavar="FILE",
-    help="The policy [default: /etc/steno/policy.toml].",
-)
+@policy_option
 @click.option(
     "--spool",
     metavar="DIRECTORY",
     help="Where recordings wait for the server [default: /var/lib/steno/spool].",
 )
-@click.option(
-    "--user",
-    metavar="NAME",
-    help="Whom the agent runs as when root starts it [default: steno].",
-)
+@user_option
 @click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),

@@ -14,7 +14,7 @@ import click
 from steno.agent.auditing.intake import LIMIT_BYTES
 from steno.agent.auditing.running import FollowSettings, follow_dispatcher, follow_journal
 from steno.agent.configuration import load_agent_config
-from steno.cli.agent import config_option
+from steno.cli.agent import config_option, policy_option, user_option
 from steno.cli.numbers import WholeRange
 from steno.cli.options import examples
 from steno.delivery.trail_recovery import read_boot_id
@@ -27,7 +27,7 @@ _SYSLOG = "/dev/log"
 @click.command("follow", epilog=examples("steno audit follow --journal"))
 @config_option
 @click.option("--host", metavar="NAME", help="What this host is called [default: its host name].")
-@click.option("--policy", metavar="FILE", help="The policy [default: /etc/steno/policy.toml].")
+@policy_option
 @click.option(
     "--spool",
     metavar="DIRECTORY",
@@ -39,11 +39,7 @@ _SYSLOG = "/dev/log"
     help="The agent's control socket; what it notes of sessions is beside it"
     " [default: /run/steno/control.sock].",
 )
-@click.option(
-    "--user",
-    metavar="NAME",
-    help="Whom this runs as when root starts it [default: steno].",
-)
+@user_option
 @click.option(
     "--queue",
     "queue_mib",
