@@ -76,14 +76,25 @@ function offsetFromUtc(date: Date): string {
   return `${sign}${padded(Math.floor(size / 60))}:${padded(size % 60)}`;
 }
 
+/** Whether calendars know an instant: hosts may say anything, and what they say is shown. */
+function isDate(unixUs: number): boolean {
+  return !Number.isNaN(new Date(unixUs / 1000).getTime());
+}
+
+function noDate(unixUs: number): string {
+  return `no date (${unixUs} µs)`;
+}
+
 /** The local calendar day, "2026-11-20". */
 export function localDay(unixUs: number): string {
+  if (!isDate(unixUs)) return noDate(unixUs);
   const date = new Date(unixUs / 1000);
   return `${date.getFullYear()}-${padded(date.getMonth() + 1)}-${padded(date.getDate())}`;
 }
 
 /** Local time of day, "10:33:22". */
 export function localTime(unixUs: number): string {
+  if (!isDate(unixUs)) return noDate(unixUs);
   const date = new Date(unixUs / 1000);
   return [date.getHours(), date.getMinutes(), date.getSeconds()]
     .map((part) => padded(part))
@@ -92,11 +103,13 @@ export function localTime(unixUs: number): string {
 
 /** Local day and time, "2026-11-20 10:33:22". */
 export function localInstant(unixUs: number): string {
+  if (!isDate(unixUs)) return noDate(unixUs);
   return `${localDay(unixUs)} ${localTime(unixUs)}`;
 }
 
 /** Local day, time and offset, "2026-11-20 10:33:22 +01:00". */
 export function localInstantWithOffset(unixUs: number): string {
+  if (!isDate(unixUs)) return noDate(unixUs);
   return `${localInstant(unixUs)} ${offsetFromUtc(new Date(unixUs / 1000))}`;
 }
 
@@ -108,13 +121,15 @@ export function localZone(): string {
 
 /** The instant in UTC, to the microsecond: "2026-11-20 09:33:22.123456 UTC". */
 export function utcInstant(unixUs: number): string {
+  if (!isDate(unixUs)) return noDate(unixUs);
   const second = Math.floor(unixUs / SECOND_US);
   const micros = padded(unixUs - second * SECOND_US, 6);
   const [day, time] = new Date(second * 1000).toISOString().split("T");
   return `${day} ${(time ?? "").slice(0, 8)}.${micros} UTC`;
 }
 
-/** The instant as a `datetime` attribute wants it. */
+/** The instant as a `datetime` attribute wants it; "" for none that it can hold. */
 export function machineInstant(unixUs: number): string {
+  if (!isDate(unixUs)) return "";
   return new Date(Math.floor(unixUs / 1000)).toISOString();
 }

@@ -7,6 +7,8 @@ import {
   exactDuration,
   exactSize,
   localInstant,
+  localInstantWithOffset,
+  machineInstant,
   size,
   utcInstant,
 } from "../../src/pages/format.ts";
@@ -72,6 +74,16 @@ test("UTC is exact to the microsecond, local time is the clock on the wall", () 
   const date = new Date(unixUs / 1000);
   assert.ok(localInstant(unixUs).startsWith(`${date.getFullYear()}-`));
   assert.ok(localInstant(unixUs).includes(`${String(date.getHours()).padStart(2, "0")}:`));
+});
+
+test("an instant that no calendar knows is shown all the same", () => {
+  for (const absurd of [9e18, -9e18]) {
+    for (const words of [localInstant, localInstantWithOffset, utcInstant]) {
+      assert.equal(words(absurd), `no date (${absurd} µs)`);
+    }
+    assert.equal(machineInstant(absurd), "");
+  }
+  assert.equal(utcInstant(253_402_300_799_000_000), "9999-12-31 23:59:59.000000 UTC");
 });
 
 test("one of a thing is one thing", () => {
