@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static long long now_us(long long base_ns)
+static long long instant_us(long long base_ns)
 {
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
@@ -18,7 +18,7 @@ static ssize_t read_some(struct burst *of, unsigned char *at)
 {
     ssize_t got = read(of->source, at, READ_BYTES);
     if (got < 0 && errno == EAGAIN && of->read_bytes != 0 &&
-        wait_for_one(of->waits, of->source, POLLIN, of->until_ms))
+        wait_for_one(of->waits, of->source, POLLIN, of->until_us))
         got = read(of->source, at, READ_BYTES);
     return got;
 }
@@ -38,7 +38,7 @@ static int read_piece(struct burst *of)
     }
     of->length = got;
     of->left_bytes -= got;
-    of->piece_at_us = now_us(of->base_ns);
+    of->piece_at_us = instant_us(of->base_ns);
     return 1;
 }
 
@@ -54,7 +54,7 @@ static int pass_on(struct burst *of)
         of->taken += taken > 0 ? taken : 0;
         if (of->taken == of->length)
             return 1;
-    } while (wait_for_one(of->waits, of->sink, POLLOUT, of->until_ms));
+    } while (wait_for_one(of->waits, of->sink, POLLOUT, of->until_us));
     return 0;
 }
 
@@ -95,15 +95,15 @@ static int is_same_time(const struct burst *of)
  * shall not wait until Python has recorded it. */
 static int await_more(const struct burst *of)
 {
-    long long until_ms = now_ms() + MOMENT_MS;
+    long long until_us = now_us() + MOMENT_US;
     return wait_for_one(of->waits, of->source, POLLIN,
-                        until_ms < of->until_ms ? until_ms : of->until_ms);
+                        until_us < of->until_us ? until_us : of->until_us);
 }
 
 enum stop run_burst(struct burst *of)
 {
-    if (of->until_ms == 0)
-        of->until_ms = now_ms() + BURST_MS;
+    if (of->until_us == 0)
+        of->until_us = now_us() + BURST_US;
     while (of->left_bytes > 0) {
         if (!read_piece(of))
             return errno == EAGAIN ? QUIET : OVER;
@@ -142,7 +142,7 @@ void begin_burst(struct burst *of, const char *marks)
 {
     of->room = of->room < MOST_BYTES ? of->room : MOST_BYTES;
     of->most = of->most < MOST_BYTES ? of->most : MOST_BYTES;
-    of->until_ms = 0;
+    of->until_us = 0;
     of->used = of->read_bytes = 0;
     of->carried = of->length = of->taken = 0;
     of->at_us = of->piece_at_us = 0;

@@ -13,8 +13,8 @@ enum {
     CARRIED_BYTES = 3,  /* the beginning of a character */
     RECORD_BYTES = 32,  /* as in Stretch.size_bytes */
     PIECE_BYTES = CARRIED_BYTES + 2 * READ_BYTES,
-    BURST_MS = 10,      /* what was passed on is recorded so soon */
-    MOMENT_MS = 2,      /* one more than the milliseconds that pass for certain */
+    BURST_US = 10000,   /* what was passed on is recorded so soon */
+    MOMENT_US = 300,    /* enough for who reads it to get the processor */
 };
 
 /* Why a burst came to a stop. */
@@ -28,7 +28,7 @@ enum stop {
 struct burst {
     int source, sink;
     struct waits *waits;  /* what ends the burst */
-    long long until_ms;
+    long long until_us;
     long long base_ns;    /* CLOCK_BOOTTIME at instant 0 */
     ptrdiff_t left_bytes; /* so much may be read yet */
     ptrdiff_t room, most; /* how large this stretch may be, and how large any */

@@ -22,7 +22,7 @@ struct traffic {
 static struct pollfd *await_output(struct traffic *of)
 {
     struct pollfd *output = find_wait(&of->waits, of->burst.source);
-    wait_for_any(&of->waits, of->timeout_ms < 0 ? FOR_EVER : now_ms() + of->timeout_ms);
+    wait_for_any(&of->waits, of->timeout_ms < 0 ? FOR_EVER : now_us() + of->timeout_ms * 1000LL);
     return output != NULL && output->revents & POLLIN ? output : NULL;
 }
 

@@ -6,11 +6,22 @@
 
 enum { MOST_KEYS = 65536 }; /* then it is somebody else's turn */
 
-long long now_ms(void)
+long long now_us(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+    return now.tv_sec * 1000000LL + now.tv_nsec / 1000;
+}
+
+static int poll_until(struct pollfd *fds, nfds_t count, long long until_us)
+{
+    long long left_us = until_us - now_us();
+    struct timespec left = {0, 0};
+    if (until_us == FOR_EVER)
+        return ppoll(fds, count, NULL, NULL);
+    if (left_us > 0)
+        left = (struct timespec){left_us / 1000000, left_us % 1000000 * 1000};
+    return ppoll(fds, count, &left, NULL);
 }
 
 struct pollfd *find_wait(struct waits *of, int fd)
@@ -39,11 +50,10 @@ static int pass_keys(struct waits *of, struct pollfd *ready)
 }
 
 /* Wait for the first `count` descriptors; return how many are ready besides keys passed on. */
-static int wait_besides_keys(struct waits *of, nfds_t count, long long until_ms)
+static int wait_besides_keys(struct waits *of, nfds_t count, long long until_us)
 {
     for (;;) {
-        long long left_ms = until_ms == FOR_EVER ? FOR_EVER : until_ms - now_ms();
-        int ready = poll(of->fds, count, until_ms == FOR_EVER || left_ms > 0 ? (int)left_ms : 0);
+        int ready = poll_until(of->fds, count, until_us);
         struct pollfd *keys = find_wait(of, of->key_source);
         if (ready <= 0 || keys == NULL || !(keys->revents & POLLIN) || of->odd_bytes != 0)
             return ready;
@@ -54,16 +64,16 @@ static int wait_besides_keys(struct waits *of, nfds_t count, long long until_ms)
     }
 }
 
-void wait_for_any(struct waits *of, long long until_ms)
+void wait_for_any(struct waits *of, long long until_us)
 {
     for (nfds_t i = 0; i < of->count; i++)
         of->fds[i].revents = 0;
-    wait_besides_keys(of, of->count, until_ms);
+    wait_besides_keys(of, of->count, until_us);
 }
 
-int wait_for_one(struct waits *of, int fd, short events, long long until_ms)
+int wait_for_one(struct waits *of, int fd, short events, long long until_us)
 {
     struct pollfd *one = &of->fds[of->count];
     *one = (struct pollfd){.fd = fd, .events = events};
-    return wait_besides_keys(of, of->count + 1, until_ms) == 1 && one->revents != 0;
+    return wait_besides_keys(of, of->count + 1, until_us) == 1 && one->revents != 0;
 }

@@ -16,16 +16,16 @@ struct waits {
     ptrdiff_t odd_bytes, taken; /* of `keys`, when they were not taken whole, and how much was */
 };
 
-/* Milliseconds on a clock of one's own. */
-long long now_ms(void);
+/* Microseconds on a clock that nobody sets. */
+long long now_us(void);
 
 /* Return the descriptor's place; NULL when it is not waited for. */
 struct pollfd *find_wait(struct waits *of, int fd);
 
 /* Wait until something is ready, or until then on that clock; `revents` tells what. */
-void wait_for_any(struct waits *of, long long until_ms);
+void wait_for_any(struct waits *of, long long until_us);
 
 /* Wait until `fd` is ready; return 0 when something else is (`revents` tells), or it took too long. */
-int wait_for_one(struct waits *of, int fd, short events, long long until_ms);
+int wait_for_one(struct waits *of, int fd, short events, long long until_us);
 
 #endif
