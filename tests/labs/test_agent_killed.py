@@ -42,12 +42,16 @@ def _status(host: Guest) -> dict[str, object]:
 
 
 def _again(host: Guest, blow: Callable[[], object]) -> Callable[[], None]:
-    """Return what strikes the agent and waits for the next one."""
+    """Return what strikes the agent and waits until the next one has taken the sessions up.
+
+    One that is struck while it starts leaves no note: there would be fewer than blows.
+    """
 
     def strike() -> None:
         before = _agent(host)
         blow()
         wait_for(lambda: _agent(host) not in (before, "0"), "the next agent")
+        host.wait_until("systemctl", "is-active", "--quiet", "steno-agent", what="its readiness")
 
     return strike
 

@@ -123,7 +123,7 @@ def check_recording(recording: bytes, person: Person, shown: bytes, restarts: in
     echoed = [int(number) for number in re.findall(rb"e (\d+)\r\n", shown)]
     assert echoed == [*range(1, person.typed + 1)]
     notes = [piece for piece in pieces if isinstance(piece, Note) and piece.kind == "restart"]
-    assert len(notes) == restarts
+    assert len(notes) == restarts, [note.at_us for note in notes]
     assert not any("missing_messages" in note.facts for note in notes)
     end = messages[-1].end
     assert end is not None
