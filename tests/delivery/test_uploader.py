@@ -20,7 +20,7 @@ from live_server import STENO, LiveServer, run_steno
 from recorded_lines import fill_spool, make_lines
 
 from steno.delivery.events import Events
-from steno.delivery.opening import open_transports
+from steno.delivery.opening import open_ways
 from steno.delivery.protocol import Backoff, Standing
 from steno.delivery.spool import Spool
 from steno.delivery.spool_limits import SpoolLimits
@@ -77,7 +77,7 @@ def test_a_spool_is_emptied(server: LiveServer, host: Path, tmp_path: Path) -> N
     lines = make_lines("growing", 5)
     growing = spool.begin("growing")
     growing.append(lines[0])
-    transports = open_transports(host)
+    transports = open_ways(host)[0]
     outcome = Uploader(spool, transports).run()
     assert outcome is not None
     assert sorted(outcome.delivered) == sorted(written)
@@ -104,7 +104,7 @@ def test_a_growing_recording_is_delivered_meanwhile(
     """In the background lines go out while the recording is written, and its end is waited for."""
     spool = Spool(tmp_path / "spool")
     lines = make_lines("live-1", 30, is_ended=True)
-    [transport] = open_transports(host)
+    [transport] = open_ways(host)[0]
     heard = Heard()
     uploader = Uploader(spool, [transport], events=heard)
     uploader.start()
@@ -131,7 +131,7 @@ def test_delivered_recordings_are_kept_if_policy_says_so(
     """Under `drop-oldest-delivered` copies stay, marked as delivered, and are not sent again."""
     spool = Spool(tmp_path / "spool", SpoolLimits(policy="drop-oldest-delivered"))
     fill_spool(spool.directory, ["kept-1"])
-    [transport] = open_transports(host)
+    [transport] = open_ways(host)[0]
     outcome = Uploader(spool, [transport]).run()
     assert outcome is not None
     assert outcome.delivered == ("kept-1",)
@@ -148,7 +148,7 @@ def test_delivered_recordings_are_kept_if_policy_says_so(
 def test_several_servers_are_tried(server: LiveServer, host: Path, tmp_path: Path) -> None:
     """An address where nobody answers costs one attempt, not the delivery."""
     written = fill_spool(tmp_path / "spool", ["second-1", "second-2"])
-    transports = open_transports(host, ["https://127.0.0.1:9", server.url])
+    transports = open_ways(host, ["https://127.0.0.1:9", server.url])[0]
     heard = Heard()
     outcome = Uploader(Spool(tmp_path / "spool"), transports, events=heard, connections=1).run()
     assert outcome is not None
@@ -161,7 +161,7 @@ def test_several_servers_are_tried(server: LiveServer, host: Path, tmp_path: Pat
 def test_an_unreachable_server_leaves_the_spool_as_it_was(host: Path, tmp_path: Path) -> None:
     """After a few attempts the error is told; nothing is removed."""
     written = fill_spool(tmp_path / "spool", ["stays"])
-    [transport] = open_transports(host, ["https://127.0.0.1:9"])
+    [transport] = open_ways(host, ["https://127.0.0.1:9"])[0]
     with pytest.raises(UnreachableError, match="nothing listens there"):
         Uploader(Spool(tmp_path / "spool"), [transport], backoff=quick()).run()
     assert (tmp_path / "spool" / "stays.done").read_bytes() == written["stays"]
@@ -171,7 +171,7 @@ def test_an_unreachable_server_leaves_the_spool_as_it_was(host: Path, tmp_path: 
 def test_one_uploader_at_a_time(server: LiveServer, host: Path, tmp_path: Path) -> None:
     """A second one waits, and takes over when the first is gone."""
     spool = Spool(tmp_path / "spool")
-    [transport] = open_transports(host)
+    [transport] = open_ways(host)[0]
     descriptor = spool.lock_delivery()
     assert descriptor is not None
     assert Uploader(spool, [transport]).run() is None
@@ -194,7 +194,7 @@ def test_a_recording_of_another_host_holds_up_nothing(
     theirs = run_steno("deliver", "--spool", tmp_path / "theirs", "--host-directory", other)
     assert theirs.returncode == 0, theirs.stderr
     written = fill_spool(tmp_path / "spool", ["owned-1", "owned-2"])
-    [transport] = open_transports(host)
+    [transport] = open_ways(host)[0]
     outcome = Uploader(Spool(tmp_path / "spool"), [transport]).run()
     assert outcome is not None
     assert outcome.delivered == ("owned-2",)
@@ -209,7 +209,7 @@ def test_bytes_that_differ_are_told_and_kept(
     """Where the server has other bytes for the same id, neither side's are lost."""
     first = fill_spool(tmp_path / "1", ["same"], 20)
     second = fill_spool(tmp_path / "2", ["same"], 25, output_bytes=30)
-    [transport] = open_transports(host)
+    [transport] = open_ways(host)[0]
     Uploader(Spool(tmp_path / "1"), [transport]).run()
     outcome = Uploader(Spool(tmp_path / "2"), [transport]).run()
     assert outcome is not None
@@ -289,7 +289,7 @@ def test_killing_the_server_between_write_and_answer_loses_and_doubles_nothing(
             return True
 
         with CuttingProxy(server.port, decides) as proxy:
-            [transport] = open_transports(host, [f"https://127.0.0.1:{proxy.port}"])
+            [transport] = open_ways(host, [f"https://127.0.0.1:{proxy.port}"])[0]
             uploader = Uploader(spool, [transport], backoff=quick(), connections=1)
             is_armed.set()
             uploader.start()
@@ -318,7 +318,7 @@ def test_a_server_that_forgets_what_it_took_gets_it_again(tmp_path: Path) -> Non
         file = spool.begin("forgotten")
         for line in lines[:20]:
             file.append(line)
-        with closing(open_transports(host)[0]) as transport:
+        with closing(open_ways(host)[0][0]) as transport:
             Uploader(spool, [transport], backoff=quick()).run()
         assert server.stored()["forgotten"] == ("web1", b"".join(lines[:20]))
         server.stop()
@@ -328,7 +328,7 @@ def test_a_server_that_forgets_what_it_took_gets_it_again(tmp_path: Path) -> Non
         for line in lines[20:]:
             file.append(line)
         file.finish()
-        with closing(open_transports(host)[0]) as transport:
+        with closing(open_ways(host)[0][0]) as transport:
             outcome = Uploader(spool, [transport], backoff=quick()).run()
         assert outcome is not None
         assert outcome.delivered == ("forgotten",)

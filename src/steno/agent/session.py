@@ -58,14 +58,12 @@ class Descriptors(msgspec.Struct):
     """A session's open descriptors; the session owns and closes them.
 
     Attributes:
-        ring: The memory of pieces that are in no line yet.
         outer: The person's terminal, opened by the agent for itself, not blocking.
         master: The master of the session's pseudo-terminal, not blocking.
         leader: pidfd of the process that leads the session inside; for the exit status.
         connection: The socket to `steno-shell`, for as long as that holds its end.
     """
 
-    ring: int | None = None
     outer: int | None = None
     master: int | None = None
     leader: int | None = None

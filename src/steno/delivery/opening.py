@@ -10,27 +10,15 @@ from steno.delivery.renewal import Renewal
 from steno.delivery.transport import TIMEOUT_S, HttpTransport
 
 
-def open_transports(
-    directory: Path, servers: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S
-) -> list[HttpTransport]:
-    """Return a transport for each server, in the order in which they are to be tried.
-
-    Args:
-        directory: Where the host's credentials are.
-        servers: Addresses to use in place of those the host is enrolled with.
-        timeout_s: How long to wait for a server at any one point.
-
-    Raises:
-        ConfigError: The host is not enrolled, or its credentials are damaged.
-        UsageError: An address cannot be a server's.
-    """
-    return open_ways(directory, servers, timeout_s=timeout_s)[0]
-
-
 def open_ways(
     directory: Path, servers: Sequence[str] = (), *, timeout_s: float = TIMEOUT_S
 ) -> tuple[list[HttpTransport], Renewal]:
-    """Return the transports, and what keeps the certificate that they all show from expiring.
+    """Return a transport for each server, and what keeps the certificate they show from expiring.
+
+    Args:
+        directory: Where the host's credentials are.
+        servers: Addresses to use in place of those the host is enrolled with, to be tried in order.
+        timeout_s: How long to wait for a server at any one point.
 
     Raises:
         ConfigError: The host is not enrolled, or its credentials are damaged.
