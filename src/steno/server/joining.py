@@ -38,6 +38,7 @@ _FAILED_REST_S = 300.0
 
 _KNOWN_ROOTS = 4096
 _SESSIONS = 4096
+_PAGE = 100
 
 
 class Joining:
@@ -72,12 +73,16 @@ class Joining:
         return self._next_s
 
     def join_all(self) -> None:
-        """Join all sessions of which something came in since they were joined."""
-        before: list[tuple[SessionKey, int]] = []
-        while (waiting := self._store.unjoined_sessions()) and waiting != before:
-            before = waiting
-            for session, since in waiting:
+        """Join all sessions of which something came in since they were joined, each once."""
+        done: set[SessionKey] = set()
+        while True:
+            waiting = self._store.unjoined_sessions(len(done) + _PAGE)
+            fresh = [one for one in waiting if one[0] not in done]
+            if not fresh:
+                return
+            for session, since in fresh:
                 self._join(session, since)
+                done.add(session)
 
     def _join(self, session: SessionKey, since: int) -> None:
         store = self._store

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from steno.store.events import SessionKey, StoredEvent
 from steno.store.joined_events import RecordingEvents
 from steno.store.page import Page
 from steno.store.protocol import Store, Summary
+
+T = TypeVar("T")
 
 PAGES_OF_BUNCHES = 40
 """So many pages are read at most to fill one whose events stand together."""
@@ -84,38 +87,14 @@ class EventPlaces:
             cursor: Where to begin.
             limit: How many rows at most. A bunch that goes on in the next page begins anew there.
         """
-        stored: list[StoredEvent] = []
-        bunches: dict[int, list[int]] = {}
-        rows = 0
-        for _ in range(PAGES_OF_BUNCHES):
-            page = read(cursor, limit - rows)
-            stored += page.items
-            cursor = page.cursor
-            keyed = ((one.event.at_unix_us, _key(one)) for one in stored)
-            bunches = find_bunches(keyed)
-            rows = len(stored) - sum(len(members) - 1 for members in bunches.values())
-            if cursor is None or rows >= limit:
-                break
-        followers = {number for members in bunches.values() for number in members[1:]}
-        found = [
-            self._place_with(stored, number, bunches.get(number))
-            for number in range(len(stored))
-            if number not in followers
-        ]
-        return Page(found, cursor)
+        rows, cursor = gather_bunched(read, _key, cursor, limit)
+        return Page([self._place_with(first, members) for first, members in rows], cursor)
 
-    def _place_with(
-        self, stored: list[StoredEvent], number: int, members: list[int] | None
-    ) -> FoundEvent:
-        found = self.place(stored[number])
-        if members is None:
+    def _place_with(self, first: StoredEvent, members: list[StoredEvent]) -> FoundEvent:
+        found = self.place(first)
+        if not members:
             return found
-        events = [stored[one].event for one in members]
-        stamps = [event.at_unix_us for event in events]
-        text = tell_bunch([event.text for event in events], list(map(name_in_bunch, events)))
-        serials = [event.serial for event in events]
-        bunch = FoundBunch(min(stamps), max(stamps), text, serials)
-        return msgspec.structs.replace(found, bunch=bunch)
+        return msgspec.structs.replace(found, bunch=tell_found([one.event for one in members]))
 
     def _of(self, stored: StoredEvent) -> list[tuple[Summary, RecordingEvents]]:
         event = stored.event
@@ -132,7 +111,53 @@ class EventPlaces:
         return found
 
 
-def _key(stored: StoredEvent) -> Hashable | None:
+def _key(stored: StoredEvent) -> tuple[int, Hashable | None]:
+    """Return an event's instant, and what the events of a bunch have in common."""
+    return stored.event.at_unix_us, key_in_trail(stored)
+
+
+def key_in_trail(stored: StoredEvent) -> Hashable | None:
     """Return what the events of a bunch have in common: they are of one trail, too."""
     key = bunch_key(stored.event)
     return None if key is None else (stored.trail, key)
+
+
+def tell_found(events: list[Event]) -> FoundBunch:
+    """Return what stands for events that say the same."""
+    stamps = [event.at_unix_us for event in events]
+    text = tell_bunch([event.text for event in events], list(map(name_in_bunch, events)))
+    return FoundBunch(min(stamps), max(stamps), text, [event.serial for event in events])
+
+
+def gather_bunched(
+    read: Callable[[str | None, int], Page[T]],
+    keyed: Callable[[T], tuple[int, Hashable | None]],
+    cursor: str | None,
+    limit: int,
+) -> tuple[list[tuple[T, list[T]]], str | None]:
+    """Return a page's rows, each with all that it stands for ([] for itself), and its cursor.
+
+    Args:
+        read: Returns what is found from a cursor on, at most so many.
+        keyed: Returns an item's instant and what the items of a bunch have in common.
+        cursor: Where to begin.
+        limit: How many rows at most. A bunch that goes on in the next page begins anew there.
+    """
+    items: list[T] = []
+    bunches: dict[int, list[int]] = {}
+    rows = 0
+    for _ in range(PAGES_OF_BUNCHES):
+        page = read(cursor, limit - rows)
+        items += page.items
+        cursor = page.cursor
+        bunches = find_bunches(map(keyed, items))
+        rows = len(items) - sum(len(members) - 1 for members in bunches.values())
+        if cursor is None or rows >= limit:
+            break
+    followers = {number for members in bunches.values() for number in members[1:]}
+    found = [
+        (item, [items[one] for one in bunches.get(number, [])])
+        for number, item in enumerate(items)
+        if number not in followers
+    ]
+    return found, cursor

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Annotated, Literal
 
 import anyio.to_thread
@@ -10,6 +11,7 @@ from starlette.responses import Response
 
 from steno.audit.event import Event
 from steno.model import TextLine
+from steno.store.event_places import FoundBunch, gather_bunched, key_in_trail, tell_found
 from steno.store.expressions import Expression
 from steno.store.fields import parse_zone
 from steno.store.protocol import Hit, Page, Summary
@@ -22,7 +24,8 @@ Zone = Annotated[str, msgspec.Meta(pattern=r"^[+-]([01][0-9]|2[0-3]):[0-5][0-9]$
 class SearchQuery(msgspec.Struct, frozen=True):
     """Parameters of a search: the query, which page, how many lines around each hit.
 
-    `zone` is the time zone of times in `q` that name none, +02:00; default: the server's.
+    `zone` is the time zone of times in `q` that name none, +02:00; default: the server's. With
+    `bunched`, denials of one process that say the same are one hit.
     """
 
     q: str = ""
@@ -30,6 +33,7 @@ class SearchQuery(msgspec.Struct, frozen=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=200)] = 20
     cursor: str | None = None
     zone: Zone | None = None
+    bunched: bool = False
 
 
 def parse_query(text: str, zone: str | None) -> Expression:
@@ -42,10 +46,17 @@ def parse_query(text: str, zone: str | None) -> Expression:
 
 
 class HitEvent(msgspec.Struct, frozen=True):
-    """An audit event that was found, without its records: see `/events/{trail}/{serial}`."""
+    """An audit event that was found, without its records: see `/events/{trail}/{serial}`.
+
+    Attributes:
+        trail: Whose event it is.
+        event: The event.
+        bunch: What it stands for, where that was asked for and is more than itself.
+    """
 
     trail: str
     event: Event
+    bunch: FoundBunch | None = None
 
 
 class LineHit(msgspec.Struct, frozen=True):
@@ -73,11 +84,13 @@ class RecordingHit(LineHit, frozen=True, kw_only=True):
     recording: Summary
 
 
-def _line_hit(hit: Hit) -> LineHit:
+def _line_hit(hit: Hit, members: list[Hit]) -> LineHit:
     if hit.event is not None:
         event = hit.event.event
-        found = HitEvent(hit.event.trail, event)
-        return LineHit("event", None, hit.at_us, event.text, [], [], [], found)
+        bunch = tell_found([one.event.event for one in members if one.event]) if members else None
+        found = HitEvent(hit.event.trail, event, bunch)
+        text = event.text if bunch is None else bunch.text
+        return LineHit("event", None, hit.at_us, text, [], [], [], found)
     return LineHit(
         kind="recording" if hit.line is None else "line",
         number=hit.number,
@@ -89,36 +102,50 @@ def _line_hit(hit: Hit) -> LineHit:
     )
 
 
-def _recording_hit(hit: Hit) -> RecordingHit:
-    line = _line_hit(hit)
+def _recording_hit(hit: Hit, members: list[Hit]) -> RecordingHit:
+    line = _line_hit(hit, members)
     facts = {name: getattr(line, name) for name in line.__struct_fields__}
     return RecordingHit(**facts, recording=hit.summary)
 
 
-async def _search(call: Call, rec: str | None) -> Page[Hit]:
+def _key(hit: Hit) -> tuple[int, Hashable | None]:
+    """Return a hit's instant, and what the hits that are one have in common."""
+    if hit.event is None:
+        return 0, None
+    key = key_in_trail(hit.event)
+    return hit.event.event.at_unix_us, None if key is None else (hit.summary.rec, key)
+
+
+async def _search(call: Call, rec: str | None) -> tuple[list[tuple[Hit, list[Hit]]], str | None]:
     query: SearchQuery = call.query
     expression = parse_query(query.q, query.zone)
 
-    def read() -> Page[Hit]:
+    def fetch(cursor: str | None, limit: int) -> Page[Hit]:
         return call.services.store.search(
             expression,
             rec=rec,
-            cursor=query.cursor,
-            limit=query.limit,
+            cursor=cursor,
+            limit=limit,
             context_lines=query.context,
             visible_to=call.visible_to,
         )
+
+    def read() -> tuple[list[tuple[Hit, list[Hit]]], str | None]:
+        if query.bunched:
+            return gather_bunched(fetch, _key, query.cursor, query.limit)
+        page = fetch(query.cursor, query.limit)
+        return [(hit, []) for hit in page.items], page.cursor
 
     return await anyio.to_thread.run_sync(read)
 
 
 async def search_all(call: Call) -> Response:
     """GET /search."""
-    page = await _search(call, None)
-    return json_response(Page([_recording_hit(hit) for hit in page.items], page.cursor))
+    rows, cursor = await _search(call, None)
+    return json_response(Page([_recording_hit(*row) for row in rows], cursor))
 
 
 async def search_recording(call: Call) -> Response:
     """GET /recordings/{rec}/search."""
-    page = await _search(call, call.recording.rec)
-    return json_response(Page([_line_hit(hit) for hit in page.items], page.cursor))
+    rows, cursor = await _search(call, call.recording.rec)
+    return json_response(Page([_line_hit(*row) for row in rows], cursor))

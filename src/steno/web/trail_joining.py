@@ -150,7 +150,8 @@ class JoinedRecording:
         """Return what stands for several events that say the same."""
         glances = [_glance(self.events[number]) for number in members]
         text = tell_bunch([one.text for one in glances], [one.name for one in glances])
-        return Bunch(len(members), self.at_us[members[-1]], text)
+        serials = [self.serial[number] for number in members]
+        return Bunch(len(members), self.at_us[members[-1]], text, serials)
 
     def shown_event(self, number: int, members: Sequence[int] | None = None) -> ShownEvent:
         """Return an event with its place in the recording, as it is answered.

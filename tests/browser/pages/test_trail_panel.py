@@ -111,6 +111,17 @@ def test_denials_that_say_the_same_are_one_row_that_opens(visit: Visit, refused:
     expect(events(page).nth(150)).to_be_attached()
 
 
+def test_a_hit_within_a_row_of_denials_opens_in_it(visit: Visit, refused: str) -> None:
+    """Who searched for one of the 143 gets to that one, in the row that it stands in."""
+    page = visit().enter("kim", "/search?q=file:/proc/4/environ")
+    hits = page.locator(f"a.hit.event[href*='{refused}']")
+    expect(hits).to_have_count(3)
+    hits.last.click()
+    opened = page.locator("steno-bunch li > a[aria-expanded=true]")
+    expect(opened).to_contain_text("/proc/4/environ")
+    expect(page.locator("steno-bunch steno-event")).to_contain_text("EACCES")
+
+
 def test_people_see_the_trail_of_their_own_recordings(visit: Visit, avery: str) -> None:
     """Avery sees what avery's commands did; of alerts, which are for others, nothing is asked."""
     visitor = visit()

@@ -121,6 +121,7 @@ export interface Bunch {
   events: number;
   last_us: number;
   text: string;
+  serials: number[];
 }
 
 /** An audit event of a recording; `event` is without its records. */

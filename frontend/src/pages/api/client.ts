@@ -217,7 +217,7 @@ export class Api {
   }
 
   search(
-    parameters: { q: string; cursor?: string | null; limit: number },
+    parameters: { q: string; cursor?: string | null; limit: number; bunched?: boolean },
     signal?: AbortSignal,
   ): Promise<Page<Hit>> {
     return this.#page(["search"], withZone(parameters), signal);

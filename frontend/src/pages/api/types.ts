@@ -11,7 +11,7 @@ import type {
   TextLine as NumberedLine,
   Verification,
 } from "../../player/public.ts";
-import type { AuditEvent } from "./audit.ts";
+import type { AuditEvent, FoundBunch } from "./audit.ts";
 
 export type * from "./audit.ts";
 export type * from "./hosts.ts";
@@ -101,7 +101,7 @@ export interface Hit {
   recording: Recording;
   kind: "line" | "event" | "recording";
   /** For an event; its sentence is `text`. */
-  event?: { trail: string; event: AuditEvent } | null;
+  event?: { trail: string; event: AuditEvent; bunch?: FoundBunch | null } | null;
   number: number | null;
   at_us: number | null;
   text: string | null;

@@ -112,7 +112,8 @@ export function eventLink(
 /** A hit as a link into its recording. */
 export function hitLink(hit: Hit, find: string): TemplateResult {
   if (hit.event) {
-    return eventLink(hit.event.event, hit.recording.rec, hit.at_us, clock(hit.at_us ?? 0));
+    const told = { ...hit.event.event, text: hit.text ?? hit.event.event.text };
+    return eventLink(told, hit.recording.rec, hit.at_us, clock(hit.at_us ?? 0));
   }
   const href = recordingPath(hit.recording.rec, hit.at_us, find);
   const pieces = stretches(hit.text ?? "", hit.highlights);

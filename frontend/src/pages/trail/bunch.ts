@@ -42,6 +42,8 @@ export class BunchPart extends PageElement {
   /** What was asked for when the row was found. */
   @property({ attribute: false }) asked: Omit<EventsQuery, "limit"> = {};
   @property({ type: Boolean }) hasOthers = false;
+  /** The serial of the one to open at first. */
+  @property({ attribute: false }) opens: number | null = null;
   @state() private found: Page<RecordedEvent> | null = null;
   @state() private chosen: number | null = null;
 
@@ -49,6 +51,7 @@ export class BunchPart extends PageElement {
     const before = changed.get("item") as RecordedEvent | undefined;
     if (!changed.has("item") || before?.event.serial === this.item.event.serial) return;
     this.found = null;
+    this.chosen = this.opens;
     this.#more();
   }
 

@@ -115,6 +115,8 @@ export class Trail extends PageElement {
   #seenGrowth: unknown = null;
   #followTimer = 0;
   #toOpen: number | null = null;
+  /** Which of the events that a row stands for is to be opened with it. */
+  #member: number | null = null;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("rec") || changed.has("command")) {
@@ -133,10 +135,15 @@ export class Trail extends PageElement {
 
   /** Open the event that the address names, as soon as it is loaded. */
   #openWanted(): void {
-    const item = this.window.items.find(({ event }) => event.serial === this.#toOpen);
+    const serial = this.#toOpen;
+    if (serial === null) return;
+    const item = this.window.items.find(
+      ({ event, bunch }) => event.serial === serial || bunch?.serials.includes(serial),
+    );
     if (!item) return;
     this.#toOpen = null;
     this.chosen = keyOf(item);
+    this.#member = serial;
   }
 
   protected override updated(changed: PropertyValues): void {
@@ -351,6 +358,7 @@ export class Trail extends PageElement {
           .rec=${this.rec}
           .item=${item}
           .asked=${this.#query()}
+          .opens=${this.#member}
           .hasOthers=${hasOthers}
         ></steno-bunch>`
       : html`<steno-event

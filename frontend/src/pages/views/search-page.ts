@@ -73,7 +73,7 @@ export class SearchPage extends PageElement {
     return this.load(async (signal) => {
       const before = this.found;
       const next = await this.context.api.search(
-        { q: this.route.query, cursor: before?.cursor ?? null, limit: PAGE_SIZE },
+        { q: this.route.query, cursor: before?.cursor ?? null, limit: PAGE_SIZE, bunched: true },
         signal,
       );
       this.found = { ...next, items: [...(before?.items ?? []), ...next.items] };

@@ -32,11 +32,13 @@ class Bunch(msgspec.Struct, frozen=True):
         events: How many.
         last_us: The instant of the last one, counted as the first one's beside it.
         text: The sentence for all: `*` stands for parts of a path that differ, `…` for more parts.
+        serials: Their numbers, in order.
     """
 
     events: int
     last_us: int
     text: str
+    serials: list[int]
 
 
 def bunch_key(event: Event) -> Hashable | None:
