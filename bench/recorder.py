@@ -1,5 +1,7 @@
 """Compare recorders in one run: bare terminal, steno rec, tlog-rec, script, asciinema.
 
+Beside them, as `passing`, a relay in C that records nothing: what is left for recorders to reach.
+
     python bench/recorder.py [--megabytes 80] [--repeats 5] [--echoes 1000] [--only steno,script]
 
 All are driven by the same loop on the outer terminal. Prints Markdown; put it into
@@ -48,8 +50,17 @@ def script_command(directory: Path, inner: list[str]) -> list[str]:
     return ["script", "-q", "-e", *files, "-c", shlex.join(inner)]
 
 
+def passing_command(directory: Path, inner: list[str]) -> list[str]:
+    """Return the command line of what records nothing, compiled now."""
+    program = directory / "passing"
+    source = Path(__file__).with_name("passing.c")
+    subprocess.run(["cc", "-O2", "-o", program, source, "-lutil"], check=True)
+    return [str(program), *inner]
+
+
 RECORDERS = [
     Recorder("bare", "true", "coreutils", lambda _, inner: inner),
+    Recorder("passing", "cc", "gcc", passing_command),
     Recorder(
         "steno",
         STENO[0],
@@ -193,8 +204,9 @@ def descendants(pid: int) -> list[int]:
 def measure_startup(recorder: Recorder, result: Result) -> None:
     """Time `true` through the recorder, from start to end."""
     with tempfile.TemporaryDirectory() as name:
+        command = recorder.command(Path(name), ["true"])
         began = time.perf_counter()
-        process, master = start(recorder.command(Path(name), ["true"]))
+        process, master = start(command)
         drain(master)
         process.wait()
         result.startup_ms.append((time.perf_counter() - began) * 1e3)
@@ -234,7 +246,7 @@ def versions(recorders: Sequence[Recorder]) -> str:
     """Return what the programs call themselves."""
     found = []
     for recorder in recorders:
-        if recorder.name != "bare":
+        if recorder.name not in ("bare", "passing"):
             run = subprocess.run(
                 [recorder.program, "--version"], capture_output=True, text=True, check=False
             )
