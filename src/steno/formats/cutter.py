@@ -64,6 +64,10 @@ class Room(msgspec.Struct, frozen=True, gc=False):
     unfinished: bytes
     marks: str
 
+    def behind(self, unfinished: bytes) -> Room:
+        """Return the room behind output that is still to be added and that ends so."""
+        return Room(self.most_bytes, self.most_bytes, unfinished, self.marks)
+
 
 class Cutter:
     """Turn pieces into lines, each a message that names the digest of the line before it.

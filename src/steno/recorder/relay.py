@@ -19,6 +19,7 @@ from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import RETRY_US, Destinations
 from steno.recorder.echo import Echo
+from steno.recorder.flood import TURN_BYTES, Flood, Waits
 from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
 from steno.recorder.terminal import OuterTerminal, is_in_foreground, read_echo, write_window
@@ -33,8 +34,6 @@ _GRACE_US = 2_000_000
 """How long a program may take to end after a hang-up or SIGTERM, before its terminal is closed."""
 _FAREWELL_US = 1_000_000
 """And how long after that, before it is left alone."""
-_TURN_BYTES = 65536
-"""So much output is passed on in a row, then signals get their turn."""
 _READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 _WRITABLE = select.POLLOUT | select.POLLHUP | select.POLLERR
 
@@ -95,17 +94,18 @@ class Relay:
     def run(self, signals: SignalPipe) -> Ended:
         """Relay until the program has ended and all its output was passed on."""
         self._note_window()
-        while not self._is_over():
-            traffic = wait_for_traffic(
-                self._waits(signals.fd), self._timeout_ms(), self._key_way(), self._output_way()
-            )
-            self._record(traffic)
-            for fd, event in traffic.ready:
-                if fd == signals.fd:
-                    self._take_signals(signals)
-                else:
-                    self._serve(fd, event)
-            self._tick()
+        with Flood(self._record, lambda: self._waits(signals.fd), self._output_way) as flood:
+            while not self._is_over():
+                waits, keys = self._waits(signals.fd)
+                passed = wait_for_traffic(waits, self._timeout_ms(), keys, self._output_way())
+                traffic = flood.follow(passed)
+                self._record(traffic)
+                for fd, event in traffic.ready:
+                    if fd == signals.fd:
+                        self._take_signals(signals)
+                    else:
+                        self._serve(fd, event)
+                self._tick()
         exit_ = self._child.exit
         reason = self._reason
         if reason is None:
@@ -115,7 +115,7 @@ class Relay:
 
     # What to wait for.
 
-    def _waits(self, signals_fd: int) -> list[tuple[int, int]]:
+    def _waits(self, signals_fd: int) -> Waits:
         wanted = {signals_fd: select.POLLIN}
         if self._terminal is not None and not self._has_vanished:
             wanted[self._terminal.reader] = 0  # a hang-up is always told
@@ -127,7 +127,7 @@ class Relay:
                 wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
         for fd in self._destinations.waiting_fds():
             wanted[fd] = select.POLLOUT
-        return [*wanted.items()]
+        return [*wanted.items()], self._key_way()
 
     def _wants(self, channel: Channel) -> bool:
         """Return whether the channel's source should be read now."""
@@ -152,7 +152,7 @@ class Relay:
         room = None if way is None else self._session.room()
         if way is None or room is None or self._quiet_since_us is not None:
             return None
-        return OutputWay(*way, self._clock.base_ns, _TURN_BYTES, room)
+        return OutputWay(*way, self._clock.base_ns, TURN_BYTES, room)
 
     def _timeout_ms(self) -> int | None:
         """Return how long to wait at most: until the next thing is due."""
