@@ -29,6 +29,7 @@ from steno.delivery.trail_recovery import (
     store_last_trail,
 )
 from steno.errors import NoSpaceError, NotFoundError, StenoError, StoreError
+from steno.files import is_locked
 from steno.model import TRAIL_PREFIX, is_trail
 
 TRAIL_BYTES = 64 << 20
@@ -303,17 +304,7 @@ class TrailWriter:
 
 def is_written(spool: Path) -> bool:
     """Return whether a process writes the live trail of the host whose spool this is."""
-    try:
-        descriptor = os.open(spool / _LOCK, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_locked(spool / _LOCK)
 
 
 def _lock(spool: Spool) -> int:

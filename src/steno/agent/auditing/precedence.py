@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from steno.delivery.trails import is_written
+from steno.files import is_locked
 
 _FILE = ".dispatched"
 _GIVEN_WAY_S = 5.0
@@ -35,8 +36,10 @@ class Precedence:
         with suppress(OSError):
             spool.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(spool / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             until_s = time.monotonic() + _GIVEN_WAY_S
+            # Who looks whether it is taken holds it for a moment.
+            while not _take(self._descriptor) and time.monotonic() < until_s:
+                time.sleep(_LOOK_S)
             while is_written(spool) and time.monotonic() < until_s:
                 time.sleep(_LOOK_S)
 
@@ -47,16 +50,14 @@ class Precedence:
             self._descriptor = None
 
 
+def _take(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def is_taken(spool: Path) -> bool:
     """Return whether auditd's plugin runs, so that others write no trail."""
-    try:
-        descriptor = os.open(spool / _FILE, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return is_locked(spool / _FILE)
