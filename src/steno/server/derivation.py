@@ -10,14 +10,14 @@ import msgspec
 import zstandard
 
 from steno.errors import FormatError
-from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
 from steno.formats.sequence import Gap, Sequencer
 from steno.formats.tlog import decode_message
 from steno.formats.tlog_track import describe_gap
-from steno.integrity.chain import ChainState, ChainVerifier
-from steno.model import Damage, Message
+from steno.integrity.chain import ChainState
+from steno.model import Message
 from steno.screen.deriver import Deriver
 from steno.screen.native import NativeError, ScreenStateError
+from steno.server.line_intake import LineIntake
 from steno.server.summaries import SummaryState
 from steno.store.protocol import Derived
 from steno.structs import msgpack_decoder
@@ -53,25 +53,17 @@ class Derivation:
     """One recording on its way into the index.
 
     Attributes:
-        upto_bytes: All lines that end here or before are accounted for.
-        is_torn: A last line without its newline was accounted for as damage: if more bytes come
-            after all, the index is wrong about it and must be built anew.
         is_text_stopped: The screen text could not be followed any further; lines are still counted
             and verified.
     """
 
     def __init__(self, rec: str) -> None:
-        self.upto_bytes = 0
-        self.is_torn = False
-        self._lines = 0
-        self._splitter = LineSplitter()
+        self._intake = LineIntake()
         self._sequencer = Sequencer()
-        self._chain = ChainVerifier()
         self._summary = SummaryState(rec)
         self._deriver: Deriver | None = None
         self.is_text_stopped = False
         self._has_lost_lines = False
-        self._damages: list[Damage] = []
 
     # Keeping.
 
@@ -84,10 +76,10 @@ class Derivation:
         state = _State(
             version=STATE_VERSION,
             upto_bytes=self.upto_bytes,
-            lines=self._lines,
+            lines=self._intake.lines,
             last_id=self._sequencer.last_id,
             gaps=self._sequencer.gaps,
-            chain=self._chain.state(),
+            chain=self._intake.chain.state(),
             summary=self._summary,
             deriver=deriver,
             is_torn=self.is_torn,
@@ -115,12 +107,13 @@ class Derivation:
         return derivation
 
     def _adopt(self, state: _State) -> None:
-        self.upto_bytes = state.upto_bytes
-        self.is_torn = state.is_torn
-        self._lines = state.lines
-        self._splitter = LineSplitter(first_line=state.lines + 1, offset_bytes=state.upto_bytes)
+        self._intake = LineIntake(
+            lines=state.lines,
+            upto_bytes=state.upto_bytes,
+            is_torn=state.is_torn,
+            chain=state.chain,
+        )
         self._sequencer = Sequencer(last_id=state.last_id, gaps=state.gaps)
-        self._chain = ChainVerifier(state.chain)
         self._summary = state.summary
         self.is_text_stopped = state.deriver is None
         self._has_lost_lines = state.has_lost_lines
@@ -135,9 +128,19 @@ class Derivation:
     # Following.
 
     @property
+    def upto_bytes(self) -> int:
+        """All lines that end here or before are accounted for."""
+        return self._intake.upto_bytes
+
+    @property
     def next_bytes(self) -> int:
         """Where the bytes for the next `feed` begin."""
-        return self._splitter.next_bytes
+        return self._intake.next_bytes
+
+    @property
+    def is_torn(self) -> bool:
+        """Whether a last line without its newline was accounted for: see `LineIntake`."""
+        return self._intake.is_torn
 
     @property
     def has_ended(self) -> bool:
@@ -151,14 +154,13 @@ class Derivation:
 
     def feed(self, data: bytes) -> None:
         """Take the recording's next bytes, from `next_bytes` on."""
-        for line in self._splitter.feed(data):
-            self._end_line(line)
+        for line in self._intake.feed(data):
+            self._take_line(line)
 
     def finish_torn(self) -> None:
         """Account for a last line without its newline: no more bytes are to be expected."""
-        for line in self._splitter.finish():
-            self._end_line(line)
-            self.is_torn = True
+        for line in self._intake.finish():
+            self._take_line(line)
 
     def settle(self, waited_us: int) -> None:
         """Take note that nothing more came for so long after the last piece."""
@@ -169,7 +171,7 @@ class Derivation:
         """Derive no more screen text from here on, a line of that length, and say why."""
         if not self.is_text_stopped:
             self.is_text_stopped = True
-            self._add_damage(length_bytes, f"screen text stops here: {reason}")
+            self._intake.add_damage(length_bytes, f"screen text stops here: {reason}")
 
     def take(
         self,
@@ -186,12 +188,13 @@ class Derivation:
         found = None if self._deriver is None else self._deriver.take()
         if found is not None and found.lost_lines and not self._has_lost_lines:
             self._has_lost_lines = True
-            self._add_damage(0, "more screen text than is indexed for so little output")
-        damages, self._damages = self._damages, []
+            self._intake.add_damage(0, "more screen text than is indexed for so little output")
+        damages = self._intake.take_damages()
+        self._summary.damages += len(damages)
         summary = self._summary.render(
             size_bytes=self.upto_bytes,
             is_live=is_live and not self.has_ended,
-            chain=self._chain.verification(),
+            chain=self._intake.chain.verification(),
             sender=sender,
         )
         derived = Derived(
@@ -212,28 +215,16 @@ class Derivation:
             activity=sorted(found.activity.items()),
         )
 
-    def _end_line(self, line: Line) -> None:
-        self._lines = line.number
-        if line.data is None:
-            self._chain.feed(b"\n")
-            self._add_damage(line.length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
-        else:
-            data = line.data + b"\n" if line.is_whole else line.data
-            self._chain.feed(data)
-            self._take_line(data)
-        self.upto_bytes = line.offset_bytes + line.length_bytes
-
     def _take_line(self, line: bytes) -> None:
         if not line.strip():
             return
         try:
             message = decode_message(line)
         except FormatError as error:
-            torn = "" if line.endswith(b"\n") else "torn line: "
-            self._add_damage(len(line), torn + error.reason)
+            self._intake.add_unreadable(line, error)
             return
         if message.rec and message.rec != self._summary.rec:
-            self._add_damage(len(line), f"the line belongs to recording {message.rec}")
+            self._intake.add_damage(len(line), f"the line belongs to recording {message.rec}")
             return
         self._take_message(message, len(line))
 
@@ -241,12 +232,12 @@ class Derivation:
         last_id = self._sequencer.last_id or 0
         pieces = self._sequencer.feed(message)
         if self._sequencer.disorder is not None:
-            self._add_damage(length_bytes, self._sequencer.disorder)
+            self._intake.add_damage(length_bytes, self._sequencer.disorder)
         if self._sequencer.is_left_out:
             return
         if message.id > last_id + 1:
             facts: dict[str, object] = {"first_id": last_id + 1, "last_id": message.id - 1}
-            self._add_damage(0, f"{describe_gap(facts)} before this line")
+            self._intake.add_damage(0, f"{describe_gap(facts)} before this line")
         self._summary.add(message, pieces)
         if self.is_text_stopped:
             return
@@ -258,7 +249,3 @@ class Derivation:
                 self._deriver.finish()
         except NativeError as error:
             self.stop_text(str(error), length_bytes)
-
-    def _add_damage(self, length_bytes: int, reason: str) -> None:
-        self._summary.damages += 1
-        self._damages.append(Damage(self._lines, self.upto_bytes, length_bytes, reason))

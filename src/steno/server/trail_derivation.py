@@ -10,10 +10,9 @@ import msgspec
 from steno.audit.event import Event
 from steno.audit.trail import MAX_LINE_BYTES, Lost, TrailEnd, TrailHead, decode_line
 from steno.errors import FormatError
-from steno.formats.lines import Line, LineSplitter
-from steno.integrity.chain import ChainState, ChainVerifier
-from steno.model import Damage
+from steno.integrity.chain import ChainState
 from steno.server.derivation import StateError
+from steno.server.line_intake import LineIntake
 from steno.server.login_facts import LoginWatch
 from steno.store.derived import fit
 from steno.store.events import DerivedEvents, LoginFact, PlacedEvent, TrailSummary
@@ -50,25 +49,29 @@ class TrailDerivation:
     def __init__(self, trail: str, state: _State | None = None) -> None:
         self.trail = trail
         self._state = state or _State(STATE_VERSION)
-        self._chain = ChainVerifier(self._state.chain)
         self._watch = LoginWatch(self._state.refused)
-        self._splitter = LineSplitter(
+        self._intake = LineIntake(
             limit_bytes=MAX_LINE_BYTES,
-            first_line=self._state.lines + 1,
-            offset_bytes=self._state.upto_bytes,
+            lines=self._state.lines,
+            upto_bytes=self._state.upto_bytes,
+            is_torn=self._state.is_torn,
+            chain=self._state.chain,
         )
         self._events: list[PlacedEvent] = []
         self._logins: list[LoginFact] = []
         self._lost: list[Lost] = []
-        self._damages: list[Damage] = []
 
     # Keeping.
 
     def save(self) -> bytes:
         """Return the state at `upto_bytes`; what was found must be taken before."""
-        self._state.chain = self._chain.state()
-        self._state.refused = self._watch.refused
-        return msgspec.msgpack.encode(self._state)
+        state = self._state
+        state.upto_bytes = self._intake.upto_bytes
+        state.lines = self._intake.lines
+        state.is_torn = self._intake.is_torn
+        state.chain = self._intake.chain.state()
+        state.refused = self._watch.refused
+        return msgspec.msgpack.encode(state)
 
     @classmethod
     def restore(cls, trail: str, data: bytes) -> TrailDerivation:
@@ -90,12 +93,12 @@ class TrailDerivation:
     @property
     def upto_bytes(self) -> int:
         """All lines that end here or before are accounted for."""
-        return self._state.upto_bytes
+        return self._intake.upto_bytes
 
     @property
     def next_bytes(self) -> int:
         """Where the bytes for the next `feed` begin."""
-        return self._splitter.next_bytes
+        return self._intake.next_bytes
 
     @property
     def has_ended(self) -> bool:
@@ -104,26 +107,24 @@ class TrailDerivation:
 
     @property
     def is_torn(self) -> bool:
-        """Whether a last line without its newline was accounted for as damage.
-
-        If more bytes come after all, the index is wrong about it and must be built anew.
-        """
-        return self._state.is_torn
+        """Whether a last line without its newline was accounted for: see `LineIntake`."""
+        return self._intake.is_torn
 
     def feed(self, data: bytes) -> None:
         """Take the trail's next bytes, from `next_bytes` on."""
-        for line in self._splitter.feed(data):
-            self._end_line(line)
+        for line in self._intake.feed(data):
+            self._take_line(line)
 
     def finish_torn(self) -> None:
         """Account for a last line without its newline: no more bytes are to be expected."""
-        for line in self._splitter.finish():
-            self._end_line(line)
-            self._state.is_torn = True
+        for line in self._intake.finish():
+            self._take_line(line)
 
     def take(self, *, sender: str | None, from_bytes: int, from_serial: int) -> DerivedEvents:
         """Return what was found since the last call, for the store."""
         state = self._state
+        damages = self._intake.take_damages()
+        state.damages += len(damages)
         head = state.head or TrailHead(self.trail, "", "", 0, "")
         summary = TrailSummary(
             trail=self.trail,
@@ -131,11 +132,11 @@ class TrailDerivation:
             boot_id=head.boot_id,
             started_unix_us=head.started_unix_us,
             last_unix_us=state.last_unix_us or head.started_unix_us,
-            size_bytes=state.upto_bytes,
+            size_bytes=self.upto_bytes,
             events=state.events,
             lost=state.lost,
             damages=state.damages,
-            chain=self._chain.verification(),
+            chain=self._intake.chain.verification(),
             sender=sender,
             level=head.level,
             follows=head.follows,
@@ -143,7 +144,7 @@ class TrailDerivation:
             end=state.end,
         )
         derived = DerivedEvents(
-            upto_bytes=state.upto_bytes,
+            upto_bytes=self.upto_bytes,
             summary=summary,
             from_bytes=from_bytes,
             from_serial=from_serial,
@@ -151,28 +152,16 @@ class TrailDerivation:
             events=self._events,
             logins=self._logins,
             lost=self._lost,
-            damages=self._damages,
+            damages=damages,
         )
-        self._events, self._logins, self._lost, self._damages = [], [], [], []
+        self._events, self._logins, self._lost = [], [], []
         return derived
-
-    def _end_line(self, line: Line) -> None:
-        self._state.lines = line.number
-        if line.data is None:
-            self._chain.feed(b"\n")
-            self._add_damage(line.length_bytes, f"line is longer than {MAX_LINE_BYTES} bytes")
-        else:
-            data = line.data + b"\n" if line.is_whole else line.data
-            self._chain.feed(data)
-            self._take_line(data)
-        self._state.upto_bytes = line.offset_bytes + line.length_bytes
 
     def _take_line(self, line: bytes) -> None:
         try:
             _, item = decode_line(line)
         except FormatError as error:
-            torn = "" if line.endswith(b"\n") else "torn line: "
-            self._add_damage(len(line), torn + error.reason)
+            self._intake.add_unreadable(line, error)
             return
         state = self._state
         match item:
@@ -183,7 +172,7 @@ class TrailDerivation:
                 self._lost.append(item)
             case TrailHead():
                 if item.id != self.trail:
-                    self._add_damage(len(line), f"the line begins trail {item.id}")
+                    self._intake.add_damage(len(line), f"the line begins trail {item.id}")
                 elif state.head is None:
                     state.head = item
             case TrailEnd():
@@ -193,9 +182,9 @@ class TrailDerivation:
         state = self._state
         if state.head is None:
             # Nobody knows whose it is: no session may claim it.
-            self._add_damage(length_bytes, "an event before the trail's first line")
+            self._intake.add_damage(length_bytes, "an event before the trail's first line")
             return
-        login = self._watch.look(event, state.upto_bytes)
+        login = self._watch.look(event, self.upto_bytes)
         if login is not None:
             self._logins.append(login)
         event = msgspec.structs.replace(
@@ -206,10 +195,4 @@ class TrailDerivation:
         )
         state.events += 1
         state.last_unix_us = max(state.last_unix_us, event.at_unix_us)
-        self._events.append(PlacedEvent(event, state.upto_bytes, length_bytes))
-
-    def _add_damage(self, length_bytes: int, reason: str) -> None:
-        self._state.damages += 1
-        self._damages.append(
-            Damage(self._state.lines, self._state.upto_bytes, length_bytes, reason)
-        )
+        self._events.append(PlacedEvent(event, self.upto_bytes, length_bytes))
