@@ -32,9 +32,7 @@ def test_the_journals_audit_events_are_each_kept_once(tmp_path: Path) -> None:
     (tmp_path / "rules").write_bytes(rules.stdout)
     words = ["unshare", "-m", "--propagation", "private", str(SCRIPT), str(tmp_path)]
     with borrow_audit():
-        done = subprocess.run(
-            [*words, sys.executable, "-m", "steno.cli"], capture_output=True, text=True, check=False
-        )
+        done = subprocess.run([*words, sys.executable], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     serials: list[int] = []
     lost: list[Lost] = []

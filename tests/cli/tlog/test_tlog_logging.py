@@ -25,7 +25,10 @@ pytestmark = [
 ]
 
 WITH_JOURNALD = """
-mkdir -p /run/systemd/journal /run/log/journal
+mkdir -p /run/systemd/journal /run/log/journal /run/systemd/journald.conf.d
+# Else it switches the machine's auditing, which others may need at this moment, on or off.
+echo '[Journal]
+Audit=' > /run/systemd/journald.conf.d/audit.conf
 {journald} 2>/dev/null & daemon=$!
 trap 'kill $daemon; wait $daemon' EXIT
 for try in $(seq 200); do [ -S /run/systemd/journal/socket ] && break; sleep 0.05; done
