@@ -12,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from indexed_recordings import wait_until
+from journal_entries import hear, read_entries
 from trails import BOOT_ID, LOGS, f1_events, in_order, make_trail, read_events, repeated
 
+from steno.audit.totals.logins import Failure, Logins, Session
 from steno.audit.trail import Lost
 from steno.metrics import Metrics
 from steno.server.index_process import IndexProcess
@@ -60,6 +62,44 @@ def whole_index(store: Store, trail: str) -> tuple[object, ...]:
         store.login_failures(LoginQuery(), limit=500).items,
         serials(store, "ran:* result:success"),
     )
+
+
+@pytest.mark.parametrize("log", ["f1/audit-enriched.log", "f7/audit.log", "journal"])
+def test_logins_are_those_of_the_log_s_report(store: Store, log: str) -> None:
+    """`steno audit report logins` and the server count the same attempts and sessions."""
+    events = hear(read_entries()) if log == "journal" else read_events((LOGS / log).read_bytes())
+    trail, lines = make_trail(*events)
+    for number, line in enumerate(lines):  # What comes later is told of what is stored.
+        append(store, trail, line)
+        if number % 20 == 0:
+            Indexer(store).drain()
+    Indexer(store).drain()
+    report = Logins()
+    for event in events:
+        report.feed(event)
+    rows = report.finish()
+    failures = store.login_failures(LoginQuery(), limit=500).items
+    assert len(failures) >= 1
+    assert {
+        (one.user, one.service, one.source, one.login_user, one.count, one.last_unix_us)
+        for one in failures
+    } == {
+        (one.account, one.program, one.origin, one.user, one.attempts, one.last_unix_us)
+        for one in rows
+        if isinstance(one, Failure)
+    }
+    begun = store.logins(LoginQuery(service="*"), limit=500).items
+    told = {
+        (one.session.audit_session, one.user, one.service, one.source, one.closed_unix_us)
+        for one in begun
+        if one.session is not None
+    }
+    assert len(told) == len(begun)
+    assert told == {
+        (one.session, one.user, one.program, one.origin, one.ended_unix_us)
+        for one in rows
+        if isinstance(one, Session)
+    }
 
 
 def test_a_real_session_is_found(store: Store) -> None:

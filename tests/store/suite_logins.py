@@ -8,24 +8,25 @@ from places import HOUR_US, START_US, put, turn_pages
 from suite_events import BOOT, OTHER_BOOT, TRAIL, an_event, trail_summary
 
 from steno.audit.event import FIRST_OF_JOURNAL
+from steno.audit.login_facts import LoginFact, LoginKind
 from steno.store.events import (
     DerivedEvents,
     Login,
-    LoginFact,
     LoginFailures,
     LoginQuery,
     PlacedEvent,
+    PlacedLogin,
     SessionKey,
 )
 from steno.store.protocol import Store
 
 
-def fact(kind: str, serial: int, *, at_us: int = 0, **facts: Any) -> LoginFact:  # noqa: ANN401
+def fact(kind: LoginKind, serial: int, *, at_us: int = 0, **facts: Any) -> LoginFact:  # noqa: ANN401
     """Return what an event says of a login."""
     defaults: dict[str, Any] = {"user": "avery", "service": "sshd", "pid": 100}
     if kind != "failure":
         defaults["audit_session"] = 7
-    return LoginFact(serial, 10 * serial, kind, START_US + at_us, **(defaults | facts))
+    return LoginFact(serial, kind, START_US + at_us, **(defaults | facts))
 
 
 def put_facts(store: Store, *facts: LoginFact, trail: str = TRAIL, **summary: object) -> None:
@@ -37,7 +38,7 @@ def put_facts(store: Store, *facts: LoginFact, trail: str = TRAIL, **summary: ob
             an_event(
                 one.serial, at_us=one.at_unix_us - START_US, audit_session=one.audit_session,
                 boot_id=boot_id,
-            ), one.offset_bytes, 10,
+            ), 10 * one.serial, 10,
         )
         for one in facts
     ]  # fmt: skip
@@ -49,7 +50,7 @@ def put_facts(store: Store, *facts: LoginFact, trail: str = TRAIL, **summary: ob
             state.upto_bytes,
             state.serial,
             events=events,
-            logins=list(facts),
+            logins=[PlacedLogin(one, 10 * one.serial) for one in facts],
         ),
     )
 
@@ -119,6 +120,25 @@ class LoginSuite:
         }  # fmt: skip
         assert [one.recordings for one in logins(store, is_recorded=True)] == [["first", "second"]]
         assert len(logins(store, is_recorded=False)) == 2
+
+    def test_a_better_word_on_an_attempt(self, store: Store) -> None:
+        """A failure that names the account takes the place of the one before, now or later."""
+        put_facts(
+            store,
+            fact("failure", 1, user=""),
+            fact("failure", 2, user="", at_us=1000),
+            fact("failure", 3, at_us=2000, instead_of=(START_US, 1)),
+        )
+        assert [(one.user, one.count) for one in failures(store)] == [("avery", 1), ("", 1)]
+        put_facts(
+            store,
+            fact("failure", 4, at_us=3000, instead_of=(START_US + 1000, 2)),
+            fact("failure", 5, at_us=4000, instead_of=(START_US + 2000, 3)),
+        )
+        assert [(one.user, one.count) for one in failures(store)] == [("avery", 3)]
+        put_facts(store, fact("failure", 1, user=""), trail="trail-2")
+        put_facts(store, fact("failure", 2, at_us=1, instead_of=(START_US, 1)), trail="trail-3")
+        assert {(one.user, one.count) for one in failures(store)} == {("avery", 4), ("", 1)}
 
     def test_failures_before_a_login(self, store: Store) -> None:
         """Failures on the account of that host count, since its last login, a day at most."""

@@ -81,7 +81,12 @@ def command(
     FILEs are as for `steno audit convert`.
     """  # noqa: D301  # click's mark for a paragraph that keeps its lines
     logs = find_logs(files)
-    reader = open_reader(with_names=not no_names, with_records=False, finds_losses=None not in logs)
+    reader = open_reader(
+        with_names=not no_names,
+        # Two records that mean the same are two words on one attempt, or two attempts.
+        with_records=kind == "logins",
+        finds_losses=None not in logs,
+    )
     teller = Teller()
     tally = _TALLIES[kind]()
     rows: list[Row] = []

@@ -8,17 +8,17 @@ from __future__ import annotations
 import msgspec
 
 from steno.audit.event import Event
+from steno.audit.login_facts import LoginWatch, WatchState
 from steno.audit.trail import MAX_LINE_BYTES, Lost, TrailEnd, TrailHead, decode_line
 from steno.errors import FormatError
 from steno.integrity.chain import ChainState
 from steno.server.derivation import StateError
 from steno.server.line_intake import LineIntake
-from steno.server.login_facts import LoginWatch
 from steno.store.derived import fit
-from steno.store.events import DerivedEvents, LoginFact, PlacedEvent, TrailSummary
+from steno.store.events import DerivedEvents, PlacedEvent, PlacedLogin, TrailSummary
 from steno.structs import decode_msgpack
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Grows whenever the rules or the saved state change: indexes of older states are built anew."""
 
 _NO_RECORDS = msgspec.Raw(b"[]")
@@ -35,7 +35,7 @@ class _State(msgspec.Struct):
     head: TrailHead | None = None
     end: TrailEnd | None = None
     chain: ChainState = ChainState()
-    refused: list[tuple[str, int]] = []
+    logins: WatchState = WatchState()
     is_torn: bool = False
 
 
@@ -49,7 +49,7 @@ class TrailDerivation:
     def __init__(self, trail: str, state: _State | None = None) -> None:
         self.trail = trail
         self._state = state or _State(STATE_VERSION)
-        self._watch = LoginWatch(self._state.refused)
+        self._watch = LoginWatch(self._state.logins)
         self._intake = LineIntake(
             limit_bytes=MAX_LINE_BYTES,
             lines=self._state.lines,
@@ -58,7 +58,7 @@ class TrailDerivation:
             chain=self._state.chain,
         )
         self._events: list[PlacedEvent] = []
-        self._logins: list[LoginFact] = []
+        self._logins: list[PlacedLogin] = []
         self._lost: list[Lost] = []
 
     # Keeping.
@@ -70,7 +70,7 @@ class TrailDerivation:
         state.lines = self._intake.lines
         state.is_torn = self._intake.is_torn
         state.chain = self._intake.chain.state()
-        state.refused = self._watch.refused
+        state.logins = self._watch.state()
         return msgspec.msgpack.encode(state)
 
     @classmethod
@@ -184,9 +184,9 @@ class TrailDerivation:
             # Nobody knows whose it is: no session may claim it.
             self._intake.add_damage(length_bytes, "an event before the trail's first line")
             return
-        login = self._watch.look(event, self.upto_bytes)
+        login = self._watch.look(event)
         if login is not None:
-            self._logins.append(login)
+            self._logins.append(PlacedLogin(login, self.upto_bytes))
         event = msgspec.structs.replace(
             event,
             host=event.host or state.head.host,

@@ -26,8 +26,8 @@ from steno.store.event_schema import (
 from steno.store.event_terms import terms_of
 from steno.store.events import (
     DerivedEvents,
-    LoginFact,
     PlacedEvent,
+    PlacedLogin,
     SessionKey,
     TrailSummary,
 )
@@ -135,7 +135,7 @@ class _Putting:
         """Put the events; return the (id, session's key) of each that logins speak of."""
         place = self._counts.key << PLACE_BITS | self._counts.events
         rows, terms, ids = [], [], []
-        wanted = {fact.offset_bytes for fact in derived.logins}
+        wanted = {login.offset_bytes for login in derived.logins}
         found: dict[int, tuple[int, int]] = {}
         for number, placed in enumerate(derived.events):
             event = placed.event
@@ -230,8 +230,9 @@ def _put_logins(
     derived: DerivedEvents,
     ids: dict[int, tuple[int, int]],
 ) -> None:
-    def row(fact: LoginFact) -> tuple[Any, ...]:
-        event_id, session = ids[fact.offset_bytes]
+    def row(login: PlacedLogin) -> tuple[Any, ...]:
+        event_id, session = ids[login.offset_bytes]
+        fact = login.fact
         return (
             event_id, key, fit(fact.serial), session, fact.kind, fit(fact.at_unix_us), fact.user,
             fact.service, fact.source, fact.terminal, fact.login_user, summary.host,
@@ -240,7 +241,17 @@ def _put_logins(
 
     connection.executemany(
         f"INSERT OR REPLACE INTO login_facts VALUES({', '.join('?' * 14)})",
-        [row(fact) for fact in derived.logins if fact.offset_bytes in ids],
+        [row(login) for login in derived.logins if login.offset_bytes in ids],
+    )
+    connection.executemany(
+        "DELETE FROM login_facts WHERE id BETWEEN ? AND ? AND trail = ? AND serial = ?"
+        " AND kind = 'failure' AND user = ''",
+        [
+            (first_id(at_unix_us), last_id(at_unix_us), key, fit(serial))
+            for login in derived.logins
+            if login.fact.instead_of is not None
+            for at_unix_us, serial in [login.fact.instead_of]
+        ],
     )
 
 

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from steno.audit.event import Event
+from steno.audit.login_facts import LoginFact
 from steno.audit.trail import Lost, TrailEnd
 from steno.model import Damage, Verification
 from steno.store.expressions import Expression
@@ -142,34 +143,16 @@ class EventQuery(msgspec.Struct, frozen=True):
     visible_to: str | None = None
 
 
-class LoginFact(msgspec.Struct, frozen=True):
-    """What one event says of somebody logging in or out.
+class PlacedLogin(msgspec.Struct, frozen=True):
+    """What an event says of a login, on its way into the index.
 
     Attributes:
-        serial: The event's.
+        fact: What it says.
         offset_bytes: Where its line begins in the trail: a damaged trail may repeat serials.
-        kind: `open` (a session began), `start` (who, from where), `close`, `failure`.
-        at_unix_us: When.
-        user: Whose account; "" where the records do not say.
-        service: The program that was asked: sshd, login, su, sudo ...
-        source: Address or name where the person was; "" for none.
-        terminal: `/dev/pts/2`, `ssh`; "" for none.
-        login_user: Who had logged in already; "" for nobody.
-        audit_session: The session it belongs to.
-        pid: The process that said so.
     """
 
-    serial: int
+    fact: LoginFact
     offset_bytes: int
-    kind: str
-    at_unix_us: int
-    user: str = ""
-    service: str = ""
-    source: str = ""
-    terminal: str = ""
-    login_user: str = ""
-    audit_session: int | None = None
-    pid: int | None = None
 
 
 class DerivedEvents(msgspec.Struct, frozen=True):
@@ -193,7 +176,7 @@ class DerivedEvents(msgspec.Struct, frozen=True):
     from_serial: int = 0
     state: bytes = b""
     events: list[PlacedEvent] = []
-    logins: list[LoginFact] = []
+    logins: list[PlacedLogin] = []
     lost: list[Lost] = []
     damages: list[Damage] = []
 

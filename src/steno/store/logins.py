@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import apsw
 import msgspec
 
 from steno.audit.event import FIRST_OF_JOURNAL
+from steno.audit.login_facts import LoginFact, put_together
 from steno.store.cursors import decode_cursor, encode_cursor
 from steno.store.event_matching import glob
 from steno.store.event_rows import NO_SESSION, OF_SESSION, id_range, session_values
@@ -29,10 +30,6 @@ WORK_LIMIT_LOGINS = 5000
 WORK_LIMIT_FACTS = 200_000
 """Facts looked at for one page, likewise: cron's, and what the whole internet tries."""
 
-WITHIN = ("su", "sudo", "runuser", "pkexec", "doas")
-"""Programs that change who somebody is within a session."""
-
-
 _SPOKEN_FOR_US = 60_000_000
 """So long after a session began, its number in the audit system may become known."""
 
@@ -47,7 +44,10 @@ class LoginCursor(msgspec.Struct, frozen=True, array_like=True):
     last: int | None = None
 
 
-_FACTS = "SELECT kind, at_unix_us, user, service, source, terminal, pid FROM login_facts"
+_FACTS = (
+    "SELECT serial, kind, at_unix_us, user, service, source, terminal, login_user, ?, pid"
+    " FROM login_facts WHERE session = ? AND kind != 'failure' ORDER BY id"
+)
 
 
 def find_logins(
@@ -126,25 +126,19 @@ def _compose(
     connection: apsw.Connection, session: int, key: SessionKey, host: str, trail: str, serial: int
 ) -> Login | None:
     """Put a login together from its session's facts."""
-    facts: list[Any] = connection.execute(
-        f"{_FACTS} WHERE session = ? AND kind != 'failure' ORDER BY id", (session,)
-    ).fetchall()
-    opened = [fact for fact in facts if fact[0] in ("open", "start")]
-    if not opened:
+    rows = connection.execute(_FACTS, (key.audit_session, session))
+    login = put_together(LoginFact(*row) for row in rows)
+    if login is None:
         return None
-    terminals = [fact[5] for fact in opened]
-    pids = {fact[6] for fact in opened}
-    closed = [fact[1] for fact in facts if fact[0] == "close" and fact[6] in pids]
     return Login(
         session=key,
         host=host,
-        user=_first(fact[2] for fact in opened),
-        service=_first(fact[3] for fact in opened),
-        source=_first(fact[4] for fact in opened),
-        # sshd says `ssh` until there is a terminal.
-        terminal=_first([*(name for name in terminals if "/" in name), *terminals]),
-        opened_unix_us=opened[0][1],
-        closed_unix_us=closed[-1] if closed else None,
+        user=login.user,
+        service=login.service,
+        source=login.source,
+        terminal=login.terminal,
+        opened_unix_us=login.opened_unix_us,
+        closed_unix_us=login.closed_unix_us,
         trail=trail,
         serial=serial,
         told_by=_told_by(serial),
@@ -180,10 +174,6 @@ def _compose_alone(
 
 def _told_by(serial: int) -> ToldBy:
     return "journal" if serial >= FIRST_OF_JOURNAL else "audit"
-
-
-def _first(values: Iterable[str]) -> str:
-    return next(filter(None, values), "")
 
 
 def _with_recordings(connection: apsw.Connection, login: Login, sender: str, boot_id: str) -> Login:

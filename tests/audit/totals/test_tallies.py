@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from audit_logs import F1, F2, read_events
+from audit_logs import DATA, F1, F2, F5, read_events
+from journal_entries import hear, read_entries
 
 from steno.audit.event import Event, Process, Thing, Who
 from steno.audit.sorts import CHANGES
@@ -114,6 +115,53 @@ def test_sessions_and_failures(events: list[Event]) -> None:
     [failure] = [row for row in rows if isinstance(row, Failure)]
     assert (failure.account, failure.program, failure.origin) == ("blake", "sshd", "127.0.0.1")
     assert failure.attempts == 1
+
+
+def failures_of(events: list[Event]) -> list[tuple[str, str, str, str, int]]:
+    """Return who failed to log in, through what, from where, by whom, and how often."""
+    tally = Logins()
+    for event in events:
+        tally.feed(event)
+    return [
+        (row.account, row.program, row.origin, row.user, row.attempts)
+        for row in tally.finish()
+        if isinstance(row, Failure)
+    ]
+
+
+def test_failures_are_attempts() -> None:
+    """Those at one account from one place are one row, and each counts as often as it was tried."""
+    here = "127.0.0.1"
+    assert failures_of(read_events((DATA / "f7" / "audit.log").read_bytes())) == [
+        ("avery", "sshd", here, "", 8),
+        ("ghost", "sshd", here, "", 8),
+        ("blake", "sshd", here, "", 1),
+        ("blake", "su", "", "avery", 1),
+        ("avery", "sudo", "", "avery", 1),
+    ]
+    for log in (F2, F5):
+        assert failures_of(read_events(log.read_bytes())) == []
+
+
+def test_failures_that_programs_told_the_journal() -> None:
+    """What is one event there is one attempt."""
+    found = failures_of(hear(read_entries()))
+    assert sum(row[4] for row in found) == 11
+    assert ("pat", "sshd", "10.77.0.10", "", 4) in found
+    assert ("opal", "sudo", "", "opal", 1) in found
+
+
+def test_hosts_are_told_apart() -> None:
+    """A log of several hosts has each host's attempts and sessions."""
+    lines = (DATA / "f7" / "audit.log").read_bytes().split(b"\n")
+    line = next(line for line in lines if line.startswith(b"type=USER_LOGIN"))
+    tally = Logins()
+    for event in read_events(b"node=a %s\nnode=b %s\n" % (line, line)):
+        tally.feed(event)
+    rows = tally.finish()
+    assert sorted((row.host, row.attempts) for row in rows if isinstance(row, Failure)) == [
+        ("a", 1), ("b", 1),
+    ]  # fmt: skip
 
 
 def test_a_log_is_added_up(events: list[Event]) -> None:

@@ -1,11 +1,19 @@
-"""Who logged in, and who could not: audit sessions and failures, added up from a log."""
+"""Who logged in, and who could not: audit sessions and failures, added up from a log.
+
+What an event says of logins, and what one attempt is, `steno.audit.login_facts` knows, as for the
+server's logins.
+"""
 
 from __future__ import annotations
 
 import msgspec
 
 from steno.audit.event import Event
+from steno.audit.login_facts import LoginFact, LoginWatch, put_together
 from steno.audit.words.actions import BECOMING
+
+_SPOKEN_FOR_US = 60_000_000
+"""So long before a session is opened, programs may speak of it: login programs in the journal."""
 
 
 class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -35,17 +43,17 @@ class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Failure(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Attempts that failed, of one process.
+    """Attempts that failed, taken together: at one account of a host, from one place.
 
     Attributes:
         at_unix_us: The first one.
         last_unix_us: The last one.
         host: Where.
-        account: Which account was tried.
+        account: Which account was tried; "" where the records do not say it.
         user: Who was logged in already, for su and sudo.
         program: Which program refused.
         origin: Where they came from.
-        attempts: How often a password or key was refused.
+        attempts: How many, however often each was told.
     """
 
     at_unix_us: int
@@ -59,74 +67,93 @@ class Failure(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Logins:
-    """Who logged in, and who could not."""
+    """Who logged in, and who could not. Is fed events with their records."""
 
     def __init__(self) -> None:
-        self._sessions: dict[tuple[str, int, int], Session] = {}
-        self._open: dict[tuple[str, int], Session] = {}
-        self._failures: list[Failure] = []
-        self._last_failures: dict[tuple[str, int | None], Failure] = {}
+        self._watches: dict[str, LoginWatch] = {}
+        self._sessions: list[tuple[Session, list[LoginFact]]] = []
+        self._open: dict[tuple[str, int], tuple[Session, list[LoginFact]]] = {}
+        self._failures: dict[tuple[str, ...], Failure] = {}
 
     def feed(self, event: Event) -> list[Session | Failure]:
         """Take note of `event`; nothing is known before the end."""
-        if event.action in ("authenticated", "logged in") and event.result == "failure":
-            self._fail(event)
+        watch = self._watches.get(event.host)
+        if watch is None:
+            watch = self._watches[event.host] = LoginWatch()
+        fact = watch.look(event)
+        if fact is not None and fact.kind == "failure":
+            self._fail(event.host, fact)
         elif event.audit_session is not None:
-            self._note(event, event.audit_session)
+            self._note(event, event.audit_session, fact)
         return []
 
     def finish(self) -> list[Session | Failure]:
         """Return sessions and failures, by their beginning."""
-        found: list[Session | Failure] = [*self._sessions.values(), *self._failures]
+        sessions = [_complete(session, facts) for session, facts in self._sessions]
         return sorted(
-            found, key=lambda one: one.began_unix_us if isinstance(one, Session) else one.at_unix_us
+            [*sessions, *self._failures.values()],
+            key=lambda one: one.began_unix_us if isinstance(one, Session) else one.at_unix_us,
         )
 
-    def _note(self, event: Event, number: int) -> None:
-        session = self._open.get((event.host, number))
-        if session is None or (
-            event.action == "opened audit session" and event.result == "success"
-        ):
+    def _note(self, event: Event, number: int, fact: LoginFact | None) -> None:
+        known = self._open.get((event.host, number))
+        if known is None or _begins_anew(fact, *known):
             session = Session(session=number, host=event.host, began_unix_us=event.at_unix_us)
-            self._open[event.host, number] = session
-            self._sessions[event.host, number, event.at_unix_us] = session
+            known = self._open[event.host, number] = session, []
+            self._sessions.append(known)
+        session, facts = known
+        if fact is not None:
+            facts.append(fact)
         session.user = session.user or event.who.login_user or str(event.who.login_uid or "")
-        program = _program_of(event)
+        session.terminal = session.terminal or event.process.terminal
+        program = (event.process.program or event.process.name or "").rpartition("/")[2]
         if event.action == "became" and program in BECOMING:
             session.became += [
                 thing.name for thing in event.objects if thing.name not in session.became
             ]
-        elif event.action in ("opened audit session", "started session", "logged in"):
-            session.program = session.program or program
-            session.origin = session.origin or _origin_of(event)
-        elif event.action == "ended session" and program not in BECOMING:
-            session.ended_unix_us = event.at_unix_us
-        session.terminal = session.terminal or event.process.terminal
 
-    def _fail(self, event: Event) -> None:
-        key = event.host, event.process.pid
-        account = next((thing.name for thing in event.objects if thing.kind == "account"), "")
-        failure = self._last_failures.get(key)
-        if failure is not None and failure.account == account:
-            failure.last_unix_us = event.at_unix_us
-            failure.attempts += event.action == "authenticated"
+    def _fail(self, host: str, fact: LoginFact) -> None:
+        key = host, fact.user, fact.service, fact.source, fact.login_user
+        if fact.instead_of is not None:
+            self._take_back((host, "", *key[2:]))
+        failure = self._failures.get(key)
+        if failure is not None:
+            failure.last_unix_us = max(failure.last_unix_us, fact.at_unix_us)
+            failure.attempts += 1
             return
-        failure = Failure(
-            at_unix_us=event.at_unix_us,
-            last_unix_us=event.at_unix_us,
-            host=event.host,
-            account=account,
-            user=event.who.login_user or "",
-            program=_program_of(event),
-            origin=_origin_of(event),
+        self._failures[key] = Failure(
+            at_unix_us=fact.at_unix_us,
+            last_unix_us=fact.at_unix_us,
+            host=host,
+            account=fact.user,
+            user=fact.login_user,
+            program=fact.service,
+            origin=fact.source,
         )
-        self._failures.append(failure)
-        self._last_failures[key] = failure
+
+    def _take_back(self, key: tuple[str, ...]) -> None:
+        """Forget an attempt of which no account was known: it is known now."""
+        failure = self._failures.get(key)
+        if failure is not None and failure.attempts > 1:
+            failure.attempts -= 1
+        else:
+            self._failures.pop(key, None)
 
 
-def _program_of(event: Event) -> str:
-    return (event.process.program or event.process.name or "").rpartition("/")[2]
+def _begins_anew(fact: LoginFact | None, session: Session, facts: list[LoginFact]) -> bool:
+    """Return whether this is another session of that number: they begin anew with each boot."""
+    if fact is None or fact.kind != "open":
+        return False
+    is_old = fact.at_unix_us - session.began_unix_us > _SPOKEN_FOR_US
+    return is_old or any(one.kind != "start" for one in facts)
 
 
-def _origin_of(event: Event) -> str:
-    return next((thing.name for thing in event.objects if thing.role == "from"), "")
+def _complete(session: Session, facts: list[LoginFact]) -> Session:
+    """Add what the login programs said; a log that begins later has only what was done."""
+    login = put_together(facts)
+    if login is not None:
+        session.user = login.user or session.user
+        session.program, session.origin = login.service, login.source
+        session.terminal = login.terminal.removeprefix("/dev/") or session.terminal
+        session.ended_unix_us = login.closed_unix_us
+    return session

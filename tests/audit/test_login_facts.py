@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+
+import msgspec
 import pytest
 from journal_entries import hear, read_entries
-from trails import f1_events, read_events
+from trails import LOGS, f1_events, read_events
 
 from steno.audit.event import Event
-from steno.server.login_facts import LoginWatch
-from steno.store.events import LoginFact
+from steno.audit.login_facts import LoginFact, LoginWatch, WatchState
+from steno.structs import decode_msgpack
 
 AT_UNIX_US = 1_795_161_731_000_000
 
@@ -38,15 +42,27 @@ def user_record(  # what such records are made of
 
 def facts(*records: str) -> list[LoginFact]:
     """Return what a log's records say of logins, in order."""
+    return look_at(read_events("".join(records).encode()))
+
+
+def look_at(events: list[Event]) -> list[LoginFact]:
+    """Return what events say of logins, in order."""
     watch = LoginWatch()
-    events: list[Event] = read_events("".join(records).encode())
     return [fact for event in events if (fact := watch.look(event)) is not None]
+
+
+def attempts(found: list[LoginFact]) -> Counter[str]:
+    """Return how many attempts failed, by the account; "" is one that nobody names."""
+    failures = {(one.at_unix_us, one.serial): one for one in found if one.kind == "failure"}
+    for one in found:
+        if one.instead_of is not None:
+            assert failures.pop(one.instead_of).user == ""
+    return Counter(one.user for one in failures.values())
 
 
 def test_a_real_log_s_logins() -> None:
     """Three SSH logins with their ends, and one wrong password, counted once."""
-    watch = LoginWatch()
-    found = [fact for event in f1_events() if (fact := watch.look(event)) is not None]
+    found = look_at(f1_events())
     told = [(fact.serial, fact.kind, fact.user, fact.service, fact.source, fact.terminal,
              fact.audit_session) for fact in found]  # fmt: skip
     assert told == [
@@ -64,24 +80,77 @@ def test_a_real_log_s_logins() -> None:
     ]
 
 
+F7 = LOGS / "f7"
+TRUTH = [json.loads(line) for line in (F7 / "truth.jsonl").read_text().splitlines()]
+
+
+@pytest.mark.parametrize("truth", TRUTH, ids=lambda truth: truth["what"])
+def test_as_often_as_somebody_tried(truth: dict[str, object]) -> None:
+    """Each connection of a real log, alone, has as many failures as passwords or keys it tried."""
+    pids = truth["pids"]
+    assert isinstance(pids, list)
+    events = [
+        one for one in read_events((F7 / "audit.log").read_bytes()) if one.process.pid in pids
+    ]
+    assert len(events) >= 1
+    assert attempts(look_at(events)) == {truth["account"]: truth["attempts"]}
+
+
+def test_all_that_somebody_tried_together() -> None:
+    """The same one after the other, from one address within minutes."""
+    found = look_at(read_events((F7 / "audit.log").read_bytes()))
+    tried: Counter[str] = Counter()
+    for truth in TRUTH:
+        tried[truth["account"]] += truth["attempts"]
+    assert attempts(found) == tried
+    assert [one.kind for one in found if one.kind in ("open", "close")] == ["open", "close", "open"]
+
+
 def test_one_attempt_counts_once() -> None:
     """Each password that PAM refused counts; sshd's word at the end only if PAM said nothing."""
     auth, login = "USER_AUTH", "USER_LOGIN"
     three = [user_record(auth, number) for number in (1, 2, 3)]
-    assert len(facts(*three, user_record(login, 4, op="login"))) == 3
-    assert len(facts(user_record(login, 4, op="login"))) == 1
+    assert attempts(facts(*three, user_record(login, 4, op="login"))) == {"avery": 3}
+    assert attempts(facts(user_record(login, 4, op="login"))) == {"avery": 1}
     twice = [user_record(auth, 1), user_record(login, 2, pid=101), user_record(login, 3, pid=101)]
-    assert len(facts(*twice)) == 1, "sshd says it again, from a process of its own"
+    assert attempts(facts(*twice)) == {"avery": 1}, "sshd says it again, from its own process"
     unknown = user_record("USER_ERR", 4, op="PAM:bad_ident", acct="?")
-    assert len(facts(*twice, unknown)) == 1, "and PAM, at the end, without a name"
+    assert attempts(facts(*twice, unknown)) == {"avery": 1}, "and PAM, at the end, without a name"
     others = [
         user_record(login, 2, addr="192.0.2.8"),
         user_record(login, 2, acct='"blake"'),
         user_record(login, 2, exe="/usr/bin/login"),
     ]
     for other in others:
-        assert len(facts(user_record(auth, 1), other)) == 2
-    assert len(facts(user_record(auth, 1), user_record(login, 2, after_s=121))) == 2
+        assert attempts(facts(user_record(auth, 1), other)).total() == 2
+    assert attempts(facts(user_record(auth, 1), user_record(login, 2, after_s=121))) == {"avery": 2}
+
+
+def test_keys_of_one_connection_are_one_attempt() -> None:
+    """Where PAM is not asked, sshd's word on each key counts once, and PAM's at the end not."""
+    keys = [user_record("USER_LOGIN", number, op="login") for number in (1, 2, 3)]
+    end = user_record("USER_ERR", 4, op="PAM:bad_ident", acct="?")
+    assert attempts(facts(*keys, end)) == {"avery": 1}
+    other = user_record("USER_LOGIN", 5, op="login", pid=200, after_s=1)
+    assert attempts(facts(*keys, end, other)) == {"avery": 2}
+
+
+@pytest.mark.parametrize("names", ["ghost", "?"])
+def test_an_account_that_there_is_not(names: str) -> None:
+    """Sshd's words before PAM was asked, without a name, are about the password that follows."""
+    nobody = "28696E76616C6964207573657229"
+    before = [user_record("USER_LOGIN", number, op="login", acct=nobody) for number in (1, 2)]
+    wrong = user_record("USER_AUTH", 3, acct=f'"{names}"', pid=101)
+    after = user_record("USER_LOGIN", 4, op="login", acct=nobody)
+    again = user_record("USER_AUTH", 5, acct=f'"{names}"', after_s=2)
+    name = names.strip("?")
+    assert attempts(facts(*before)) == {"": 1}, "who gives up then has failed once"
+    assert attempts(facts(*before, wrong, after)) == {name: 1}
+    assert attempts(facts(*before, wrong, after, again, after)) == {name: 2}
+    elsewhere = user_record("USER_AUTH", 3, acct=f'"{names}"', addr="192.0.2.8")
+    assert attempts(facts(*before, elsewhere)).total() == 2
+    late = user_record("USER_AUTH", 3, acct=f'"{names}"', after_s=121)
+    assert attempts(facts(*before, late)).total() == 2
 
 
 @pytest.mark.parametrize(
@@ -106,7 +175,7 @@ def test_accounts_that_there_are_not_and_accounts_refused() -> None:
     """USER_ERR and a USER_ACCT that failed are failures; what succeeded is none."""
     assert [fact.kind for fact in facts(
         user_record("USER_ERR", 1, op="PAM:bad_ident", acct="?"),
-        user_record("USER_ACCT", 2, op="PAM:accounting"),
+        user_record("USER_ACCT", 2, op="PAM:accounting", addr="192.0.2.8"),
         user_record("USER_AUTH", 3, res="success"),
         user_record("USER_ACCT", 4, op="PAM:accounting", res="success"),
         user_record("CRED_ACQ", 5, op="PAM:setcred"),
@@ -140,8 +209,17 @@ def test_a_watch_goes_on_where_another_was() -> None:
     )
     watch = LoginWatch()
     assert watch.look(first) is not None
-    assert LoginWatch(watch.refused).look(second) is None
+    assert LoginWatch(watch.state()).look(second) is None
     assert LoginWatch().look(second) is not None
+    nameless, named = read_events(
+        (user_record("USER_LOGIN", 1, op="login", acct="?") + user_record("USER_AUTH", 2)).encode()
+    )
+    watch = LoginWatch()
+    assert watch.look(nameless) is not None
+    state = decode_msgpack(msgspec.msgpack.encode(watch.state()), WatchState)
+    fact = LoginWatch(state).look(named)
+    assert fact is not None
+    assert fact.instead_of == (nameless.at_unix_us, 1)
 
 
 def test_a_console_login() -> None:
@@ -160,8 +238,7 @@ def test_a_console_login() -> None:
 
 def test_what_programs_said_in_the_journal() -> None:
     """Each login of a real journal opens and closes once; an attempt that failed counts once."""
-    watch = LoginWatch()
-    found = [fact for event in hear(read_entries()) if (fact := watch.look(event)) is not None]
+    found = look_at(hear(read_entries()))
     opened = {
         (fact.audit_session, fact.user, fact.service, fact.source, fact.terminal)
         for fact in found
