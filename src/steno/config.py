@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from steno.errors import ConfigError
-from steno.settings import convert_settings, expand_home, home_directory, read_toml
+from steno.settings import Log, convert_settings, expand_home, home_directory, read_toml
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
 
@@ -136,18 +136,6 @@ class AlertSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     mail_settings: str = "/etc/steno/mail.toml"
     syslog: str | None = None
     url: str | None = None
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Section [log].
-
-    Attributes:
-        level: debug, info, warning or error.
-        style: `auto` (text on a terminal, else JSON lines), `text` or `json`.
-    """
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    style: Literal["auto", "text", "json"] = "auto"
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

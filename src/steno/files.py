@@ -40,7 +40,7 @@ def replace_file(
             file.flush()
             os.fsync(descriptor)
         new.rename(path)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     except OSError:
         new.unlink(missing_ok=True)
         raise
@@ -71,7 +71,12 @@ def make_private_directory(path: Path, is_ours: Callable[[str], bool]) -> None:
     path.chmod(0o700)
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Make the names in a directory survive a power cut.
+
+    Raises:
+        OSError: The disk failed.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

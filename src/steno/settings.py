@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -14,6 +14,18 @@ from steno.errors import ConfigError
 from steno.structs import convert
 
 T = TypeVar("T")
+
+
+class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Section [log], of the server's and the agent's configuration.
+
+    Attributes:
+        level: debug, info, warning or error.
+        style: `auto` (text on a terminal, else JSON lines), `text` or `json`.
+    """
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    style: Literal["auto", "text", "json"] = "auto"
 
 
 def read_toml(file: Path) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from steno.delivery.writers.syslog import DEFAULT_PATH as SYSLOG_SOCKET
 from steno.delivery.writers.syslog import FACILITIES, PRIORITIES
 from steno.errors import ConfigError, UsageError
 from steno.formats.charset import find_charset
-from steno.settings import convert_settings, read_toml
+from steno.settings import Log, convert_settings, read_toml
 
 Positive = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**40)]
@@ -84,18 +84,6 @@ class JournalPlace(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     socket: str = JOURNAL_SOCKET
     priority: str = "info"
-
-
-class Log(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Section [log].
-
-    Attributes:
-        level: debug, info, warning or error.
-        style: `auto` (text on a terminal, else JSON lines), `text` or `json`.
-    """
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    style: Literal["auto", "text", "json"] = "auto"
 
 
 class AgentConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -21,7 +21,7 @@ from steno.delivery.spool_file import DONE, OPEN, SENT, SpoolFile, SpoolReader
 from steno.delivery.spool_limits import LIMITS, SpoolLimits, load_limits
 from steno.delivery.syncing import SYNC_EVERY_US
 from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StoreError, UsageError
-from steno.files import make_private_directory
+from steno.files import make_private_directory, sync_directory
 
 DELIVERED, TORN = ".delivered", ".torn"
 MAIL, MAILED = ".mail", ".mailed"
@@ -349,11 +349,7 @@ class Spool:
 
     def sync_directory(self) -> None:
         """Make files' names survive a power cut."""
-        descriptor = os.open(self.directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_directory(self.directory)
 
     def explained(self, error: OSError) -> NoSpaceError | StoreError:
         """Return the error that says what `error` means for this spool."""

@@ -26,12 +26,12 @@ from typing import Any
 
 import msgspec
 
-from steno.config import Log
 from steno.errors import StenoError
 from steno.logs import configure_logs
 from steno.metrics import Metrics
 from steno.server.indexer import Indexer
 from steno.server.indexing import IndexerSettings
+from steno.settings import Log
 from steno.store.opening import open_store
 from steno.store.protocol import Change, Store
 from steno.structs import decode_json

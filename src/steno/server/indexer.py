@@ -18,7 +18,8 @@ from collections.abc import Callable, Iterable, Iterator
 from steno.errors import StenoError
 from steno.metrics import Metrics
 from steno.model import is_trail
-from steno.server.indexing import IndexerSettings, Indexing, UnderivableError
+from steno.server.feeding import UnderivableError
+from steno.server.indexing import IndexerSettings, Indexing
 from steno.server.joining import Joining
 from steno.server.trail_indexing import TrailIndexing
 from steno.server.turns import Turns

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import msgspec
 
-from steno.errors import StenoError
 from steno.metrics import Metrics
 from steno.server.derivation import Derivation
+from steno.server.feeding import UnderivableError, feed_turn, naming_failures
 from steno.server.reopening import reopen
 from steno.server.turns import Turns
 from steno.store.protocol import Store
-
-_SLICE_BYTES = 64 * 1024
-
-
-class UnderivableError(StenoError):
-    """A recording made the derivation fail in a way that nobody foresaw; others are not hurt."""
 
 
 class IndexerSettings(msgspec.Struct, frozen=True):
@@ -76,15 +69,6 @@ class _Quiet(msgspec.Struct):
     has_grown: bool = False
 
 
-@contextmanager
-def naming_failures() -> Iterator[None]:
-    """Tell what fails because of a recording from what fails because of the store."""
-    try:
-        yield
-    except Exception as error:
-        raise UnderivableError(f"{type(error).__name__}: {error}") from error
-
-
 class Indexing:
     """Indexes recordings of one store, a bounded amount at a time.
 
@@ -134,28 +118,24 @@ class Indexing:
             self._restart(rec)
             opened = self._open(rec)
             derivation = opened.derivation
-        start_bytes = derivation.next_bytes
-        stop_bytes = min(end_bytes, start_bytes + self._settings.turn_bytes)
-        if stop_bytes > start_bytes:
-            self._feed(rec, derivation, start_bytes, stop_bytes)
-            stop_bytes = derivation.next_bytes
-            self._note_growth(rec, stop_bytes)
-            self.bytes_total.add(stop_bytes - start_bytes)
+        taken_bytes = feed_turn(
+            self._store,
+            rec,
+            derivation,
+            end_bytes=end_bytes,
+            turn_bytes=self._settings.turn_bytes,
+            turn_s=self._settings.turn_s,
+            monotonic_s=self._monotonic_s,
+        )
+        if taken_bytes:
+            self._note_growth(rec, derivation.next_bytes)
+            self.bytes_total.add(taken_bytes)
             if derivation.upto_bytes > opened.from_bytes:
                 self._put(rec, opened)
-        if stop_bytes < end_bytes:
+        if derivation.next_bytes < end_bytes:
             return True
         self._wait_for_more(rec, opened, is_final=is_final)
         return False
-
-    def _feed(self, rec: str, derivation: Derivation, start_bytes: int, stop_bytes: int) -> None:
-        stop_s = self._monotonic_s() + self._settings.turn_s
-        for data in self._store.read(rec, start_bytes, stop_bytes):
-            for start in range(0, len(data), _SLICE_BYTES):
-                with naming_failures():
-                    derivation.feed(data[start : start + _SLICE_BYTES])
-                if self._monotonic_s() >= stop_s:
-                    return
 
     def _note_growth(self, rec: str, seen_bytes: int) -> None:
         quiet = self._quiet[rec]

@@ -9,13 +9,13 @@ from collections.abc import Callable
 import msgspec
 
 from steno.metrics import Counter, Metrics
-from steno.server.indexing import IndexerSettings, naming_failures
+from steno.server.feeding import feed_turn, naming_failures
+from steno.server.indexing import IndexerSettings
 from steno.server.reopening import reopen
 from steno.server.trail_derivation import TrailDerivation
 from steno.server.turns import Turns
 from steno.store.protocol import Store
 
-_SLICE_BYTES = 64 * 1024
 _MAX_OPEN = 256
 
 
@@ -73,33 +73,27 @@ class TrailIndexing:
             self._store.clear_derived(trail)
             opened = self._open(trail)
         derivation = opened.derivation
-        start_bytes = derivation.next_bytes
-        stop_bytes = min(end_bytes, start_bytes + self._settings.turn_bytes)
-        if stop_bytes > start_bytes:
-            self._feed(trail, derivation, start_bytes, stop_bytes)
-            stop_bytes = derivation.next_bytes
+        taken_bytes = feed_turn(
+            self._store,
+            trail,
+            derivation,
+            end_bytes=end_bytes,
+            turn_bytes=self._settings.turn_bytes,
+            turn_s=self._settings.turn_s,
+            monotonic_s=self._monotonic_s,
+        )
+        if taken_bytes:
             opened.grown_s = self._monotonic_s()
-            self._bytes_total.add(stop_bytes - start_bytes)
+            self._bytes_total.add(taken_bytes)
             if derivation.upto_bytes > opened.from_bytes:
                 self._put(trail, opened)
-        if stop_bytes < end_bytes:
+        if derivation.next_bytes < end_bytes:
             return True
         if derivation.next_bytes > derivation.upto_bytes:
             self._wait_for_rest(trail, opened, is_final=is_final)
         elif derivation.has_ended:
             self.close(trail)
         return False
-
-    def _feed(
-        self, trail: str, derivation: TrailDerivation, start_bytes: int, stop_bytes: int
-    ) -> None:
-        stop_s = self._monotonic_s() + self._settings.turn_s
-        for data in self._store.read(trail, start_bytes, stop_bytes):
-            for start in range(0, len(data), _SLICE_BYTES):
-                with naming_failures():
-                    derivation.feed(data[start : start + _SLICE_BYTES])
-                if self._monotonic_s() >= stop_s:
-                    return
 
     def _wait_for_rest(self, trail: str, opened: _Opened, *, is_final: bool) -> None:
         """A line's end has not come: wait for it, or after long enough take it for torn."""

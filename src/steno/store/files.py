@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from steno.errors import DISK_FULL, NoSpaceError, RefusedError, StoreError
+from steno.files import sync_directory
 from steno.store.frames import FRAME_LIMIT_BYTES, FrameIndex, pack_frames, unpack_frame
 from steno.store.protocol import OffsetError
 from steno.structs import decode_json
@@ -35,15 +36,6 @@ class Header(msgspec.Struct, frozen=True):
     format: int
     rec: str
     sender: str | None
-
-
-def sync_directory(path: Path) -> None:
-    """Make the names in a directory survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def read_header(directory: Path) -> Header:

@@ -16,13 +16,13 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from steno.errors import DISK_FULL, FormatError, NoSpaceError, NotFoundError, StoreError
+from steno.files import sync_directory
 from steno.store.files import (
     FORMAT,
     Header,
     RecordingFiles,
     newest_tail,
     read_header,
-    sync_directory,
 )
 from steno.store.protocol import OffsetError
 
