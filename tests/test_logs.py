@@ -7,7 +7,9 @@ import json
 import logging
 from collections.abc import Iterator
 
+import httpx2
 import pytest
+from webhook_receiver import Receiver
 
 from steno.logs import REMOVED, configure_logs
 
@@ -56,6 +58,19 @@ def test_secrets_never_reach_the_output(stream: io.StringIO, style: str) -> None
         log.exception("failed")
     assert not [secret for secret in SECRETS if secret in stream.getvalue()]
     assert REMOVED in stream.getvalue()
+
+
+@pytest.mark.parametrize("level", ["debug", "info"])
+def test_addresses_that_are_called_stay_out(stream: io.StringIO, level: str) -> None:
+    """Who knows a webhook's address may post there: that it was called is not logged with it."""
+    configure_logs(level, "json", stream)
+    receiver = Receiver()
+    try:
+        with httpx2.Client() as client:
+            assert client.post(f"{receiver.url}/hunter2", content=b"{}").status_code == 200
+    finally:
+        receiver.close()
+    assert "hunter2" not in stream.getvalue()
 
 
 def test_the_level_is_kept(stream: io.StringIO) -> None:

@@ -18,6 +18,8 @@ _SECRET_NAME = re.compile(r"password|passwd|secret|token|cookie|authorization|\A
 _SECRET_TEXT = re.compile(r"(steno_)[\w-]{8,}|(/once/)[\w%-]+|(Bearer )[\w.~+/=-]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 REMOVED = "[removed]"
+_TALKATIVE = ("httpx2", "httpcore2")
+"""Libraries that tell of each request, with its whole address, which may be a secret itself."""
 
 
 def _without_secrets(text: str) -> str:
@@ -89,3 +91,5 @@ def configure_logs(level: str = "info", style: str = "auto", stream: TextIO | No
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING)

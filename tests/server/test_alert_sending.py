@@ -103,6 +103,7 @@ def test_a_webhook_gets_json_with_a_signature(
     assert headers["Steno-Signature"] != sign(b"another", body)
     assert headers["Steno-Delivery"] == said["id"] == "webhook-1-1"
     assert headers["Content-Type"] == "application/json"
+    assert headers["User-Agent"].startswith("steno/")
     assert (said["alerts"], said["more"], said["sent_unix_us"]) == (1, 0, NOW_US)
     assert said["url"] == "https://steno.example/alerts"
     (group,) = said["groups"]

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 
+from steno import __version__
 from steno.config import AlertSettings
 from steno.delivery.mail.sending import send
 from steno.delivery.mail.settings import MailSettings, load_mail_settings
@@ -140,7 +141,12 @@ def make_client(settings: AlertSettings) -> httpx2.Client:
         raise ConfigError(
             f"no certificates there: {error}", file=settings.webhook_ca, key="alerts.webhook_ca"
         ) from error
-    return httpx2.Client(verify=context, timeout=_TIMEOUT_S, follow_redirects=False)
+    return httpx2.Client(
+        verify=context,
+        timeout=_TIMEOUT_S,
+        follow_redirects=False,
+        headers={"User-Agent": f"steno/{__version__}"},
+    )
 
 
 def make_targets(settings: AlertSettings, client: httpx2.Client) -> list[Target]:
