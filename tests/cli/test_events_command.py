@@ -104,6 +104,19 @@ def test_denials_that_say_the_same_are_one_line(steno: Steno, refused: Path) -> 
     assert len(every) - len(lines) == 142 + 145 + 143 + 3 * 6 - 6
 
 
+def test_denials_that_say_the_same_are_one_hit(steno: Steno, refused: Path) -> None:
+    """So they leave room for other hits; --every and --json show each of them."""
+    query = ("search", "result:EACCES session:7765", "--store", refused, "-n", "2000")
+    hits = steno(*query).stdout
+    assert hits.count("/proc/*/environ with ps: permission denied (142 times)") == 1
+    every = steno(*query, "--every").stdout
+    assert every.count("/environ with ps: permission denied\n") == 142 + 145 + 143
+    assert len(steno(*query, "--json").stdout.splitlines()) == every.count("• ")
+    few = steno(*query[:-2], "-n", "3")
+    assert few.stdout.count("• ") == 3
+    assert "more than 3; see -n" in few.stderr
+
+
 def test_a_page_of_denials_stands_for_all_of_them(refused: Path) -> None:
     """Whatever pages are cut: rows stand for every event once, in order."""
     store = open_store(refused)
@@ -138,6 +151,8 @@ def test_a_page_of_denials_stands_for_all_of_them(refused: Path) -> None:
         ["events", "user:x OR ("],
         ["search", "action:wrote", "file:/etc/passwd", "temp9"],
         ["search", "--rec", REC, "file:/etc/passwd"],
+        ["search", "result:failure"],
+        ["search", "--every", "result:failure"],
         ["logins"],
         ["logins", "--failed", "--json", "--after", "2026-11-20"],
         ["logins", "--json", "--not-recorded", "--user", "b*", "--before", "now"],

@@ -33,12 +33,12 @@ all:
       hosts:
         web1: {{ansible_host: {host}}}
       vars:
-        steno_packages: ["{package}"]
+        steno_packages: ["{{{{ inventory_dir }}}}/dist/{package.name}"]
         steno_server: steno1
         steno_server_url: https://{server}:8443
         steno_users: [pat]
         steno_groups: [staff]
-        steno_policy: {policy}
+        steno_policy: "{{{{ inventory_dir }}}}/policy.toml.j2"
 """
 
 POLICY = """
@@ -123,12 +123,9 @@ def fleet(
         host.add_user(user, password=PASSWORD)
     host.run("usermod", "-aG", "staff", "ann")
     (directory / "policy.toml.j2").write_text(POLICY)
+    (directory / "dist").symlink_to(packages["steno"].parent)
     inventory = INVENTORY.format(
-        key=key,
-        server=server.address,
-        host=host.address,
-        package=packages["steno"],
-        policy=directory / "policy.toml.j2",
+        key=key, server=server.address, host=host.address, package=packages["steno"]
     )
     (directory / "inventory.yml").write_text(inventory)
     return Fleet(server, host, lab, directory)

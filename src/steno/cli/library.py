@@ -36,9 +36,19 @@ class Library(Protocol):
         """Return recordings that match `query`, or all."""
 
     def search(
-        self, query: str, *, rec: str | None, cursor: str | None, limit: int, context_lines: int
+        self,
+        query: str,
+        *,
+        rec: str | None,
+        cursor: str | None,
+        limit: int,
+        context_lines: int,
+        is_bunched: bool = False,
     ) -> Page[Hit]:
-        """Return lines that match `query`, in all recordings or in one."""
+        """Return lines and events that match `query`, in all recordings or in one.
+
+        `is_bunched`: of denials that say the same the first stands for all, with their sentence.
+        """
 
     def find(self, rec: str) -> Summary:
         """Return the recording with this id, or the only one whose id begins so."""

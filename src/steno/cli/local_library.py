@@ -9,7 +9,13 @@ from steno.audit.session.recorded import RecordedCommands
 from steno.integrity.chain import verify_stream
 from steno.model import Command, Damage, TextLine, Verification
 from steno.store.event_groups import check_event_query
-from steno.store.event_places import EventPlaces, FoundEvent
+from steno.store.event_places import (
+    EventPlaces,
+    FoundEvent,
+    gather_bunched,
+    hit_key,
+    tell_hit,
+)
 from steno.store.events import EventQuery, KnownTrail, Login, LoginFailures, LoginQuery
 from steno.store.opening import open_store
 from steno.store.protocol import Hit, Page, Summary
@@ -36,12 +42,30 @@ class StoreLibrary:
         return self._store.recordings(expression, sort=sort, cursor=cursor, limit=limit)
 
     def search(
-        self, query: str, *, rec: str | None, cursor: str | None, limit: int, context_lines: int
+        self,
+        query: str,
+        *,
+        rec: str | None,
+        cursor: str | None,
+        limit: int,
+        context_lines: int,
+        is_bunched: bool = False,
     ) -> Page[Hit]:
-        """Return lines that match `query`, in all recordings or in one."""
-        return self._store.search(
-            parse(query), rec=rec, cursor=cursor, limit=limit, context_lines=context_lines
-        )
+        """Return lines and events that match `query`, in all recordings or in one.
+
+        `is_bunched`: of denials that say the same the first stands for all, with their sentence.
+        """
+        expression = parse(query)
+
+        def read(after: str | None, count: int) -> Page[Hit]:
+            return self._store.search(
+                expression, rec=rec, cursor=after, limit=count, context_lines=context_lines
+            )
+
+        if not is_bunched:
+            return read(cursor, limit)
+        rows, cursor = gather_bunched(read, hit_key, cursor, limit)
+        return Page([tell_hit(hit, members) for hit, members in rows], cursor)
 
     def find(self, rec: str) -> Summary:
         """Return the recording with this id, or the only one whose id begins so."""

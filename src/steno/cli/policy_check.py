@@ -38,9 +38,10 @@ def check_command(file: Path | None, strict: bool) -> int:
     unknown = list(find_unknown(policy))
     for text in unknown:
         say(f"{path}: {text}")
-    count = len(policy.rules)
-    click.echo(f"{path}: {count} rule{'' if count == 1 else 's'}, no mistake")
-    return NotFoundError.exit_code if unknown and strict else 0
+    count, is_wrong = len(policy.rules), bool(unknown) and strict
+    verdict = f"{len(unknown)} unknown" if is_wrong else "no mistake"
+    click.echo(f"{path}: {count} rule{'' if count == 1 else 's'}, {verdict}")
+    return NotFoundError.exit_code if is_wrong else 0
 
 
 def find_unknown(policy: Policy) -> Iterator[str]:

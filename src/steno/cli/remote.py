@@ -58,8 +58,10 @@ class _LineHit(msgspec.Struct, frozen=True):
 
     def as_hit(self, summary: Summary) -> Hit:
         if self.event is not None:
-            event = StoredEvent(self.event.trail, summary.sender, self.event.event, 0, 0)
-            return Hit(summary, event=event, at_us=self.at_us)
+            # The text is the sentence for all that it stands for.
+            event = msgspec.structs.replace(self.event.event, text=self.text or "")
+            stored = StoredEvent(self.event.trail, summary.sender, event, 0, 0)
+            return Hit(summary, event=stored, at_us=self.at_us)
         has_line = self.at_us is not None and self.text is not None
         line = TextLine(self.at_us or 0, self.text or "") if has_line else None
         return Hit(summary, self.number, line, self.highlights, self.before, self.after)
@@ -120,11 +122,23 @@ class RemoteLibrary:
         return Page([self._convert(item, Summary) for item in items.items], items.cursor)
 
     def search(
-        self, query: str, *, rec: str | None, cursor: str | None, limit: int, context_lines: int
+        self,
+        query: str,
+        *,
+        rec: str | None,
+        cursor: str | None,
+        limit: int,
+        context_lines: int,
+        is_bunched: bool = False,
     ) -> Page[Hit]:
-        """Return lines that match `query`, in all recordings or in one."""
+        """Return lines and events that match `query`, in all recordings or in one.
+
+        `is_bunched`: of denials that say the same the first stands for all, with their sentence.
+        """
         parameters = {"q": query, "cursor": cursor, "limit": limit, "context": context_lines}
         parameters |= _zone()
+        if is_bunched:
+            parameters["bunched"] = "true"
         if rec is None:
             found = self._get("/search", Page[_RemoteHit], parameters)
             return Page([hit.as_hit(hit.recording) for hit in found.items], found.cursor)

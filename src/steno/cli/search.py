@@ -40,6 +40,7 @@ from steno.store.protocol import Hit
     help="Lines of context before and after each hit.",
 )
 @click.option("--rec", metavar="REC", help="Search in this recording only, oldest hit first.")
+@click.option("--every", is_flag=True, help="Also one by one what denials say several times.")
 @json_lines_option
 @library_options
 def command(
@@ -47,10 +48,13 @@ def command(
     limit: int,
     context_lines: int,
     rec: str | None,
+    every: bool,
     as_json: bool,
     location: Location,
 ) -> int:
     """Find QUERY on the recorded screens and in audit events (the language: docs/find.md).
+
+    Denials of one process that say the same are one hit, but with --every and --json.
 
     Ends with 0 when something was found, with 1 when nothing was.
     """
@@ -59,7 +63,12 @@ def command(
         rec = None if rec is None else library.find(rec).rec
         found = collect(
             lambda cursor, count: library.search(
-                " ".join(query), rec=rec, cursor=cursor, limit=count, context_lines=context_lines
+                " ".join(query),
+                rec=rec,
+                cursor=cursor,
+                limit=count,
+                context_lines=context_lines,
+                is_bunched=not every and not as_json,
             ),
             limit,
         )

@@ -12,7 +12,7 @@ from steno.audit.session.bunches import bunch_key, find_bunches, name_in_bunch, 
 from steno.store.events import SessionKey, StoredEvent
 from steno.store.joined_events import RecordingEvents
 from steno.store.page import Page
-from steno.store.protocol import Store, Summary
+from steno.store.protocol import Hit, Store, Summary
 
 T = TypeVar("T")
 
@@ -122,11 +122,29 @@ def key_in_trail(stored: StoredEvent) -> Hashable | None:
     return None if key is None else (stored.trail, key)
 
 
+def hit_key(hit: Hit) -> tuple[int, Hashable | None]:
+    """Return a hit's instant, and what the hits that are one have in common."""
+    if hit.event is None:
+        return 0, None
+    key = key_in_trail(hit.event)
+    return hit.event.event.at_unix_us, None if key is None else (hit.summary.rec, key)
+
+
 def tell_found(events: list[Event]) -> FoundBunch:
     """Return what stands for events that say the same."""
     stamps = [event.at_unix_us for event in events]
     text = tell_bunch([event.text for event in events], list(map(name_in_bunch, events)))
     return FoundBunch(min(stamps), max(stamps), text, [event.serial for event in events])
+
+
+def tell_hit(hit: Hit, members: list[Hit]) -> Hit:
+    """Return `hit` with the sentence that stands for all `members`; without any, as it is."""
+    stored = hit.event
+    if stored is None or not members:
+        return hit
+    text = tell_found([one.event.event for one in members if one.event]).text
+    event = msgspec.structs.replace(stored.event, text=text)
+    return msgspec.structs.replace(hit, event=msgspec.structs.replace(stored, event=event))
 
 
 def gather_bunched(

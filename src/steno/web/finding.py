@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from typing import Annotated, Literal
 
 import anyio.to_thread
@@ -11,7 +10,7 @@ from starlette.responses import Response
 
 from steno.audit.event import Event
 from steno.model import TextLine
-from steno.store.event_places import FoundBunch, gather_bunched, key_in_trail, tell_found
+from steno.store.event_places import FoundBunch, gather_bunched, hit_key, tell_found
 from steno.store.expressions import Expression
 from steno.store.fields import parse_zone
 from steno.store.protocol import Hit, Page, Summary
@@ -108,14 +107,6 @@ def _recording_hit(hit: Hit, members: list[Hit]) -> RecordingHit:
     return RecordingHit(**facts, recording=hit.summary)
 
 
-def _key(hit: Hit) -> tuple[int, Hashable | None]:
-    """Return a hit's instant, and what the hits that are one have in common."""
-    if hit.event is None:
-        return 0, None
-    key = key_in_trail(hit.event)
-    return hit.event.event.at_unix_us, None if key is None else (hit.summary.rec, key)
-
-
 async def _search(call: Call, rec: str | None) -> tuple[list[tuple[Hit, list[Hit]]], str | None]:
     query: SearchQuery = call.query
     expression = parse_query(query.q, query.zone)
@@ -132,7 +123,7 @@ async def _search(call: Call, rec: str | None) -> tuple[list[tuple[Hit, list[Hit
 
     def read() -> tuple[list[tuple[Hit, list[Hit]]], str | None]:
         if query.bunched:
-            return gather_bunched(fetch, _key, query.cursor, query.limit)
+            return gather_bunched(fetch, hit_key, query.cursor, query.limit)
         page = fetch(query.cursor, query.limit)
         return [(hit, []) for hit in page.items], page.cursor
 
