@@ -53,6 +53,18 @@ def test_a_file_and_a_pipe_give_the_same() -> None:
     assert len(serials_of(named.stdout)) == 409
 
 
+def test_without_any_input_it_is_the_hosts_own_log() -> None:
+    """Under cron standard input is /dev/null, of which a report would say that nothing was done."""
+    ask = "from steno.cli.audit_files import find_logs; print(find_logs([]))"
+    words = [sys.executable, "-c", ask]
+    done = subprocess.run(
+        words, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True
+    )
+    assert "/var/log/audit" in done.stdout + done.stderr
+    piped = subprocess.run(words, input="", capture_output=True, check=True, text=True)
+    assert piped.stdout == "[None]\n"
+
+
 @pytest.mark.parametrize("suffix", PACKERS)
 def test_packed_files_are_unpacked(tmp_path: Path, suffix: str) -> None:
     """gzip, bzip2, xz and zstd; also several packed pieces one behind the other."""

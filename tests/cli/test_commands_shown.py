@@ -82,6 +82,15 @@ def test_a_log_alone_shows_its_sessions(steno: Steno) -> None:
     assert steno("commands", "--audit", LOG, "--session", "99").returncode == 1
 
 
+def test_where_nothing_was_typed_all_that_ran_is_shown(steno: Steno) -> None:
+    """Of a copy, or of `ssh host command`, there is no typed line to show."""
+    found = steno("commands", "--audit", LOG, "--session", "5")
+    assert found.stderr == "nothing was typed; this is all that ran\n"
+    assert found.stdout == steno("commands", "--audit", LOG, "--session", "5", "--tree").stdout
+    assert "tar czf /tmp/h-audit-b.tgz" in found.stdout
+    assert steno("commands", "--audit", LOG, "--session", "4").stderr == ""
+
+
 def test_a_store_joins_recording_and_trail(steno: Steno, audited_store: Path) -> None:
     """From a store on this machine the trail's events are taken without asking for a log."""
     found = steno("commands", "f1", "--store", audited_store, "--json")

@@ -59,8 +59,8 @@ def command(
 
     A DIRECTORY stands for its audit.log and all that was rotated away; packed files are unpacked.
     Without FILE it is standard input (ausearch --raw | steno audit convert), or /var/log/audit
-    where that is a terminal. What is no audit record is named on standard error, and the rest is
-    converted; then the exit code is 4.
+    where that is a terminal or /dev/null. What is no audit record is named on standard error, and
+    the rest is converted; then the exit code is 4.
     """
     language = format_name.partition("-")[2] or None
     form = aushape(language)

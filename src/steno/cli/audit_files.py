@@ -42,13 +42,14 @@ def find_logs(targets: Sequence[str]) -> list[Path | None]:
 
     A directory stands for its `audit.log` with all that were rotated away; of files that are one
     rotated set (`audit.log.2.gz audit.log`), the oldest comes first in whatever order they are
-    named. Without targets it is standard input if that is no terminal, else auditd's directory.
+    named. Without targets it is standard input if something can come from there, else auditd's
+    directory.
 
     Raises:
         NotFoundError: A directory holds no audit log.
     """
     if not targets:
-        targets = [str(LOG_DIRECTORY)] if sys.stdin.isatty() else ["-"]
+        targets = ["-"] if _is_fed() else [str(LOG_DIRECTORY)]
     found: list[Path | None] = []
     for target in targets:
         if target == "-":
@@ -66,6 +67,13 @@ def find_logs(targets: Sequence[str]) -> list[Path | None]:
         for place, path in zip(same, ordered, strict=True):
             found[place] = path
     return found
+
+
+def _is_fed() -> bool:
+    """Return whether standard input is a file or pipe; programs of cron and services have none."""
+    if sys.stdin is None or sys.stdin.isatty():
+        return False
+    return not os.path.samestat(os.fstat(sys.stdin.fileno()), os.stat(os.devnull))
 
 
 def _logs_in(directory: Path) -> list[Path]:

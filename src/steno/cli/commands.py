@@ -112,12 +112,15 @@ def _show(commands: RecordedCommands, *, tree: bool, as_json: bool) -> int:
 
 def _print_commands(console: Console, commands: RecordedCommands, *, tree: bool) -> None:
     depths = _depths(commands.items)
+    shown = [one for one in commands.items if tree or _was_wanted(one, commands.items)]
+    if not shown:
+        tell("nothing was typed; this is all that ran")
+        shown, tree = commands.items, True
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("at", justify="right", no_wrap=True)
     table.add_column("took", justify="right", no_wrap=True)
     table.add_column("exit", justify="right", no_wrap=True)
     table.add_column("command", overflow="fold")
-    shown = [one for one in commands.items if tree or _was_wanted(one, commands.items)]
     for one in shown:
         text = Text("  " * (depths[one.number] if tree else 0))
         text.append(_one_line(one), style="bold" if one.typed is not None else "")
@@ -125,8 +128,6 @@ def _print_commands(console: Console, commands: RecordedCommands, *, tree: bool)
             text.append(f"  [{', '.join(marks)}]", style="dim")
         table.add_row(Text(format_offset(one.at_us), style="green"), _took(one), _exit(one), text)
     console.print(table)
-    if not shown:
-        tell("nothing was typed; see --tree for what ran")
 
 
 def _depths(items: list[RecordedCommand]) -> dict[int | None, int]:

@@ -17,7 +17,7 @@ from steno.audit.event import Thing, ThingKind
 from steno.audit.records import Record
 from steno.audit.values.tables.choices import URING
 from steno.audit.words.actions import CALLS, SOCKETCALLS, Call, Shape
-from steno.audit.words.gathering import Gathered, MainFields
+from steno.audit.words.gathering import Gathered, MainFields, named
 from steno.audit.words.memory import Memory
 from steno.audit.words.things import (
     Files,
@@ -133,7 +133,7 @@ def describe_uring(record: Record, found: Gathered, tools: Tools) -> Deed:
 
 
 def _files(context: CallContext, at: int, kind: ThingKind | None = None) -> list[Thing]:
-    paths = context.found.paths
+    paths = named(context.found.paths)
     if not paths:
         return []
     directory = context.directory(at)
@@ -154,7 +154,7 @@ def _with_parent(context: CallContext, objects: list[Thing], at: int) -> list[Th
 
 
 def _open(context: CallContext, flags: int) -> Deed:
-    paths = context.found.paths
+    paths = named(context.found.paths)
     objects = _files(context, context.what.at)
     last = paths[-1].nametype if paths else None
     access = flags & _ACCESS
@@ -199,8 +199,9 @@ def _remove(context: CallContext) -> Deed:
 def _move(context: CallContext) -> Deed:
     at = context.what.at
     source, target = context.directory(at), context.directory(2 if at >= 0 else -1)
-    old = [path for path in context.found.paths if path.nametype != b"CREATE"]
-    new = [path for path in context.found.paths if path.nametype == b"CREATE"]
+    paths = named(context.found.paths)
+    old = [path for path in paths if path.nametype != b"CREATE"]
+    new = [path for path in paths if path.nametype == b"CREATE"]
     if not new:
         old, new = old[:1], old[1:]
     objects = [context.tools.files.thing(path, source, "from") for path in old[:1]]

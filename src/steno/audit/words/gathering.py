@@ -88,6 +88,17 @@ def gather(group: RecordGroup) -> Gathered:
     return Gathered(*_records.gather(group.records, CALL_PLACES, names, _make, PathFields))
 
 
+def named(paths: list[PathFields]) -> list[PathFields]:
+    """Return the paths that have a name; all if none has.
+
+    Where overlayfs is asked for a file, what it does to the layers below stands in the same event
+    (a file that is only written to is created in the upper layer), without names.
+    """
+    if len(paths) < 2:
+        return paths
+    return [path for path in paths if path.name != b"(null)"] or paths
+
+
 def read_main(record: Record) -> MainFields:
     """Read the main fields of `record`."""
     return _make(MainFields, record.values(MainFields._fields))
