@@ -18,6 +18,12 @@ _Name = Annotated[str, msgspec.Meta(max_length=512)]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 _Instant = Annotated[int, msgspec.Meta(ge=-(2**62), le=2**62)]
 
+DEAF_REMEDY = (
+    "systemctl stop systemd-journald-audit.socket; systemctl restart systemd-journald: it needs a"
+    " new socket, best with more room (ReceiveBuffer=)"
+)
+"""What to do where `AuditFacts.is_deaf`."""
+
 MOST_SESSIONS = 5000
 MOST_NUMBERS = 10_000
 MESSAGE_CHARACTERS = 1000
@@ -126,6 +132,7 @@ class AuditFacts(msgspec.Struct, frozen=True, omit_defaults=True):
         backlog_limit: How many may.
         unread: Login programs' messages whose wording is not known.
         distrusted: Messages whose sender only calls itself a login program.
+        is_deaf: journald has stopped to take audit events from the kernel, for good.
     """
 
     source: _Name
@@ -143,6 +150,7 @@ class AuditFacts(msgspec.Struct, frozen=True, omit_defaults=True):
     backlog_limit: _Count | None = None
     unread: _Count = 0
     distrusted: _Count = 0
+    is_deaf: bool = False
 
 
 class Heartbeat(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -11,39 +11,80 @@ import pytest
 from audit_host import STENO, borrow_audit, missing_for_audit
 
 from steno.audit.event import Event
-from steno.audit.trail import Lost, Placed, TrailDecoder
+from steno.audit.trail import Lost, Placed, TrailDecoder, TrailItem
+from steno.delivery.audit_state import read_audit_state
+from steno.heartbeat import DEAF_REMEDY, AuditFacts
 from steno.integrity.chain import verify_stream
 
 pytestmark = pytest.mark.lab
 
-SCRIPT = Path(__file__).with_name("journal_audit.sh")
+HERE = Path(__file__).parent
 JOURNALD = Path("/lib/systemd/systemd-journald")
 
 
-def test_the_journals_audit_events_are_each_kept_once(tmp_path: Path) -> None:
-    """From the boot's first to the last, through three deaths: no event is missing or doubled."""
+def play(script: str, directory: Path) -> str:
+    """Let a script play in a mount namespace, the machine's audit system in its hands."""
     if reason := missing_for_audit():
         pytest.skip(reason)
     if not JOURNALD.exists():
         pytest.skip("journald is missing (Debian package systemd)")
+    words = ["unshare", "-m", "--propagation", "private", str(HERE / script), str(directory)]
+    with borrow_audit():
+        done = subprocess.run([*words, sys.executable], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
+
+
+def read_trails(directory: Path) -> list[TrailItem]:
+    """Return what all trails say; they are whole."""
+    found: list[TrailItem] = []
+    for trail in sorted((directory / "spool").glob("trail-*")):
+        data = trail.read_bytes()
+        assert verify_stream([data]).state == "complete"
+        found += [one.item for one in TrailDecoder().feed(data) if isinstance(one, Placed)]
+    return found
+
+
+def read_journal(directory: Path) -> set[int]:
+    """Return the serials of the audit events that journald wrote."""
+    lines = (directory / "journal.json").read_text().splitlines()
+    return {int(json.loads(line)["_AUDIT_ID"]) for line in lines}
+
+
+def test_the_journals_audit_events_are_each_kept_once(tmp_path: Path) -> None:
+    """From the boot's first to the last, through three deaths: no event is missing or doubled."""
     rules = subprocess.run(
         [*STENO, "audit", "rules", "print", "session"], capture_output=True, check=True
     )
     (tmp_path / "rules").write_bytes(rules.stdout)
-    words = ["unshare", "-m", "--propagation", "private", str(SCRIPT), str(tmp_path)]
-    with borrow_audit():
-        done = subprocess.run([*words, sys.executable], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    serials: list[int] = []
-    lost: list[Lost] = []
-    for trail in (tmp_path / "spool").glob("trail-*"):
-        data = trail.read_bytes()
-        assert verify_stream([data]).state == "complete"
-        items = [one.item for one in TrailDecoder().feed(data) if isinstance(one, Placed)]
-        serials += [item.serial for item in items if isinstance(item, Event)]
-        lost += [item for item in items if isinstance(item, Lost)]
-    journal = (tmp_path / "journal.json").read_text().splitlines()
-    written = {int(json.loads(line)["_AUDIT_ID"]) for line in journal}
+    play("journal_audit.sh", tmp_path)
+    items = read_trails(tmp_path)
+    written = read_journal(tmp_path)
     assert len(written) > 100
-    assert sorted(serials) == sorted(written)
-    assert lost == []
+    assert sorted(item.serial for item in items if isinstance(item, Event)) == sorted(written)
+    assert [item for item in items if isinstance(item, Lost)] == []
+
+
+def test_a_deaf_journald_is_told_and_what_was_lost_is_counted(tmp_path: Path) -> None:
+    """It says so once, in the log, the state and the trail, and how much when events come again."""
+    said = play("journal_deaf.sh", tmp_path)
+    before, deaf = (read_audit_state(tmp_path / f"{name}.json") for name in ("before", "deaf"))
+    assert isinstance(before, AuditFacts)
+    assert isinstance(deaf, AuditFacts)
+    assert deaf.lost["deaf"] == before.lost.get("deaf", 0) + 1
+    assert DEAF_REMEDY in said
+    assert "journald takes audit events again" in said
+    items = read_trails(tmp_path)
+    texts = [item.text if isinstance(item, Event) else "" for item in items]
+    first, again = (
+        next(place for place, text in enumerate(texts) if mark in text)
+        for mark in ("heard-before", "heard-again")
+    )
+    told = [item for item in items[first:again] if isinstance(item, Lost)]
+    assert [item.count for item in told if item.why == "deaf"] == [0]
+    gaps = [item for item in told if item.why == "gap"]
+    missing = {serial for one in gaps for serial in range(one.from_serial, one.to_serial + 1)}
+    written = read_journal(tmp_path)
+    assert missing == set(range(min(written), max(written) + 1)) - written
+    assert len(missing) == sum(one.count for one in gaps) > 200
+    assert sorted(item.serial for item in items if isinstance(item, Event)) == sorted(written)

@@ -111,12 +111,14 @@ def test_an_agent_that_answers_no_more_is_missed() -> None:
         ({"updated_unix_us": NOW_US - 90 * SECOND_US, "level": "none"}, False),
         ({"enabled": 0}, True),
         ({"enabled": None}, False),
+        ({"is_deaf": True}, True),
+        ({"is_deaf": True, "level": "none"}, False),
     ],
 )
 def test_an_audit_trail_that_is_written_no_more_is_missed(
     changes: dict[str, object], is_missed: bool
 ) -> None:
-    """A trail whose writer has fallen silent, or whose kernel tells nothing, is warned about."""
+    """A writer that has fallen silent, a kernel that tells nothing, a deaf journald: a warning."""
     well = AuditFacts("auditd", NOW_US - 2 * SECOND_US, "trail-1", "session", enabled=1)
     facts = msgspec.structs.replace(well, **changes)
     assert ("audit" in judge([heard(audit=facts)], NOW_US, RULES).warnings) == is_missed

@@ -54,7 +54,7 @@ export function hostWarnings(host: Host): Saying[] {
     full: () => ["spool nearly full", "Less than a tenth of what its spool may hold is left."],
     audit: () => [
       "no audit trail",
-      "It wrote an audit trail since its boot, and does not now: auditd or Steno's plugin was stopped, or auditing switched off.",
+      "It wrote an audit trail since its boot, and does not now: auditd or Steno's plugin was stopped, auditing switched off, or journald has stopped to take its events.",
     ],
     index: () => [
       "not indexed",

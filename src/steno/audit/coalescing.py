@@ -49,13 +49,22 @@ class Coalescer:
     seconds have passed in the trail since it began to arrive. Its records keep their order.
     """
 
-    def __init__(self, *, finds_losses: bool = False, max_open: int = MAX_OPEN_GROUPS) -> None:
+    def __init__(
+        self,
+        *,
+        finds_losses: bool = False,
+        max_open: int = MAX_OPEN_GROUPS,
+        after_serial: int | None = None,
+    ) -> None:
         """Begin without open events.
 
         Args:
             finds_losses: Look for missing serials; wrong for filtered input (ausearch's).
             max_open: How many events may be open.
+            after_serial: The greatest serial that came before; what is missing from there on is
+                missing, too.
         """
+        self._after_serial = after_serial
         self._finds_losses = finds_losses
         self._max_open = max_open
         self._nodes: dict[str, _Node] = {}
@@ -187,7 +196,8 @@ class Coalescer:
     def _add_node(self, name: str, done: list[RecordGroup]) -> _Node:
         if len(self._nodes) >= _MAX_NODES:
             self._close_all(self._nodes.pop(next(iter(self._nodes))), done)
-        node = _Node(name, LossFinder(TIME_LIMIT_US) if self._finds_losses else None)
+        losses = LossFinder(TIME_LIMIT_US, self._after_serial) if self._finds_losses else None
+        node = _Node(name, losses)
         self._nodes[name] = node
         return node
 

@@ -53,10 +53,15 @@ class _Gap(NamedTuple):
 class LossFinder:
     """Find the gaps in one host's serials. Does no I/O and reads no clock."""
 
-    def __init__(self, limit_us: int) -> None:
-        """Begin without a question; one that is older than the limit is answered."""
+    def __init__(self, limit_us: int, after_serial: int | None = None) -> None:
+        """Begin without a question.
+
+        Args:
+            limit_us: A question that is older is answered.
+            after_serial: The greatest serial that came before.
+        """
         self._limit_us = limit_us
-        self._expected: int | None = None
+        self._expected = None if after_serial is None else after_serial + 1
         self._newest_us = 0
         self._late = 0
         self._gaps: dict[int, _Gap] = {}  # by their last serial
@@ -130,7 +135,9 @@ class LossFinder:
                 self._fill(serial, last, gap)
                 return
         self._late += 1
-        if at_us > self._newest_us + _REBOOT_US or self._late > _MAX_LATE:
+        # Before the first event of all there is no time to compare with.
+        is_later_boot = self._newest_us and at_us > self._newest_us + _REBOOT_US
+        if is_later_boot or self._late > _MAX_LATE:
             for last in list(self._gaps):
                 self._declare(last)
             self._expected = serial + 1

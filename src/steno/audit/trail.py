@@ -50,7 +50,7 @@ class Lost(msgspec.Struct, frozen=True, omit_defaults=True):
         why: `gap` (serial numbers are missing), `behind` (they came faster than they could be
             kept), `kernel` (its queue was full), `damaged` (records that could not be read),
             `full` (the spool's limit), `unwritable` (its disk failed), `away` (nobody listened),
-            `torn` (a crash left half a line).
+            `torn` (a crash left half a line), `deaf` (journald stopped to take them).
         from_serial: The first one's number, where known.
         to_serial: The last one's.
     """

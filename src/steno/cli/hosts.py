@@ -116,7 +116,8 @@ def _audit(audit: dict[str, Any] | None) -> str:
     text = f"{audit['source']}: {audit.get('kept', 0)} of {audit.get('events', 0)} events kept"
     lost = ", ".join(f"{count} ({why})" for why, count in sorted(audit.get("lost", {}).items()))
     lag = _duration(audit.get("lag_us", 0))
-    return f"{text}, {lag} behind" + (f"; lost: {lost}" if lost else "")
+    deaf = "; journald takes no events any more" if audit.get("is_deaf") else ""
+    return f"{text}, {lag} behind" + (f"; lost: {lost}" if lost else "") + deaf
 
 
 def _spool(host: dict[str, Any], spool: dict[str, Any]) -> str:

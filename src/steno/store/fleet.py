@@ -249,7 +249,7 @@ def _has_lost_audit(heartbeat: Heartbeat) -> bool:
     if audit is None or audit.level == "none":
         return False
     silence_us = heartbeat.sent_unix_us - audit.updated_unix_us
-    return silence_us > _AUDIT_SILENCE_US or audit.enabled == 0
+    return silence_us > _AUDIT_SILENCE_US or audit.enabled == 0 or audit.is_deaf
 
 
 def _has_number_gone_back(one: Heard) -> bool:

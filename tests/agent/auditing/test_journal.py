@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from journal_entries import NAMES, hear, is_looked_at, read_entries, render
 
-from steno.agent.auditing.journal import Bookmark, JournalReader, read_bookmark, write_bookmark
+from steno.agent.auditing.bookmark import Bookmark, read_bookmark, write_bookmark
+from steno.agent.auditing.journal import JournalReader
 from steno.agent.configuration import AuditSource
 from steno.audit.coalescing import Coalescer
 from steno.audit.event import Event
@@ -105,8 +106,10 @@ def test_going_on_at_a_bookmark_doubles_and_loses_nothing(first: int, second: in
     stops = [first, min(len(entries), first + second), len(entries)]
     bookmark = Bookmark(BOOT_ID)
     found: list[tuple[int, int]] = []
+    lost: dict[int, int] = {}
     for stop in stops:
-        reader, groups = JournalReader(bookmark), Coalescer()
+        reader = JournalReader(bookmark)
+        groups = Coalescer(finds_losses=True, after_serial=reader.begun_serial)
         begin = 0
         if bookmark.cursor is not None:
             begin = int(bookmark.cursor.rpartition("=")[2], 16) + 1
@@ -116,12 +119,15 @@ def test_going_on_at_a_bookmark_doubles_and_loses_nothing(first: int, second: in
         done = groups.feed(reader.feed(b"".join(upto)))
         if stop == len(entries):
             done += groups.finish()
-        found += [(group.serial, len(group.records)) for group in done if reader.take(group)]
+        taken = [group for group in done if reader.take(group)]
+        found += [(group.serial, len(group.records)) for group in taken]
+        lost |= {group.serial: group.lost_before for group in taken if group.lost_before}
         bookmark = reader.bookmark()
     lines = LineReader().feed(b"".join(line + b"\n" for line in plain_lines()))
-    whole = Coalescer()
+    whole = Coalescer(finds_losses=True)
     expected = whole.feed(lines) + whole.finish()
     assert sorted(found) == sorted((group.serial, len(group.records)) for group in expected)
+    assert lost == {group.serial: group.lost_before for group in expected if group.lost_before}
 
 
 def test_what_is_no_record_is_damage() -> None:
@@ -275,10 +281,15 @@ def test_words_are_heard_while_no_records_come() -> None:
     third = len(entries) // 3
     records = make_entries()[:5]
     off = b"CONFIG_CHANGE op=set audit_enabled=0 old=1 auid=0 ses=1 res=1"
-    switched = render([{
-        b"_TRANSPORT": b"audit", b"_AUDIT_TYPE": b"1305", b"_AUDIT_TYPE_NAME": b"CONFIG_CHANGE",
-        b"_AUDIT_ID": b"900", b"_SOURCE_REALTIME_TIMESTAMP": b"1795161731000000", b"MESSAGE": off,
-    }])  # fmt: skip
+    call = b"SYSCALL arch=c000003e syscall=44 success=yes exit=60 a0=4 items=0 pid=3 comm=auditctl"
+    title = b"PROCTITLE proctitle=617564697463746C002D650030"
+    switched = render([
+        {
+            b"_TRANSPORT": b"audit", b"_AUDIT_TYPE": kind, b"_AUDIT_TYPE_NAME": text.split()[0],
+            b"_AUDIT_ID": b"900", b"_SOURCE_REALTIME_TIMESTAMP": b"1795161731000000",
+            b"MESSAGE": text,
+        } for kind, text in ((b"1305", off), (b"1300", call), (b"1327", title))
+    ])  # fmt: skip
     parts = [entries[:third], records, entries[third : 2 * third], [switched], entries[2 * third :]]
     data = b"".join(b"".join(part) for part in parts)
     heard = [event.serial for event in words_read(b"".join(entries))]
@@ -289,6 +300,82 @@ def test_words_are_heard_while_no_records_come() -> None:
     told = {event.serial for event in words_read(data)}
     assert told & silent == set()
     assert len(told) >= len(heard) - len(silent) - 1, "a session may have begun in between"
+
+
+def deaf_entry(at_unix_us: int = 1_795_161_731_000_000, **changes: str) -> bytes:
+    """Return what a deaf journald has of itself, as systemd 252 has it."""
+    fields = {
+        "__CURSOR": "s=1;i=ffff",
+        "__REALTIME_TIMESTAMP": str(at_unix_us),
+        "_TRANSPORT": "kernel",
+        "SYSLOG_IDENTIFIER": "systemd-journald",
+        "MESSAGE": "Got invalid event from epoll for datagram fd: 9",
+    }
+    made = {name.encode(): value.encode() for name, value in (fields | changes).items()}
+    return render([made])
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_deaf"),
+    [
+        ({}, True),
+        ({"MESSAGE": "recvmsg() failed: No buffer space available"}, True),
+        ({"MESSAGE": "Failed to receive message: No buffer space available"}, True),
+        ({"MESSAGE": "Got invalid event from epoll for datagram fd: 10"}, False),
+        ({"MESSAGE": "recvmsg() failed: Connection refused"}, False),
+        ({"MESSAGE": "Received client request to sync journal."}, False),
+        ({"_TRANSPORT": "syslog"}, False),
+        ({"_TRANSPORT": "journal"}, False),
+        ({"_TRANSPORT": "stdout"}, False),
+        ({"SYSLOG_IDENTIFIER": "kernel"}, False),
+    ],
+)
+def test_only_journald_s_word_in_the_kernel_s_log_tells_deafness(
+    changes: dict[str, str], is_deaf: bool
+) -> None:
+    """Who else says so in the journal has said nothing, nor have other troubles of journald's."""
+    reader = JournalReader(Bookmark(BOOT_ID))
+    reader.feed(make_entries()[0] + deaf_entry(**changes))
+    assert reader.is_deaf == is_deaf
+    assert [(one.count, one.why) for one in reader.take_losses()] == [(0, "deaf")] * is_deaf
+    assert reader.take_damage() == []
+    assert reader.take_losses() == []
+
+
+def test_a_deaf_journald_is_told_once_until_it_hears() -> None:
+    """Its successor with the same socket says so again; the next audit record ends it."""
+    records = make_entries()
+    reader = JournalReader(Bookmark(BOOT_ID), "auto", NAMES_OF)
+    reader.feed(b"".join([*records[:9], deaf_entry(5), deaf_entry(6)]))
+    assert [one.at_unix_us for one in reader.take_losses()] == [5]
+    assert reader.is_deaf
+    assert reader.is_listening, "programs' own words are what is left"
+    reader.feed(records[9])
+    assert not reader.is_deaf
+    assert not reader.is_listening
+    reader.feed(deaf_entry(7))
+    assert [one.at_unix_us for one in reader.take_losses()] == [7]
+
+
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4), st.integers(0, 30))
+def test_deafness_is_told_once_wherever_reading_is_broken_off(stops: list[int], at: int) -> None:
+    """Also where the bookmark stays before it, since an event is not whole; it is remembered."""
+    entries = make_entries()[:30]
+    entries.insert(at, deaf_entry())
+    cursors = [re.findall(rb"CURSOR=(\S+)", one)[0].decode() for one in entries]
+    bookmark = Bookmark(BOOT_ID)
+    told: list[Lost] = []
+    reached = 0
+    for stop in [*sorted(stops), len(entries)]:
+        reached = max(reached, min(stop, len(entries)))
+        begin = 0 if bookmark.cursor is None else cursors.index(bookmark.cursor) + 1
+        reader, groups = JournalReader(bookmark), Coalescer()
+        for group in groups.feed(reader.feed(b"".join(entries[begin:reached]))):
+            reader.take(group)
+        assert reader.is_deaf == (reached == at + 1)
+        told += reader.take_losses()
+        bookmark = decode_json(msgspec.json.encode(reader.bookmark()), Bookmark)
+    assert [one.why for one in told] == ["deaf"]
 
 
 @given(st.lists(st.integers(0, 110), min_size=1, max_size=5))

@@ -15,8 +15,9 @@ from steno.metrics import Metrics
 
 @pytest.mark.parametrize("source", ["auditd", "journal", "words"])
 def test_where_events_come_from_is_a_number(tmp_path: Path, source: str) -> None:
-    """One of three is 1; messages of login programs that were not understood are counted."""
-    facts = AuditFacts(source, time.time_ns() // 1000, unread=3, distrusted=2)
+    """One of three is 1; so is a deaf journald, and messages not understood are counted."""
+    now_us = time.time_ns() // 1000
+    facts = AuditFacts(source, now_us, unread=3, distrusted=2, is_deaf=source == "journal")
     write_audit_state(tmp_path / "audit.json", facts)
     metrics = Metrics()
     count_audit(metrics, tmp_path / "audit.json")
@@ -25,6 +26,7 @@ def test_where_events_come_from_is_a_number(tmp_path: Path, source: str) -> None
         assert f'steno_audit_source{{source="{other}"}} {int(other == source)}' in said
     assert "steno_audit_words_unread 3" in said
     assert "steno_audit_words_distrusted 2" in said
+    assert f"steno_audit_deaf {int(source == 'journal')}" in said
 
 
 def test_without_a_writer_all_are_nothing(tmp_path: Path) -> None:

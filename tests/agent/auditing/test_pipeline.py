@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from steno.agent.auditing.intake import Dropped
-from steno.agent.auditing.pipeline import Pipeline
+from steno.agent.auditing.pipeline import Pipeline, WordSource
 from steno.agent.auditing.wanted import Wanted
 from steno.audit.coalescing import RecordGroup
 from steno.audit.event import Event
@@ -63,7 +63,12 @@ class Bench:
         self.open_writer: Callable[[], TrailWriter] = self._open
         self.pipeline = self.make()
 
-    def make(self, marks: Pages | None = None) -> Pipeline:
+    def make(
+        self,
+        marks: Pages | None = None,
+        words: WordSource | None = None,
+        after_serial: int | None = None,
+    ) -> Pipeline:
         """Return another pipeline on the same spool, as after a restart."""
         wanted = Wanted(lambda: Policy(Contents()), Nobody(), lambda: 0)
         return Pipeline(
@@ -72,6 +77,8 @@ class Bench:
             wanted,
             self.builder,
             marks=marks,
+            words=words,
+            after_serial=after_serial,
             clock_ns=lambda: self.now_ns,
             now_unix_us=lambda: 7,
         )
@@ -330,3 +337,63 @@ def test_what_can_be_read_again_is_not_given_up(tmp_path: Path) -> None:
     assert (pages.taken, pages.kept) == (2, 1)
     assert bench.pipeline.losses.totals == {}
     works.close()
+
+
+def test_what_is_missing_across_a_restart_is_told(tmp_path: Path) -> None:
+    """A source that is gone on with, and lacks what came in between, has lost it."""
+    bench = Bench(tmp_path / "spool")
+    events = zoo_events()
+    bench.pipeline = bench.make(Pages(), after_serial=743)
+    bench.turn(*events[:10])
+    bench.pipeline.close()
+    bench.pipeline = bench.make(Pages(), after_serial=753)
+    bench.turn(*events[15:20])
+    bench.turn()
+    assert sorted(bench.serials()) == [*range(744, 754), *range(759, 764)]
+    assert bench.lost() == [("gap", 5, 754, 758)]
+
+
+def test_an_event_that_is_late_across_a_restart_is_no_loss(tmp_path: Path) -> None:
+    """Events may come out of order: what came before is not taken to be missing."""
+    bench = Bench(tmp_path / "spool")
+    events = zoo_events()
+    bench.pipeline = bench.make(Pages(), after_serial=746)
+    bench.turn(events[1], *events[3:10])
+    bench.turn()
+    assert bench.serials() == [745, *range(747, 754)]
+    assert bench.lost() == []
+
+
+class Teller(Pages):
+    """A source whose program told of one loss; notes what was safe when it was marked."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__()
+        self.losses = [Lost(5, 0, "deaf")]
+        self.safe: list[list[tuple[str, int, int | None, int | None]]] = []
+        self._bench = bench
+
+    def take_events(self) -> list[Event]:
+        """Return none."""
+        return []
+
+    def take_losses(self) -> list[Lost]:
+        """Return it once."""
+        losses, self.losses = self.losses, []
+        return losses
+
+    def written(self) -> None:
+        """Note what the trail says of losses by now."""
+        self.safe.append(self._bench.lost())
+
+
+def test_a_loss_is_in_the_trail_before_its_source_is_gone_on_with(tmp_path: Path) -> None:
+    """What a program tells of a loss is read again, until it is written."""
+    bench = Bench(tmp_path / "spool")
+    teller = Teller(bench)
+    bench.pipeline = bench.make(teller, teller)
+    bench.turn(b"\n")
+    bench.turn()
+    assert teller.safe
+    assert all(safe == [("deaf", 0, None, None)] for safe in teller.safe)
+    assert bench.pipeline.losses.totals == {"deaf": 1}

@@ -96,7 +96,13 @@ def test_hosts_show_how_they_are(visit: Visit, fleet: Fleet, width: int, scheme:
     page = Visitor(visit(width, 850, scheme).page, fleet.server).enter("kim", "/hosts")
     banner = page.get_by_role("status", name="Warnings")
     audit = AuditFacts(
-        "auditd", NOW_US - 300_000_000, "trail-1", events=81_234, kept=80_112, lost={"gap": 2}
+        "journal",
+        NOW_US - 300_000_000,
+        "trail-1",
+        events=81_234,
+        kept=80_112,
+        lost={"gap": 2},
+        is_deaf=True,
     )
     with_trouble: dict[str, Any] = {
         "spool": spool,
@@ -123,6 +129,7 @@ def test_hosts_show_how_they_are(visit: Visit, fleet: Fleet, width: int, scheme:
     expect(page.get_by_text("What goes wrong there")).to_be_visible()
     expect(page.get_by_text("80,112 of 81,234 events kept")).to_be_visible()
     expect(page.get_by_text("2 lost")).to_be_visible()
+    expect(page.get_by_text("journald is deaf")).to_be_visible()
     expect(page.locator("steno-host-page img")).to_have_count(0)
     assert fits(page)
     page.get_by_role("table", name="Open sessions").get_by_role("link").first.click()

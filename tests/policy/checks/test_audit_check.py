@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from steno.audit.rules.text import AuditStatus
-from steno.heartbeat import AuditFacts
+from steno.heartbeat import DEAF_REMEDY, AuditFacts
 from steno.policy.checks.audit import LiveAudit, check_live_audit, read_live
 from steno.policy.decision import AuditWord
 
@@ -76,6 +76,15 @@ def test_a_damaged_state_is_no_state(tmp_path: Path, text: str) -> None:
     """A state file that nobody can read says nothing, and stops no check."""
     (tmp_path / "audit.json").write_text(text)
     assert read_live(tmp_path / "audit.json").facts is None
+
+
+def test_a_deaf_journald_is_found() -> None:
+    """Where journald takes no audit events any more that is said first, and what to do about it."""
+    deaf = changed(source="journal", is_deaf=True, lost={"deaf": 1})
+    assert found(deaf) == {("audit", "gap"), ("audit-lost", "gap")}
+    assert found(changed(source="words", is_deaf=True)) == {("audit", "gap")}
+    first, *_ = check_live_audit(deaf, "session", "x86_64", NOW_US)
+    assert first.remedy == DEAF_REMEDY
 
 
 def test_words_instead_of_records_are_told() -> None:

@@ -34,13 +34,14 @@ export interface OpenSession {
   remote?: string | null;
 }
 
-/** How a host's audit trail fares; `lost` counts events by the reason. */
+/** How a host's audit trail fares; `lost` counts events by the reason; deaf: journald takes none any more. */
 export interface HostAudit {
   source: string;
   events?: number;
   kept?: number;
   lost?: Record<string, number>;
   lag_us?: number;
+  is_deaf?: boolean;
 }
 
 /** A recording or audit trail at which indexing fails. */

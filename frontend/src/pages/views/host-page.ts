@@ -113,15 +113,21 @@ const AUDIT_SOURCES: Record<string, string> = {
   words: ", from programs' own words in the journal: logins only",
 };
 
+const DEAF = {
+  text: "journald is deaf",
+  tone: "warn",
+  more: "It has stopped to take the kernel's audit events; steno host check says what to do.",
+} as const;
+
 function auditTrail(audit: HostAudit | null | undefined): Fact[1] {
   if (!audit) return html`<span class="muted">none is written</span>`;
   const lost = Object.values(audit.lost ?? {}).reduce((sum, one) => sum + one, 0);
   const reasons = Object.entries(audit.lost ?? {}).map(([why, one]) => `${count(one)} (${why})`);
   const from = AUDIT_SOURCES[audit.source] ?? "";
   const kept = `${count(audit.kept ?? 0)} of ${counted(audit.events ?? 0, "event")} kept${from}`;
-  return lost
-    ? html`${kept} ${badge({ text: `${count(lost)} lost`, tone: "warn", more: reasons.join(", ") })}`
-    : kept;
+  return html`${kept}
+    ${lost ? badge({ text: `${count(lost)} lost`, tone: "warn", more: reasons.join(", ") }) : nothing}
+    ${audit.is_deaf ? badge(DEAF) : nothing}`;
 }
 
 @customElement("steno-host-page")

@@ -8,61 +8,29 @@ login is told twice. Source: systemd 252, journald-audit.c, process_audit_string
 
 from __future__ import annotations
 
-import re
-import subprocess
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from steno.agent.auditing.bookmark import Bookmark, write_bookmark
+from steno.agent.auditing.deafness import is_told_by_journald, tells_deafness
 from steno.agent.configuration import AuditSource
 from steno.audit.coalescing import RecordGroup
 from steno.audit.event import Event
 from steno.audit.records import DamagedLine, LineReader, Record
+from steno.audit.trail import Lost
 from steno.audit.values.names import Names
-from steno.audit.witness.speakers import COMMS, TAGS
 from steno.audit.witness.witness import Heard, Known, Witness
-from steno.errors import NotFoundError
-from steno.files import replace_file
-from steno.structs import decode_json
 
-FIELDS = (
-    "MESSAGE", "_AUDIT_TYPE", "_AUDIT_TYPE_NAME", "_AUDIT_ID", "_SOURCE_REALTIME_TIMESTAMP",
-    "_TRANSPORT", "_PID", "_UID", "_COMM", "_EXE", "_CAP_EFFECTIVE", "_SYSTEMD_UNIT",
-    "_AUDIT_SESSION", "_AUDIT_LOGINUID", "MESSAGE_ID", "SESSION_ID", "USER_ID", "LEADER",
-    "SYSLOG_IDENTIFIER",
-)  # fmt: skip
-CONTAINER = Path("/run/systemd/container")
-"""systemd says here that it runs in a container."""
 _LENGTH_BYTES = 8
 _MOST_BYTES = 1 << 20
 """A field that says to be longer is damage."""
 _SWITCHED_OFF = b"op=set audit_enabled=0 "
-"""What the kernel says last before it says no more. Source: Linux, kernel/audit.c."""
+"""What the kernel says last before it says no more, in one event. Source: Linux, kernel/audit.c."""
 
 Key = tuple[str, int, int]
-
-
-class Bookmark(msgspec.Struct, frozen=True):
-    """Up to where the journal's records are in the trail.
-
-    Attributes:
-        boot_id: Of which boot.
-        cursor: The journal's name for an entry: all up to it is in the trail, or not wanted.
-        done: Of the entries behind it, the events (instant, serial) that are, too.
-        known: What was known there of processes that let people in.
-        has_audit: Whether audit records came there.
-        journal_boot_id: What the journal calls that boot, where that is something else.
-    """
-
-    boot_id: str
-    cursor: str | None = None
-    done: list[tuple[int, int]] = []
-    known: list[Known] = []
-    has_audit: bool = False
-    journal_boot_id: str | None = None
 
 
 class _Place(NamedTuple):
@@ -72,14 +40,8 @@ class _Place(NamedTuple):
     cursor: str | None
     known: list[Known]
     has_audit: bool
-
-
-def read_bookmark(path: Path) -> Bookmark | None:
-    """Return what was kept; None: nothing, or nothing that can be understood."""
-    try:
-        return decode_json(path.read_bytes(), Bookmark)
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+    serial: int | None
+    is_deaf: bool
 
 
 class JournalReader:
@@ -100,6 +62,10 @@ class JournalReader:
         self._begun = bookmark
         self._source = source
         self._has_audit = bookmark.has_audit
+        self._serial = bookmark.serial
+        self._switched_off = -1
+        self._is_deaf = bookmark.is_deaf
+        self._losses: list[Lost] = []
         self._witness = Witness(names or Names(), bookmark.known)
         self._known = bookmark.known
         self._events: list[Event] = []
@@ -119,6 +85,16 @@ class JournalReader:
     def is_listening(self) -> bool:
         """Whether programs' own words count now."""
         return self._source == "words" or (self._source == "auto" and not self._has_audit)
+
+    @property
+    def is_deaf(self) -> bool:
+        """Whether journald has stopped to take audit events; the next that it takes ends that."""
+        return self._is_deaf
+
+    @property
+    def begun_serial(self) -> int | None:
+        """The greatest serial of an audit event before reading began; None: nobody knows it."""
+        return self._begun.serial
 
     @property
     def heard(self) -> Heard:
@@ -164,6 +140,11 @@ class JournalReader:
         events, self._events = self._events, []
         return events
 
+    def take_losses(self) -> list[Lost]:
+        """Return what journald itself told of losses since the last call."""
+        losses, self._losses = self._losses, []
+        return losses
+
     def take(self, group: RecordGroup) -> bool:
         """Take note that an event is dealt with; return whether that is so for the first time."""
         self._open.pop((group.node, group.at_unix_us, group.serial), None)
@@ -182,10 +163,13 @@ class JournalReader:
             done=sorted(self._done),
             known=safe.known,
             has_audit=safe.has_audit,
+            serial=safe.serial,
+            is_deaf=safe.is_deaf,
         )
 
     def _place(self) -> _Place:
-        return _Place(self._number, self._cursor, self._known, self._has_audit)
+        audit = self._has_audit, self._serial, self._is_deaf
+        return _Place(self._number, self._cursor, self._known, *audit)
 
     def _take_long(self, name: bytes, at: int) -> int | None:
         """Take a field in its binary form; return where its last byte is, None: not there yet."""
@@ -210,10 +194,12 @@ class JournalReader:
         self._number += 1
         if b"__CURSOR" in entry:
             self._cursor = entry[b"__CURSOR"].decode("ascii", "replace")
+        if is_told_by_journald(entry):
+            self._note_deafness(entry)
+            return []
         if entry.get(b"_TRANSPORT", b"audit") != b"audit":
             self._hear(entry)
             return []
-        self._has_audit = _SWITCHED_OFF not in entry.get(b"MESSAGE", b"")
         line = _render(entry)
         if line is None:
             self._damage.append(DamagedLine(self._number, -1, b"", "no audit record"))
@@ -222,7 +208,29 @@ class JournalReader:
         self._damage += self._lines.take_damage()
         for record in records:
             self._open.setdefault(record.key, before)
+            self._note_record(record, entry)
         return records
+
+    def _note_record(self, record: Record, entry: dict[bytes, bytes]) -> None:
+        """Take note that audit records come, unless this belongs to the last event of them."""
+        serial = record.key[2]
+        self._serial = max(serial, self._serial or 0)
+        self._is_deaf = False
+        if _SWITCHED_OFF in entry.get(b"MESSAGE", b""):
+            self._switched_off = serial
+        self._has_audit = serial != self._switched_off
+
+    def _note_deafness(self, entry: dict[bytes, bytes]) -> None:
+        """Take note if journald stops to take audit events: programs' words are what is left."""
+        if not tells_deafness(entry):
+            return
+        at_unix_us = int(entry.get(b"__REALTIME_TIMESTAMP", b"0"))
+        name = at_unix_us, 0  # no event has that serial
+        self._done[name] = self._number
+        if not self._is_deaf and name not in self._skipped:
+            self._losses.append(Lost(at_unix_us, 0, "deaf"))
+        self._is_deaf = True
+        self._has_audit = False
 
     def _hear(self, entry: dict[bytes, bytes]) -> None:
         """Take what a program said, unless audit records say it better."""
@@ -250,87 +258,6 @@ def _render(entry: dict[bytes, bytes]) -> bytes | None:
     text = entry.get(b"MESSAGE", b"").removeprefix(name).strip().replace(b"\n", b" ")
     seconds, milliseconds = divmod(at_unix_us // 1000, 1000)
     return b"type=%s msg=audit(%d.%03d:%d): %s\n" % (name, seconds, milliseconds, serial, text)
-
-
-def find_boot(options: Sequence[str] = (), container: Path = CONTAINER) -> str | None:
-    """Return what the journal calls this boot; None: as the kernel does.
-
-    A container has a boot id of its own, mounted over the kernel's. A service that is kept from
-    changing /proc/sys (ProtectKernelTunables=), as the agent and this are, sees the kernel's.
-
-    Args:
-        options: Options of journalctl that say which journal.
-        container: The file that is there in containers only.
-
-    Raises:
-        NotFoundError: There is no journalctl.
-    """
-    if not container.exists():
-        return None
-    words = ["journalctl", "-o", "export", "-q", "--no-pager", "--output-fields=_BOOT_ID"]
-    try:
-        said = subprocess.run(  # noqa: S603  # our own words; no shell reads them
-            [*words, *options, "--lines=1"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError as error:
-        raise NotFoundError("journalctl is not installed") from error
-    found = re.search(rb"^_BOOT_ID=([0-9a-f]{32})$", said.stdout, re.MULTILINE)
-    return None if found is None else found[1].decode()
-
-
-def open_journal(
-    bookmark: Bookmark,
-    *,
-    is_followed: bool,
-    source: AuditSource = "records",
-    options: Sequence[str] = (),
-) -> subprocess.Popen[bytes]:
-    """Start journalctl on what stands behind the bookmark, of its boot; the caller ends it.
-
-    Args:
-        bookmark: Where to begin, and of which boot.
-        is_followed: Whether to go on for ever.
-        source: What to look for: audit records, login programs' own words, or both.
-        options: Options of journalctl that say which journal.
-
-    Raises:
-        NotFoundError: There is no journalctl.
-    """
-    words = [
-        "journalctl",
-        "-o",
-        "export",
-        "--no-pager",
-        "-q",
-        f"--output-fields={','.join(FIELDS)}",
-    ]
-    words += [*options, "--lines=all"]
-    if is_followed:
-        words.append("--follow")
-        if bookmark.journal_boot_id is not None:
-            # --follow adds the boot that the kernel names, but for this option.
-            words.append("--merge")
-    if bookmark.cursor is not None:
-        words.append(f"--after-cursor={bookmark.cursor}")
-    boot = f"_BOOT_ID={bookmark.journal_boot_id or bookmark.boot_id}"
-    records = ["_TRANSPORT=audit", boot]
-    said = [boot, *(f"_COMM={name}" for name in COMMS)]
-    said += ["+", boot, *(f"SYSLOG_IDENTIFIER={name}" for name in TAGS)]
-    words += {"records": records, "words": said, "auto": [*records, "+", *said]}[source]
-    try:
-        # Our own words; no shell reads them.
-        return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)  # noqa: S603
-    except FileNotFoundError as error:
-        raise NotFoundError("journalctl is not installed") from error
-
-
-def write_bookmark(path: Path, bookmark: Bookmark) -> None:
-    """Keep a bookmark; where that cannot be written, the one before it stands."""
-    with suppress(OSError):
-        replace_file(path, msgspec.json.encode(bookmark) + b"\n")
 
 
 class JournalMarks:

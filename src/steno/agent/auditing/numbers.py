@@ -72,6 +72,11 @@ def count_audit(metrics: Metrics, path: Path) -> None:
         lambda facts: facts.distrusted,
     )
     gauge(
+        "steno_audit_deaf",
+        "Whether journald has stopped to take audit events.",
+        lambda facts: facts.is_deaf,
+    )
+    gauge(
         "steno_audit_waiting_bytes",
         "What was read and not looked at yet.",
         lambda facts: facts.waiting_bytes,

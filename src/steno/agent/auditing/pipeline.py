@@ -43,10 +43,13 @@ class RecordSource(Protocol):
 
 
 class WordSource(Protocol):
-    """Has events that no records underlie: what programs themselves said in the journal."""
+    """Has events that no records underlie, and losses: what programs said in the journal."""
 
     def take_events(self) -> list[Event]:
         """Return those that came since the last call."""
+
+    def take_losses(self) -> list[Lost]:
+        """Return what was told of losses since the last call."""
 
 
 class Marks(Protocol):
@@ -69,6 +72,7 @@ class Pipeline:
         builder: Makes events of records.
         marks: Told what was dealt with, if somebody wants to know.
         words: Has events besides those of the records.
+        after_serial: The greatest serial that came already, of a source that is gone on with.
         clock_ns: A clock that only goes forward.
         now_unix_us: The wall clock.
 
@@ -89,6 +93,7 @@ class Pipeline:
         *,
         marks: Marks | None = None,
         words: WordSource | None = None,
+        after_serial: int | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         now_unix_us: Callable[[], int] = lambda: time.time_ns() // 1000,
     ) -> None:
@@ -108,7 +113,7 @@ class Pipeline:
         self._clock_ns = clock_ns
         self._now_unix_us = now_unix_us
         self._source = open_source()
-        self._groups = Coalescer(finds_losses=True)
+        self._groups = Coalescer(finds_losses=True, after_serial=after_serial)
         self._waiting: list[Event] = []
         self._since_ns: int | None = None
         self._came_ns: int | None = None
@@ -156,8 +161,8 @@ class Pipeline:
         is_due = self._since_ns is not None and now_ns - self._since_ns >= FLUSH_NS
         if is_due or len(self._waiting) >= _MOST_WAITING:
             self.flush()
-        elif taken and not self._waiting and now_ns - self._marked_ns >= FLUSH_NS:
-            self._mark(now_ns)
+        elif taken and self._since_ns is None and now_ns - self._marked_ns >= FLUSH_NS:
+            self._mark(now_ns)  # there is nothing to write
 
     def stand_aside(self) -> None:
         """Let go of the trail for somebody else, and pass over what comes until `come_back`.
@@ -256,13 +261,17 @@ class Pipeline:
             self._since_ns = self._clock_ns()
 
     def _take_words(self) -> None:
-        events = [] if self._words is None else self._words.take_events()
+        if self._words is None:
+            return
+        events, losses = self._words.take_events(), self._words.take_losses()
         if self.is_aside:
             return
+        for loss in losses:
+            self.losses.add(loss)
         self.events += len(events)
         kept = [event for event in events if self._wanted.takes_login(event)]
         self._waiting += kept
-        if kept and self._since_ns is None:
+        if (kept or losses) and self._since_ns is None:
             self._since_ns = self._clock_ns()
 
     def _note_absence(self, at_unix_us: int) -> None:

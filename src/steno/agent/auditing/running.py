@@ -16,15 +16,10 @@ import msgspec
 
 from steno import __version__
 from steno.agent.audited import AuditedSessions
+from steno.agent.auditing.bookmark import Bookmark, read_bookmark
 from steno.agent.auditing.intake import LIMIT_BYTES, Intake
-from steno.agent.auditing.journal import (
-    Bookmark,
-    JournalMarks,
-    JournalReader,
-    find_boot,
-    open_journal,
-    read_bookmark,
-)
+from steno.agent.auditing.journal import JournalMarks, JournalReader
+from steno.agent.auditing.journalctl import find_boot, open_journal
 from steno.agent.auditing.pipeline import Marks, Pipeline, RecordSource
 from steno.agent.auditing.precedence import Precedence, is_taken
 from steno.agent.auditing.stopping import Stop
@@ -42,7 +37,7 @@ from steno.delivery.spool import Spool
 from steno.delivery.trail_recovery import read_last_events
 from steno.delivery.trails import TrailOrigin, TrailWriter
 from steno.errors import ConfigError
-from steno.heartbeat import AuditFacts
+from steno.heartbeat import DEAF_REMEDY, AuditFacts
 from steno.policy.file import PolicyFile
 from steno.policy.rules import Policy
 
@@ -132,6 +127,7 @@ class Follower:
         self._policy = PolicyFile(Path(settings.config.policy))
         self._policy_ns = 0
         self._state_ns = 0
+        self._was_deaf = False
         self._refresh_policy()
         origin = TrailOrigin(settings.host, settings.boot_id, f"steno {__version__}")
 
@@ -152,6 +148,7 @@ class Follower:
             self._builder,
             marks=marks,
             words=journal,
+            after_serial=None if journal is None else journal.begun_serial,
         )
 
     def run(self, why: str = "stopped") -> None:
@@ -225,7 +222,21 @@ class Follower:
             self._state_ns = now_ns + _STATE_NS
             self.give_way()
             self._ask_kernel()
+            self._tell_deafness()
             self._tell_state()
+
+    def _tell_deafness(self) -> None:
+        """Say in the log when journald stops to take audit events, and when it takes some again."""
+        if self._journal is None or self.pipeline.is_aside:
+            return
+        is_deaf = self._journal.is_deaf
+        if is_deaf and not self._was_deaf:
+            why = "its socket was full once, and it never looks at it again"
+            extra = {"why": why, "remedy": DEAF_REMEDY}
+            log.error("journald takes no audit events any more: they are lost", extra=extra)
+        elif self._was_deaf and not is_deaf:
+            log.info("journald takes audit events again")
+        self._was_deaf = is_deaf
 
     def _ask_kernel(self) -> None:
         status = self._kernel.read() if self._kernel is not None else None
@@ -258,6 +269,7 @@ class Follower:
             backlog_limit=None if status is None else status.backlog_limit,
             unread=heard.unread,
             distrusted=heard.distrusted,
+            is_deaf=journal is not None and journal.is_deaf,
         )
         write_audit_state(self._settings.run_directory / "audit.json", facts)
 

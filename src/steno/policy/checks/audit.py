@@ -17,7 +17,7 @@ from steno.audit.rules.levels import compare
 from steno.audit.rules.sets import MACHINES, rule_set
 from steno.audit.rules.text import AuditStatus, parse_rules, parse_status
 from steno.errors import ConfigError, FormatError
-from steno.heartbeat import AuditFacts
+from steno.heartbeat import DEAF_REMEDY, AuditFacts
 from steno.policy.checks.finding import Finding, HostFiles
 from steno.policy.decision import AuditWord
 from steno.policy.parsing import parse_policy
@@ -129,6 +129,14 @@ def check_live_audit(
             "gap",
             "nobody takes in the kernel's audit events: auditd's plugin does not run",
             f"{_RELOAD}; journalctl -t steno-audit",
+            STATE,
+        )
+    elif live.facts.is_deaf:
+        yield Finding(
+            "audit",
+            "gap",
+            "journald has stopped to take the kernel's audit events: its socket was full once",
+            DEAF_REMEDY,
             STATE,
         )
     elif live.facts.source == "words":
