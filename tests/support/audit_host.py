@@ -113,10 +113,12 @@ def borrow_audit() -> Iterator[None]:
     lock = _lock()
     try:
         before = read_status()
+        guard = _guard(before, lock)
         try:
             yield
         finally:
             _restore(before)
+            guard.communicate(b"done\n")
     finally:
         os.close(lock)
 
