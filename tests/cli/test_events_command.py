@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,14 +11,16 @@ from pathlib import Path
 import pytest
 from audited_session import BOOT_ID, make_recording, make_trail, read_events
 from cli_recordings import Steno
+from driven import STENO, Driven
 from refused_sessions import read_events as read_refused
 from refused_sessions import read_lines
 from trails import make_trail as make_real_trail
 
 from steno.server.indexer import Indexer
-from steno.store.event_places import EventPlaces
+from steno.store.event_places import EventPlaces, FoundEvent
 from steno.store.events import EventQuery
 from steno.store.opening import open_store
+from steno.store.page import Page
 from steno.store.query import parse
 
 REC = "f1-0001"
@@ -114,7 +117,22 @@ def test_denials_that_say_the_same_are_one_hit(steno: Steno, refused: Path) -> N
     assert len(steno(*query, "--json").stdout.splitlines()) == every.count("• ")
     few = steno(*query[:-2], "-n", "3")
     assert few.stdout.count("• ") == 3
+    assert [line for line in few.stdout.splitlines() if "• " in line] == [
+        line for line in hits.splitlines() if "• " in line
+    ][:3]
     assert "more than 3; see -n" in few.stderr
+
+
+def test_what_does_not_fit_goes_on_below_itself(refused: Path) -> None:
+    """On a narrow terminal a hit's second line stands below its text, not below its instant."""
+    words = ["search", "result:EACCES", "session:7765", "-n", "3", "--store", str(refused)]
+    terminal = Driven([*STENO, *words], columns=80)
+    assert terminal.finish(60) == 0
+    terminal.close()
+    lines = re.sub(rb"\x1b\[[0-9;]*m", b"", bytes(terminal.seen)).decode().splitlines()
+    below = [line.rstrip() for line in lines if line.startswith(" " * 12)]
+    assert below[0] == " " * 12 + "permission denied (6 times)", lines
+    assert not [line for line in lines if line.startswith(("denied", "permission", "times"))]
 
 
 def test_a_page_of_denials_stands_for_all_of_them(refused: Path) -> None:
@@ -141,6 +159,32 @@ def test_a_page_of_denials_stands_for_all_of_them(refused: Path) -> None:
     finally:
         store.close()
     assert sorted(serials) == sorted(alone)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_a_page_that_ends_in_a_bunch_tells_all_of_it(refused: Path, limit: int) -> None:
+    """Pages of few rows have the rows of one long page: a bunch is not cut where a page ends."""
+    store = open_store(refused)
+    try:
+        places = EventPlaces(store)
+        wanted = EventQuery(parse("result:EACCES session:7765"))
+
+        def page(cursor: str | None, limit: int) -> Page[FoundEvent]:
+            return places.place_bunched(
+                lambda after, count: store.events(wanted, cursor=after, limit=count), cursor, limit
+            )
+
+        told: list[FoundEvent] = []
+        cursor: str | None = None
+        while not told or cursor is not None:
+            found = page(cursor, limit)
+            assert len(found.items) <= limit
+            told += found.items
+            cursor = found.cursor
+        assert told == page(None, 2000).items
+        assert any(one.bunch for one in told)
+    finally:
+        store.close()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.text import Text
 
 from steno.audit.event import Event
-from steno.cli.tables import format_offset, printable
+from steno.cli.tables import printable
 
 _RESULT_STYLES = {"failure": "red", "success": "", "unknown": "dim"}
 
@@ -17,8 +17,6 @@ def sentence(event: Event) -> Text:
     return text
 
 
-def format_event_hit(event: Event, at_us: int) -> Text:
+def format_event_hit(event: Event) -> Text:
     """Return an event among the lines that a search found."""
-    return Text.assemble(
-        (f"{format_offset(at_us):>10}  ", "green"), ("• ", "cyan"), sentence(event)
-    )
+    return Text.assemble(("• ", "cyan"), sentence(event))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import click
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from steno.cli.event_tables import format_event_hit
@@ -16,6 +17,8 @@ from steno.cli.options import examples, json_lines_option, limit_option
 from steno.cli.tables import format_instant, format_offset, make_console, printable
 from steno.model import TextLine
 from steno.store.protocol import Hit
+
+_OFFSET_CELLS = 10
 
 
 @click.command(
@@ -100,7 +103,7 @@ def _print_hits(hits: Sequence[Hit]) -> None:
         if hit.line is not None:
             _print_line(console, hit.line, "", hit.highlights)
         if hit.event is not None:
-            console.print(format_event_hit(hit.event.event, hit.at_us or 0))
+            _print_at(console, hit.at_us or 0, format_event_hit(hit.event.event))
         for line in hit.after:
             _print_line(console, line, "dim")
 
@@ -116,4 +119,13 @@ def _print_line(
         at = end
     text.append_text(printable(line.text[at:]))
     text.stylize(style)
-    console.print(Text.assemble((f"{format_offset(line.at_us):>10}  ", "green"), text))
+    _print_at(console, line.at_us, text)
+
+
+def _print_at(console: Console, at_us: int, text: Text) -> None:
+    """Print what stood there then; what does not fit into the line goes on below itself."""
+    row = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    row.add_column(justify="right", min_width=_OFFSET_CELLS, no_wrap=True)
+    row.add_column(overflow="fold")
+    row.add_row(Text(format_offset(at_us), style="green"), text)
+    console.print(row)

@@ -8,7 +8,13 @@ from typing import TypeVar
 import msgspec
 
 from steno.audit.event import Event
-from steno.audit.session.bunches import bunch_key, find_bunches, name_in_bunch, tell_bunch
+from steno.audit.session.bunches import (
+    LEAST,
+    bunch_key,
+    find_bunches,
+    name_in_bunch,
+    tell_bunch,
+)
 from steno.store.events import SessionKey, StoredEvent
 from steno.store.joined_events import RecordingEvents
 from steno.store.page import Page
@@ -18,6 +24,7 @@ T = TypeVar("T")
 
 PAGES_OF_BUNCHES = 40
 """So many pages are read at most to fill one whose events stand together."""
+_MOST_AHEAD = 256
 
 
 class FoundBunch(msgspec.Struct, frozen=True):
@@ -85,7 +92,7 @@ class EventPlaces:
         Args:
             read: Returns events from a cursor on, at most so many.
             cursor: Where to begin.
-            limit: How many rows at most. A bunch that goes on in the next page begins anew there.
+            limit: How many rows at most.
         """
         rows, cursor = gather_bunched(read, _key, cursor, limit)
         return Page([self._place_with(first, members) for first, members in rows], cursor)
@@ -159,18 +166,25 @@ def gather_bunched(
         read: Returns what is found from a cursor on, at most so many.
         keyed: Returns an item's instant and what the items of a bunch have in common.
         cursor: Where to begin.
-        limit: How many rows at most. A bunch that goes on in the next page begins anew there.
+        limit: How many rows at most. A bunch at the page's end is read on, as far as
+            `PAGES_OF_BUNCHES` go; what comes after that begins anew on the next page.
     """
     items: list[T] = []
     bunches: dict[int, list[int]] = {}
     rows = 0
+    ahead = LEAST
     for _ in range(PAGES_OF_BUNCHES):
-        page = read(cursor, limit - rows)
+        page = _read_on(read, keyed, items, cursor, ahead)
+        ahead = min(2 * ahead, _MOST_AHEAD)
+        if not page.items and rows >= limit:
+            break
+        if not page.items:
+            page = read(cursor, limit - rows)
         items += page.items
         cursor = page.cursor
         bunches = find_bunches(map(keyed, items))
         rows = len(items) - sum(len(members) - 1 for members in bunches.values())
-        if cursor is None or rows >= limit:
+        if cursor is None:
             break
     followers = {number for members in bunches.values() for number in members[1:]}
     found = [
@@ -179,3 +193,24 @@ def gather_bunched(
         if number not in followers
     ]
     return found, cursor
+
+
+def _read_on(
+    read: Callable[[str | None, int], Page[T]],
+    keyed: Callable[[T], tuple[int, Hashable | None]],
+    items: list[T],
+    cursor: str | None,
+    ahead: int,
+) -> Page[T]:
+    """Return what comes next as far as it goes on with a bunch of `items`: no row is added."""
+    if not items or keyed(items[-1])[1] is None:
+        return Page([], cursor)
+    page = read(cursor, ahead)
+    bunches = find_bunches(map(keyed, [*items, *page.items]))
+    begun = {one for first, members in bunches.items() if first < len(items) for one in members}
+    count = 0
+    while count < len(page.items) and len(items) + count in begun:
+        count += 1
+    if count == 0:
+        return Page([], cursor)
+    return page if count == len(page.items) else read(cursor, count)
