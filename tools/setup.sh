@@ -138,7 +138,7 @@ make_frontend() {
     stamp=$(sha256sum frontend/package-lock.json | cut -c1-16)
     if [ "$(cat frontend/node_modules/.steno 2>/dev/null)" != "$stamp" ]; then
         say "installing the front end's packages"
-        (cd frontend && npm ci --no-audit --no-fund --loglevel=error >&2) || fail "npm ci failed"
+        (cd frontend && npm ci --no-audit --no-fund --no-update-notifier --loglevel=error >&2) || fail "npm ci failed"
         printf '%s' "$stamp" >frontend/node_modules/.steno
     fi
     say "building the web pages"

@@ -100,6 +100,7 @@ class Thing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         owner: Of a file: the user's name, or the number where it has none.
         address: An IP address alone.
         port: Its port.
+        program: Of a process: what it calls itself, as far as the kernel keeps it (15 bytes).
     """
 
     kind: ThingKind
@@ -111,6 +112,7 @@ class Thing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     owner: str | None = None
     address: str | None = None
     port: Int64 | None = None
+    program: str | None = None
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -257,7 +257,8 @@ def open_store_library(directory: Path) -> Library:
         from steno.cli.local_library import StoreLibrary
     except ModuleNotFoundError as error:
         raise StoreError(
-            f"reading a store here needs steno[server] ({error.name} is missing)"
+            f"reading a store here needs steno[server] ({error.name} is missing);"
+            " --server URL asks a server"
         ) from error
     try:
         return StoreLibrary(store)

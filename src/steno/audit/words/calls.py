@@ -319,14 +319,7 @@ def _trace(context: CallContext) -> Deed:
 def _processes(context: CallContext, number: int | None) -> list[Thing]:
     targets = context.found.targets
     if targets:
-        return [
-            Thing(
-                "process",
-                field_text(record, "opid"),
-                owner=context.tools.files.owner(record.get("ouid"), record.get("OUID")),
-            )
-            for record in targets
-        ]
+        return [context.tools.files.process(record) for record in targets]
     return [] if number is None else [Thing("process", str(number))]
 
 

@@ -149,7 +149,7 @@ def _connected(telling: Telling) -> str:
 
 
 def _signalled(telling: Telling) -> str:
-    who = ", ".join(_call_process(thing.name) for thing in telling.objects[:4]) or "a process"
+    who = ", ".join(_call_process(thing) for thing in telling.objects[:4]) or "a process"
     signal = signal_name(telling.detail)
     verb = "could not send" if telling.result == "failure" else "sent"
     reason = f": {telling.reason}" if telling.result == "failure" and telling.reason else ""
@@ -164,13 +164,15 @@ def signal_name(number: str) -> str:
     return name or f"signal {number}"
 
 
-def _call_process(pid: str) -> str:
+def _call_process(thing: Thing) -> str:
     """Return who gets a signal. Source: kill(2)."""
+    pid = thing.name
     if pid == "-1":
         return "every process"
     if pid == "0":
         return "its process group"
-    return f"process group {pid[1:]}" if pid.startswith("-") else f"process {pid}"
+    process = f"process group {pid[1:]}" if pid.startswith("-") else f"process {pid}"
+    return f"{quote(thing.program)} ({process})" if thing.program else process
 
 
 def _mounted(telling: Telling) -> str:
@@ -180,8 +182,8 @@ def _mounted(telling: Telling) -> str:
 
 
 def _traced(telling: Telling) -> str:
-    who = telling.objects[0].name if telling.objects else "a process"
-    return _say(telling, f" process {who}{_by(telling)} ({telling.detail})")
+    who = _call_process(telling.objects[0]) if telling.objects else "a process"
+    return _say(telling, f" {who}{_by(telling)} ({telling.detail})")
 
 
 def _became(telling: Telling) -> str:

@@ -152,6 +152,12 @@ class Files:
         owner = self._owners[(path.ouid, path.OUID)]
         return Thing(kind or known_kind, text, role, hexadecimal, inode, shown, owner)
 
+    def process(self, record: Record) -> Thing:
+        """Return the process that an OBJ_PID record tells of."""
+        owner = self.owner(record.get("ouid"), record.get("OUID"))
+        program = field_text(record, "ocomm") or None
+        return Thing("process", field_text(record, "opid"), owner=owner, program=program)
+
     def owner(self, uid: bytes | None, known: bytes | None) -> str | None:
         """Return the name of whom something belongs to, else the number."""
         return self._owners[uid, known]
