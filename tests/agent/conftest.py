@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_host import AgentHost, build_plain_shell
-from shell_builds import Build
+from agent_host import AgentHost
+from kept_host import KeptHost
+from shell_builds import Build, build_plain_shell, build_shell
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +17,20 @@ def plain_shell() -> Iterator[Build]:
     """`steno-shell` that looks for an agent where these tests start theirs."""
     with tempfile.TemporaryDirectory(prefix="steno-") as directory:
         yield build_plain_shell(Path(directory))
+
+
+@pytest.fixture(scope="session")
+def checked_shell() -> Iterator[Build]:
+    """The same with sanitizers."""
+    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
+        yield build_shell(Path(directory))
+
+
+@pytest.fixture
+def kept_host(tmp_path: Path, checked_shell: Build) -> Iterator[KeptHost]:
+    """A host with a kept agent."""
+    with KeptHost(tmp_path, checked_shell) as kept:
+        yield kept
 
 
 @pytest.fixture

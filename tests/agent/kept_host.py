@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from counting import LONG_S, wait_for
+from counting import LONG_S
 from driven import STENO, Driven
 from shell_builds import Build
+from waiting import wait_for
 
 _POLICY = """
 [defaults]

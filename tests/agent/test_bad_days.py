@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from agent_host import LONG_S, AgentHost, wait_for
+from agent_host import LONG_S, AgentHost
 from stuck_files import stuck_caller
+from waiting import wait_for
 
 from steno.agent.handshake import Request, encode_request
 
@@ -22,24 +23,11 @@ REQUEST = encode_request(Request(b"-steno-shell"))
 CAPTURING = '[defaults]\ncommands = "capture"\n'
 
 
-def descriptors_of(host: AgentHost) -> int:
-    """Return how many descriptors the agent has open."""
-    assert host.process is not None
-    return len(os.listdir(f"/proc/{host.process.pid}/fd"))
-
-
-def assert_works(host: AgentHost) -> None:
-    """Fail unless sessions still work."""
-    session = host.shell("-steno-shell", "-c", "echo fine")
-    assert session.finish(LONG_S) == 0
-    assert b"fine" in bytes(session.seen)
-
-
 def test_who_says_nothing_holds_nobody_up(host: AgentHost) -> None:
     """Connections without a word are closed after a while; others come in meanwhile."""
     host.start("[limits]\nstarting = 32\n")
     silent = [host.caller() for _ in range(20)]
-    assert_works(host)
+    host.assert_works()
     for caller in silent:
         assert caller.answer() == (None, [])
         caller.close()
@@ -57,17 +45,17 @@ def test_a_file_that_nobody_serves_holds_nobody_up(
     host.start(policy=policy)
     directory = host.directory / place
     directory.mkdir(exist_ok=True)
-    assert_works(host)
+    host.assert_works()
     wait_for(lambda: not host.sessions(), "a session stays")
-    before = descriptors_of(host)
+    before = host.descriptors()
     with stuck_caller(directory, host.build.socket, packet):
-        wait_for(lambda: descriptors_of(host) > before, "the agent has got no file")
+        wait_for(lambda: host.descriptors() > before, "the agent has got no file")
         for _ in range(3):
-            assert_works(host)
+            host.assert_works()
         assert host.ask("status")["starting"] == 1
-    wait_for(lambda: descriptors_of(host) <= before, "descriptors leak")
+    wait_for(lambda: host.descriptors() <= before, "descriptors leak")
     assert host.ask("status")["starting"] == 0
-    assert_works(host)
+    host.assert_works()
 
 
 def test_without_descriptors_sessions_wait_or_are_refused(host: AgentHost) -> None:
@@ -76,7 +64,7 @@ def test_without_descriptors_sessions_wait_or_are_refused(host: AgentHost) -> No
     assert host.process is not None
     first = host.shell("-steno-shell", "-c", "read x; echo got $x")
     wait_for(host.sessions, "no session")
-    used = descriptors_of(host)
+    used = host.descriptors()
     soft, hard = resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE)
     resource.prlimit(host.process.pid, resource.RLIMIT_NOFILE, (used + 4, hard))
     refused = host.shell("-steno-shell", "-c", "echo begun")
@@ -87,7 +75,7 @@ def test_without_descriptors_sessions_wait_or_are_refused(host: AgentHost) -> No
     first.send(b"it\n")
     first.expect(b"got it")
     assert first.finish() == 0
-    assert_works(host)
+    host.assert_works()
 
 
 def fill(host: AgentHost) -> None:
@@ -114,7 +102,7 @@ def test_a_full_spool_follows_the_policy(host: AgentHost, on_failure: str, begin
     assert host.ask("status")["failures"] == 1
     empty(host)
     wait_for(lambda: host.ask("status")["spool"]["used_bytes"] < 1 << 30, "not counted")
-    assert_works(host)
+    host.assert_works()
 
 
 def test_root_at_a_console_gets_in(host: AgentHost) -> None:
@@ -209,7 +197,7 @@ def test_no_pseudo_terminals_left(host: AgentHost) -> None:
     assert b"begun" not in bytes(session.seen)
     first.send(b"\n")
     assert first.finish() == 0
-    assert_works(host)
+    host.assert_works()
 
 
 def as_stranger(host: AgentHost, *arguments: str) -> tuple[str, ...]:
@@ -330,7 +318,7 @@ def test_the_time_of_day_may_jump(host: AgentHost) -> None:
 def test_a_spool_that_is_gone_is_told(host: AgentHost) -> None:
     """Without its spool the agent refuses sessions with the reason, and recovers by itself."""
     host.start()
-    assert_works(host)
+    host.assert_works()
     host.recordings()
     away = host.directory / "away"
     host.spool.rename(away)
@@ -339,7 +327,7 @@ def test_a_spool_that_is_gone_is_told(host: AgentHost) -> None:
     assert b"cannot be recorded: spool" in bytes(session.seen)
     assert b"No such file or directory" in bytes(session.seen)
     away.rename(host.spool)
-    assert_works(host)
+    host.assert_works()
 
 
 def test_one_user_cannot_keep_others_out(host: AgentHost) -> None:
@@ -361,7 +349,7 @@ def test_one_user_cannot_keep_others_out(host: AgentHost) -> None:
     theirs.close()
     assert ours.recv(10) == b"60"
     begun = time.monotonic()
-    assert_works(host)
+    host.assert_works()
     assert host.ask("status")["starting"] == 4 or time.monotonic() - begun > 5
     ours.close()
     os.waitpid(child, 0)
@@ -378,7 +366,7 @@ def test_too_many_sessions_are_refused(host: AgentHost) -> None:
     first[0].send(b"\n")
     first[0].finish()
     wait_for(lambda: len(host.sessions()) == 1, "it stays")
-    assert_works(host)
+    host.assert_works()
 
 
 def test_the_hosts_limit_drops_and_tells(host: AgentHost) -> None:

@@ -6,15 +6,15 @@ import os
 import random
 import signal
 import subprocess
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
 import pytest
-from kept_host import LONG_S, KeptHost, wait_for
-from shell_builds import Build, build_shell
+from kept_host import LONG_S, KeptHost
+from shell_builds import Build
+from waiting import wait_for
 
 from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
@@ -28,26 +28,19 @@ capture_bytes = 100000
 """
 
 
-@pytest.fixture(scope="module")
-def build() -> Iterator[Build]:
-    """Return `steno-shell`."""
-    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
-        yield build_shell(Path(directory))
-
-
 @pytest.fixture
-def host(tmp_path: Path, build: Build) -> Iterator[KeptHost]:
+def host(tmp_path: Path, checked_shell: Build) -> Iterator[KeptHost]:
     """Return a host that captures commands, with a kept agent."""
-    kept = KeptHost(tmp_path, build)
+    kept = KeptHost(tmp_path, checked_shell)
     (tmp_path / "policy.toml").write_text(_POLICY)
     with kept:
         yield kept
 
 
-def start(build: Build, command: str) -> subprocess.Popen[bytes]:
+def start(checked_shell: Build, command: str) -> subprocess.Popen[bytes]:
     """Run a command through `steno-shell`, as sshd does."""
     return subprocess.Popen(
-        [build.name, "-c", command],
+        [checked_shell.name, "-c", command],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -69,10 +62,10 @@ def count_notes(messages: list[Message], kind: str) -> int:
     return sum(isinstance(piece, Note) and piece.kind == kind for piece in pieces)
 
 
-def test_an_agent_that_is_replaced_loses_nothing(host: KeptHost, build: Build) -> None:
+def test_an_agent_that_is_replaced_loses_nothing(host: KeptHost, checked_shell: Build) -> None:
     """Through three restarts of the agent, a command's input and output pass byte for byte."""
     data = random.Random(5).randbytes(6_000_000)
-    process = start(build, "cat; exit 4")
+    process = start(checked_shell, "cat; exit 4")
     assert process.stdin is not None
     assert process.stdout is not None
     source, sink = process.stdin, process.stdout
@@ -111,9 +104,9 @@ def test_an_agent_that_is_replaced_loses_nothing(host: KeptHost, build: Build) -
         assert total.sha256 is None, "what the agents before digested is not known"
 
 
-def test_an_idle_command_goes_on(host: KeptHost, build: Build) -> None:
+def test_an_idle_command_goes_on(host: KeptHost, checked_shell: Build) -> None:
     """A command that waits for input when the agent is replaced gets it, and its end, later."""
-    process = start(build, "while read line; do echo got $line; done; echo end")
+    process = start(checked_shell, "while read line; do echo got $line; done; echo end")
     assert process.stdin is not None
     assert process.stdout is not None
     process.stdin.write(b"one\n")
@@ -128,10 +121,10 @@ def test_an_idle_command_goes_on(host: KeptHost, build: Build) -> None:
 
 
 def test_a_killed_agent_ends_the_command_for_all_to_see(
-    host: KeptHost, build: Build, tmp_path: Path
+    host: KeptHost, checked_shell: Build, tmp_path: Path
 ) -> None:
     """Input that is cut short by a crash is not taken for the whole: the command is killed."""
-    process = start(build, f"cat > {tmp_path}/copy; touch {tmp_path}/done")
+    process = start(checked_shell, f"cat > {tmp_path}/copy; touch {tmp_path}/done")
     assert process.stdin is not None
     process.stdin.write(b"the beginning\n")
     process.stdin.flush()
@@ -149,14 +142,14 @@ def test_a_killed_agent_ends_the_command_for_all_to_see(
 
 
 def test_what_was_written_is_there_when_the_command_is_gone(
-    host: KeptHost, build: Build, tmp_path: Path
+    host: KeptHost, checked_shell: Build, tmp_path: Path
 ) -> None:
     """Who waits for the command, as `su -c` does in a script, finds all its output in its file."""
     for number in range(10):
         target = tmp_path / f"out{number}"
         with target.open("wb") as file:
             ran = subprocess.run(
-                [build.name, "-c", "seq 1 5000; exit 6"],
+                [checked_shell.name, "-c", "seq 1 5000; exit 6"],
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 env={"PATH": os.environ["PATH"]},
@@ -167,9 +160,11 @@ def test_what_was_written_is_there_when_the_command_is_gone(
         assert ran.returncode == 6
 
 
-def test_a_background_process_does_not_hold_up_who_waits(host: KeptHost, build: Build) -> None:
+def test_a_background_process_does_not_hold_up_who_waits(
+    host: KeptHost, checked_shell: Build
+) -> None:
     """The command's own end is passed on at once, whoever still holds its output."""
-    process = start(build, "sleep 100 & echo $!; exit 6")
+    process = start(checked_shell, "sleep 100 & echo $!; exit 6")
     assert process.stdout is not None
     try:
         assert process.wait(LONG_S) == 6
@@ -178,9 +173,9 @@ def test_a_background_process_does_not_hold_up_who_waits(host: KeptHost, build: 
     assert process.stdout.read() == b""
 
 
-def test_what_the_command_closes_is_closed_for_all(host: KeptHost, build: Build) -> None:
+def test_what_the_command_closes_is_closed_for_all(host: KeptHost, checked_shell: Build) -> None:
     """A command that goes on without its streams: their other ends see that at once."""
-    process = start(build, "exec <&- >&-; exec sleep 100")
+    process = start(checked_shell, "exec <&- >&-; exec sleep 100")
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stdout.read() == b""

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from agent_host import LONG_S, AgentHost, wait_for
+from agent_host import LONG_S, AgentHost
 from driven import STENO
+from waiting import wait_for
 
 from steno.agent.configuration import AgentConfig
 from steno.agent.sockets import listen

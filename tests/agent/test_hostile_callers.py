@@ -9,7 +9,8 @@ import termios
 from collections.abc import Iterator
 
 import pytest
-from agent_host import LONG_S, AgentHost, wait_for
+from agent_host import LONG_S, AgentHost
+from waiting import wait_for
 
 from steno.agent.handshake import MAGIC, Request, encode_request
 
@@ -25,19 +26,6 @@ def terminal() -> Iterator[tuple[int, int]]:
     finally:
         os.close(slave)
         os.close(master)
-
-
-def descriptors_of(host: AgentHost) -> int:
-    """Return how many descriptors the agent has open."""
-    assert host.process is not None
-    return len(os.listdir(f"/proc/{host.process.pid}/fd"))
-
-
-def assert_works(host: AgentHost) -> None:
-    """Fail unless sessions still work."""
-    session = host.shell("-steno-shell", "-c", "echo fine")
-    assert session.finish(LONG_S) == 0
-    assert b"fine" in bytes(session.seen)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +48,9 @@ def assert_works(host: AgentHost) -> None:
 def test_nonsense_is_refused(common_host: AgentHost, packet: bytes, count: int) -> None:
     """A wrong packet or number of descriptors ends the connection; nothing leaks."""
     host = common_host
-    assert_works(host)
+    host.assert_works()
     wait_for(lambda: not host.sessions(), "a session stays")
-    before = descriptors_of(host)
+    before = host.descriptors()
     caller = host.caller()
     with open(os.devnull) as null:
         try:
@@ -73,8 +61,8 @@ def test_nonsense_is_refused(common_host: AgentHost, packet: bytes, count: int) 
         answer, handed = caller.answer()
     assert (answer, handed) == (None, [])
     caller.close()
-    wait_for(lambda: descriptors_of(host) <= before, "descriptors leak")
-    assert_works(host)
+    wait_for(lambda: host.descriptors() <= before, "descriptors leak")
+    host.assert_works()
 
 
 def test_who_never_reads_holds_nobody_up(common_host: AgentHost) -> None:
@@ -84,7 +72,7 @@ def test_who_never_reads_holds_nobody_up(common_host: AgentHost) -> None:
         caller = host.caller()
         caller.ask([slave, slave, slave])
         wait_for(host.sessions, "no session")
-        assert_works(host)
+        host.assert_works()
         assert len(host.sessions()) == 1
         caller.close()
     wait_for(lambda: not host.sessions(), "the session outlives its terminal")
@@ -117,14 +105,14 @@ def test_a_terminal_counts_by_its_own_name_only(common_host: AgentHost) -> None:
         assert answer.action == "deny"
         assert b"not there by its own name" in answer.message
         caller.close()
-    assert_works(host)
+    host.assert_works()
 
 
 def test_a_caller_that_is_gone_is_forgotten(common_host: AgentHost) -> None:
     """A process that asks and dies leaves nothing behind."""
     host = common_host
-    assert_works(host)
-    before = descriptors_of(host)
+    host.assert_works()
+    before = host.descriptors()
     for _ in range(5):
         with terminal() as (_master, slave):
             child = os.fork()
@@ -134,8 +122,8 @@ def test_a_caller_that_is_gone_is_forgotten(common_host: AgentHost) -> None:
                 os._exit(0)
             os.waitpid(child, 0)
     wait_for(lambda: not host.sessions() and host.ask("status")["starting"] == 0, "sessions stay")
-    wait_for(lambda: descriptors_of(host) <= before, "descriptors leak")
-    assert_works(host)
+    wait_for(lambda: host.descriptors() <= before, "descriptors leak")
+    host.assert_works()
 
 
 def test_another_user_may_not_use_the_control_socket(common_host: AgentHost) -> None:

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from agent_host import AgentHost, wait_for
+from agent_host import AgentHost
+from waiting import wait_for
 
 from steno.recorder.facts import audited_pid
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import httpx2
 import pytest
-from agent_host import AgentHost, wait_for
+from agent_host import AgentHost
 from driven import STENO
 from live_server import LiveServer, run_steno
+from waiting import wait_for
 
 BASH = "PS1='$ ' bash --norc --noprofile -i"
 

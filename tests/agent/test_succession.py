@@ -7,14 +7,12 @@ import struct
 import sys
 import tempfile
 import termios
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from counting import wait_for
 from driven import Recorded
 from kept_host import KeptHost
 from shell_builds import Build, build_shell
+from waiting import wait_for
 
 from steno.agent.ring_layout import MAGIC, VERSION
 from steno.delivery.recovery import recover
@@ -34,35 +32,21 @@ sys.exit(status)
 """Gives the program a process group of its own and the foreground, as sudo does."""
 
 
-@pytest.fixture(scope="module")
-def build() -> Iterator[Build]:
-    """`steno-shell`."""
-    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
-        yield build_shell(Path(directory))
-
-
-@pytest.fixture
-def host(tmp_path: Path, build: Build) -> Iterator[KeptHost]:
-    """A host with a kept agent."""
-    with KeptHost(tmp_path, build) as kept:
-        yield kept
-
-
-def _finished(host: KeptHost) -> Recorded:
-    wait_for(host.recordings, "the recording")
-    [path] = host.recordings()
+def _finished(kept_host: KeptHost) -> Recorded:
+    wait_for(kept_host.recordings, "the recording")
+    [path] = kept_host.recordings()
     return Recorded(path)
 
 
-def test_a_shell_may_end_while_there_is_no_agent(host: KeptHost) -> None:
+def test_a_shell_may_end_while_there_is_no_agent(kept_host: KeptHost) -> None:
     """The person sees what was printed last, and the recording says how the shell ended."""
-    session = host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
+    session = kept_host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
     session.expect(b"begun")
-    with host.without_agent():
-        wait_for(lambda: not host.children_of(session), "the shell's end")
+    with kept_host.without_agent():
+        wait_for(lambda: not kept_host.children_of(session), "the shell's end")
     session.expect(b"last words\r\n")
     assert session.finish() == 7
-    recorded = _finished(host)
+    recorded = _finished(kept_host)
     assert recorded.output() == bytes(session.seen)
     assert (recorded.end.reason, recorded.end.exit_status) == ("exit", 7)
     assert termios.tcgetattr(session.slave) == session.before
@@ -74,16 +58,16 @@ def test_an_agent_that_comes_too_late_leaves_the_terminal_alone(tmp_path: Path) 
     """Who waited for it has given the terminal back; what was not shown then is recorded only."""
     with tempfile.TemporaryDirectory(prefix="steno-") as directory:
         hasty = build_shell(Path(directory), STENO_RESTORED_MS=500)
-        with KeptHost(tmp_path, hasty) as host:
-            _come_too_late(host)
+        with KeptHost(tmp_path, hasty) as kept_host:
+            _come_too_late(kept_host)
 
 
-def _come_too_late(host: KeptHost) -> None:
-    session = host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
+def _come_too_late(kept_host: KeptHost) -> None:
+    session = kept_host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
     session.expect(b"begun\r\n")
-    with host.without_agent():
+    with kept_host.without_agent():
         assert session.process.wait(60) == 7
-    recorded = _finished(host)
+    recorded = _finished(kept_host)
     session.finish()
     assert recorded.output() == bytes(session.seen) + b"last words\r\n"
     assert (recorded.end.reason, recorded.end.exit_status) == ("exit", 7)
@@ -91,16 +75,16 @@ def _come_too_late(host: KeptHost) -> None:
     session.close()
 
 
-def test_nobody_closes_a_recording_whose_session_is_kept(host: KeptHost) -> None:
+def test_nobody_closes_a_recording_whose_session_is_kept(kept_host: KeptHost) -> None:
     """A delivery that recovers the spool meanwhile leaves the file alone."""
-    session = host.start("-c", "echo begun; read word; exit 3")
+    session = kept_host.start("-c", "echo begun; read word; exit 3")
     session.expect(b"begun")
-    with host.without_agent():
-        assert recover(Spool(host.spool)) == []
-        assert host.recordings() == []
+    with kept_host.without_agent():
+        assert recover(Spool(kept_host.spool)) == []
+        assert kept_host.recordings() == []
     session.send(b"x\r")
     assert session.finish() == 3
-    assert recorded_whole(_finished(host))
+    assert recorded_whole(_finished(kept_host))
     session.close()
 
 
@@ -109,106 +93,110 @@ def recorded_whole(recorded: Recorded) -> bool:
     return recorded.end.reason in ("exit", "unknown") and len(recorded.notes("restart")) == 1
 
 
-def test_a_person_may_hang_up_while_there_is_no_agent(host: KeptHost) -> None:
+def test_a_person_may_hang_up_while_there_is_no_agent(kept_host: KeptHost) -> None:
     """The shell is told by the next agent, and the recording says so."""
-    session = host.start("-c", "trap 'exit 5' HUP; echo begun; while :; do sleep 0.1; done")
+    session = kept_host.start("-c", "trap 'exit 5' HUP; echo begun; while :; do sleep 0.1; done")
     session.expect(b"begun")
-    with host.without_agent():
+    with kept_host.without_agent():
         session.hang_up()
     assert session.process.wait(60) in (5, -signal.SIGHUP)
-    assert _finished(host).end.reason == "hangup"
+    assert _finished(kept_host).end.reason == "hangup"
 
 
-def test_an_agent_that_is_told_to_end_leaves_its_sessions(host: KeptHost) -> None:
+def test_an_agent_that_is_told_to_end_leaves_its_sessions(kept_host: KeptHost) -> None:
     """A restart or an upgrade goes on with the same recording, as a crash does."""
-    session = host.start("-c", "echo one; read word; echo two $word; exit 3")
+    session = kept_host.start("-c", "echo one; read word; echo two $word; exit 3")
     session.expect(b"one\r\n")
-    host.kill(signal.SIGTERM)
+    kept_host.kill(signal.SIGTERM)
     session.send(b"x\r")
     session.expect(b"two x\r\n")
     assert session.finish() == 3
-    recorded = _finished(host)
+    recorded = _finished(kept_host)
     assert recorded.output() == bytes(session.seen)
     assert recorded_whole(recorded)
     session.close()
 
 
-def test_window_sizes_of_the_time_without_an_agent_are_noticed(host: KeptHost) -> None:
+def test_window_sizes_of_the_time_without_an_agent_are_noticed(kept_host: KeptHost) -> None:
     """The shell learns the size that the terminal has when the next agent comes."""
-    session = host.start("-c", "echo begun; read word; stty size; exit 3")
+    session = kept_host.start("-c", "echo begun; read word; stty size; exit 3")
     session.expect(b"begun")
-    with host.without_agent():
+    with kept_host.without_agent():
         session.resize(101, 33)
     session.send(b"x\r")
     session.expect(b"33 101\r\n")
     assert session.finish() == 3
-    assert _finished(host).windows() == [(80, 24), (101, 33)]
+    assert _finished(kept_host).windows() == [(80, 24), (101, 33)]
     session.close()
 
 
-def test_a_session_with_a_parent_goes_on(host: KeptHost, build: Build) -> None:
+def test_a_session_with_a_parent_goes_on(kept_host: KeptHost, checked_shell: Build) -> None:
     """Where steno-shell stays as the shell's parent, both still find the next agent."""
     script = "echo begun; read word; echo after $word; kill -STOP $$; exit 9"
-    session = host.run(sys.executable, "-c", _SUDO, build.name, "-c", script)
+    session = kept_host.run(sys.executable, "-c", _SUDO, checked_shell.name, "-c", script)
     session.expect(b"begun")
-    host.kill()
+    kept_host.kill()
     session.send(b"x\r")
     session.expect(b"after x\r\n")
     session.close()
-    recorded = _finished(host)
+    recorded = _finished(kept_host)
     assert b"after x\r\n" in recorded.output()
     assert len(recorded.notes("restart")) == 1
 
 
-def test_a_parent_passes_the_status_on_after_a_restart(host: KeptHost, build: Build) -> None:
+def test_a_parent_passes_the_status_on_after_a_restart(
+    kept_host: KeptHost, checked_shell: Build
+) -> None:
     """The exit status reaches who called, and the recording, through the next agent."""
-    session = host.run(
-        sys.executable, "-c", _SUDO, build.name, "-c", "echo begun; read word; exit 9"
+    session = kept_host.run(
+        sys.executable, "-c", _SUDO, checked_shell.name, "-c", "echo begun; read word; exit 9"
     )
     session.expect(b"begun")
-    host.kill()
+    kept_host.kill()
     session.send(b"x\r")
     assert session.finish() == 9
-    recorded = _finished(host)
+    recorded = _finished(kept_host)
     assert (recorded.end.reason, recorded.end.exit_status) == ("exit", 9)
     assert termios.tcgetattr(session.slave) == session.before
     session.close()
 
 
-def test_a_session_of_a_newer_version_waits_for_it(host: KeptHost) -> None:
+def test_a_session_of_a_newer_version_waits_for_it(kept_host: KeptHost) -> None:
     """An older agent says so in one line, and leaves the session as it is."""
-    session = host.start("-c", "echo begun; read word; exit 3")
+    session = kept_host.start("-c", "echo begun; read word; exit 3")
     session.expect(b"begun")
-    with host.without_agent():
-        host.write_ring(0, struct.pack("=Q", MAGIC | VERSION + 1))
-    said = host.log.read_text()
+    with kept_host.without_agent():
+        kept_host.write_ring(0, struct.pack("=Q", MAGIC | VERSION + 1))
+    said = kept_host.log.read_text()
     assert "its ring has version 2, and this agent knows 1" in said
     assert session.process.poll() is None
-    with host.without_agent():
-        host.write_ring(0, struct.pack("=Q", MAGIC | VERSION))
+    with kept_host.without_agent():
+        kept_host.write_ring(0, struct.pack("=Q", MAGIC | VERSION))
     session.send(b"x\r")
     assert session.finish() == 3
-    assert recorded_whole(_finished(host))
+    assert recorded_whole(_finished(kept_host))
     session.close()
 
 
-def test_a_full_spool_and_a_kill_leave_the_chain_whole(tmp_path: Path, build: Build) -> None:
+def test_a_full_spool_and_a_kill_leave_the_chain_whole(
+    tmp_path: Path, checked_shell: Build
+) -> None:
     """Lines that waited for room are there when there is some again; the rest is counted."""
     spool = tmp_path / "spool"
     spool.mkdir(mode=0o700)
     limits = spool / "limits.toml"
     limits.write_text("total_bytes = 1048576\nfree_bytes = 0\n")
-    with KeptHost(tmp_path, build) as host:
-        session = host.start("-c", "seq 300000; read word; echo then $word; exit 3")
+    with KeptHost(tmp_path, checked_shell) as kept_host:
+        session = kept_host.start("-c", "seq 300000; read word; echo then $word; exit 3")
         session.expect(b"\r\n300000\r\n", timeout_s=60)
-        host.kill()
+        kept_host.kill()
         limits.write_text("free_bytes = 0\n")
-        host.kill()
+        kept_host.kill()
         session.send(b"x\r")
         session.expect(b"then x\r\n")
         assert session.finish() == 3
-        recorded = _finished(host)
-        path = host.recordings()[0]
+        recorded = _finished(kept_host)
+        path = kept_host.recordings()[0]
     shown, kept = bytes(session.seen), recorded.output()
     dropped = [note.facts["output_bytes"] for note in recorded.notes("drop")]
     assert len(kept) + sum(dropped) == len(shown) == recorded.end.output_bytes
@@ -220,16 +208,16 @@ def test_a_full_spool_and_a_kill_leave_the_chain_whole(tmp_path: Path, build: Bu
     session.close()
 
 
-def test_sessions_that_are_not_spooled_go_on_too(tmp_path: Path, build: Build) -> None:
+def test_sessions_that_are_not_spooled_go_on_too(tmp_path: Path, checked_shell: Build) -> None:
     """Where lines go to a file only, it gets each of them once."""
     path = tmp_path / "recording.log"
-    with KeptHost(tmp_path, build, to=f"file:{path}") as host:
-        session = host.start("-c", "seq 2000; read word; echo two $word; read word; exit 3")
+    with KeptHost(tmp_path, checked_shell, to=f"file:{path}") as kept_host:
+        session = kept_host.start("-c", "seq 2000; read word; echo two $word; read word; exit 3")
         session.expect(b"\r\n2000\r\n")
-        host.kill()
+        kept_host.kill()
         session.send(b"x\r")
         session.expect(b"two x\r\n")
-        host.kill(signal.SIGTERM)
+        kept_host.kill(signal.SIGTERM)
         session.send(b"x\r")
         assert session.finish() == 3
         wait_for(lambda: b'"end":{' in path.read_bytes(), "the end")
@@ -240,14 +228,14 @@ def test_sessions_that_are_not_spooled_go_on_too(tmp_path: Path, build: Build) -
     session.close()
 
 
-def test_damaged_memory_ends_nothing(host: KeptHost) -> None:
+def test_damaged_memory_ends_nothing(kept_host: KeptHost) -> None:
     """A session whose memory is nonsense is left alone; others go on."""
-    broken = host.start("-c", "echo begun; read word; exit 3")
+    broken = kept_host.start("-c", "echo begun; read word; exit 3")
     broken.expect(b"begun")
-    with host.without_agent():
-        host.write_ring(16, b"\xff" * 8)
-    session = host.start("-c", "echo begun; exit 4")
+    with kept_host.without_agent():
+        kept_host.write_ring(16, b"\xff" * 8)
+    session = kept_host.start("-c", "echo begun; exit 4")
     assert session.finish() == 4
-    assert "damaged" in host.log.read_text()
+    assert "damaged" in kept_host.log.read_text()
     broken.close()
     session.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import signal
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from kept_host import KeptHost, wait_for
-from shell_builds import Build, build_shell
+from kept_host import KeptHost
+from shell_builds import Build
+from waiting import wait_for
 
 from steno.formats.tlog import Decoder, Placed
 from steno.model import Output
@@ -18,17 +18,10 @@ TEXT = "Привет, мир"
 OCTAL = "".join(f"\\{byte:03o}" for byte in TEXT.encode("koi8_r"))
 
 
-@pytest.fixture(scope="module")
-def build() -> Iterator[Build]:
-    """Return `steno-shell`."""
-    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
-        yield build_shell(Path(directory))
-
-
 @pytest.fixture
-def host(tmp_path: Path, build: Build) -> Iterator[KeptHost]:
+def host(tmp_path: Path, checked_shell: Build) -> Iterator[KeptHost]:
     """Return a host whose terminals speak KOI8-R, by its configuration."""
-    kept = KeptHost(tmp_path, build)
+    kept = KeptHost(tmp_path, checked_shell)
     with (tmp_path / "agent.toml").open("a") as file:
         file.write('charset = "KOI8-R"\n')
     with kept:

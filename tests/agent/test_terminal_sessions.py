@@ -8,7 +8,8 @@ import subprocess
 import termios
 
 import pytest
-from agent_host import AgentHost, wait_for
+from agent_host import AgentHost
+from waiting import wait_for
 
 LONG = 60.0
 NOBODY = 65534

@@ -6,12 +6,13 @@ import json
 from collections.abc import Callable
 
 import pytest
-from counting import COUNTING, Person, check_recording, wait_for
+from counting import COUNTING, Person, check_recording
 from driven import Driven
 from guest import Guest, Lab
 from guest_tree import Tree
 from packages import Packages, install, with_version
 from steno_guests import PASSWORD
+from waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from audit_host import AuditHost, Session, missing_for_audit, wait_for
+from audit_host import AuditHost, Session, missing_for_audit
 from click.testing import CliRunner
+from waiting import wait_for
 
 from steno.audit.event import Event
 from steno.audit.reading import EventReader

@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_host import STENO, AuditHost, missing_for_audit, wait_for
+from audit_host import STENO, AuditHost, missing_for_audit
 from audited_logins import HOST, PASSWORD, AuditedLogins, missing_for_logins, who_is_left
 from driven import Driven
 from live_server import LiveServer, run_steno
+from waiting import wait_for
 
 from steno.audit.session.line_matching import TICK_US
 from steno.audit.trail import Lost, Placed, TrailDecoder

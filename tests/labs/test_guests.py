@@ -9,8 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from guest import Guest, Lab, wait_for
+from guest import Guest, Lab
 from guest_tree import Tree
+from waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

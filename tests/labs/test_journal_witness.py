@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 from driven import Driven
-from guest import Guest, Lab, wait_for
+from guest import Guest, Lab
 from guest_tree import Tree
 from packages import Packages, install
 from steno_guests import PASSWORD, boot_server, console, enrol, name, ssh
+from waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

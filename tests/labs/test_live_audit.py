@@ -9,8 +9,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from audit_host import STENO, AuditHost, Session, missing_for_audit, wait_for
+from audit_host import STENO, AuditHost, Session, missing_for_audit
 from live_server import LiveServer
+from waiting import wait_for
 
 from steno.audit.event import Event
 from steno.audit.trail import Lost, Placed, TrailDecoder, TrailEnd, TrailHead, TrailItem

@@ -8,10 +8,11 @@ import subprocess
 
 import pytest
 from driven import Driven
-from guest import Guest, Lab, wait_for
+from guest import Guest, Lab
 from guest_tree import Tree
 from packages import Packages, install, with_version
 from steno_guests import PASSWORD, name, ssh
+from waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from agent_host import AgentHost, build_plain_shell
-from audit_host import AuditHost, missing_for_audit, wait_for
+from agent_host import AgentHost
+from audit_host import AuditHost, missing_for_audit
 from driven import Driven
+from shell_builds import build_plain_shell
+from waiting import wait_for
 
 from steno.agent.audited import AuditedSessions
 from steno.audit.event import Event

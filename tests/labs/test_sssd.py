@@ -6,9 +6,10 @@ import json
 
 import pytest
 from directory_host import SHELLS, SSSD_PROXY, record_with_sssd, serve_directory
-from guest import Guest, Lab, wait_for
+from guest import Guest, Lab
 from guest_tree import Tree
 from packages import Packages, install
+from waiting import wait_for
 
 from steno.formats.tlog import decode_message
 from steno.model import Start

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import pytest
 from driven import Driven
-from guest import Guest, Lab, Wire, wait_for
+from guest import Guest, Lab, Wire
 from guest_tree import Tree
 from packages import Packages, install
 from steno_guests import (
@@ -28,6 +28,7 @@ from steno_guests import (
     ssh,
     wait_for_delivery,
 )
+from waiting import wait_for
 
 pytestmark = pytest.mark.lab
 

@@ -7,45 +7,16 @@ import os
 import signal
 import socket
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from driven import STENO, Driven, Recorded
-from shell_builds import SOURCES, Build, build_waiter
+from shell_builds import Build
+from waiting import wait_for
 
 from steno.agent.handshake import Answer, Request, decode_answer, encode_request
 
 LONG_S = 60.0
-
-
-def build_plain_shell(directory: Path) -> Build:
-    """Compile `steno-shell` as it is installed, with this directory's places."""
-    etc = directory / "etc"
-    (etc / "steno").mkdir(parents=True, exist_ok=True)
-    build = Build(directory / "steno-shell", directory / "agent.sock", etc)
-    paths = {
-        "STENO_SOCKET": build.socket,
-        "STENO_CONFIGURATION": etc / "steno",
-        "STENO_PASSWD": etc / "passwd",
-        "STENO_LISTED": etc / "shells",
-    }
-    words = [f'-D{name}="{path}"' for name, path in paths.items()]
-    words += ["-D_GNU_SOURCE", f"-DSTENO_OWNER={os.getuid()}", "-O1"]
-    words += [*map(str, SOURCES), "-o", build.name]
-    subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
-    build_waiter(directory)
-    return build
-
-
-def wait_for(condition: Callable[[], object], what: str, timeout_s: float = LONG_S) -> Any:  # noqa: ANN401  # whatever it returns
-    """Return what `condition` returns once that is true."""
-    deadline = time.monotonic() + timeout_s
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
 
 
 class AgentHost:
@@ -68,6 +39,17 @@ class AgentHost:
         self.log = directory / "agent.log"
         self.control_socket = directory / "control.sock"
         self.shells = directory / "shells"
+
+    def descriptors(self) -> int:
+        """Return how many descriptors the agent has open."""
+        assert self.process is not None
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def assert_works(self) -> None:
+        """Fail unless sessions still work."""
+        session = self.shell("-steno-shell", "-c", "echo fine")
+        assert session.finish(LONG_S) == 0
+        assert b"fine" in bytes(session.seen)
 
     def configure(self, text: str = "", policy: str = "") -> None:
         """Write the configuration, `text` being added to it, and the policy."""

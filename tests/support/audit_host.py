@@ -12,12 +12,13 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
+
+from waiting import wait_for
 
 from steno.agent.auditing.kernel import read_status
 from steno.audit.rules.text import AuditStatus
@@ -96,15 +97,6 @@ def _guard(before: AuditStatus, lock: int) -> subprocess.Popen[bytes]:
         pass_fds=[lock],
         start_new_session=True,
     )
-
-
-def wait_for(look: Callable[[], T], what: str, timeout_s: float = 60) -> T:
-    """Return what `look` does as soon as that is true."""
-    until_s = time.monotonic() + timeout_s
-    while not (found := look()):
-        assert time.monotonic() < until_s, what
-        time.sleep(0.02)
-    return found
 
 
 @contextmanager

@@ -15,7 +15,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from audit_host import STENO, wait_for
+from audit_host import STENO
+from waiting import wait_for
 
 PEOPLE = {"avery": 1501, "blake": 1502}
 PASSWORD = "Wooden-spoon-9"

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from driven import Driven
+from waiting import wait_for
 
 from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
@@ -37,14 +38,6 @@ while :; do
 done
 """
 """Ends with status 7 at the word `quit` and another one."""
-
-
-def wait_for(is_so: Callable[[], object], what: str) -> None:
-    """Wait until it is so."""
-    until_s = time.monotonic() + LONG_S
-    while not is_so():
-        assert time.monotonic() < until_s, f"waited too long for {what}"
-        time.sleep(0.005)
 
 
 class Person(threading.Thread):

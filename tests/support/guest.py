@@ -18,13 +18,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
 from guest_tree import Tree
+from waiting import wait_for
 
 T = TypeVar("T")
 
@@ -61,15 +61,6 @@ def why_not() -> str | None:
         check=False,
     )
     return f"no namespaces here: {tried.stderr.decode().strip()}" if tried.returncode else None
-
-
-def wait_for(condition: Callable[[], T], what: str, timeout_s: float = 60) -> T:
-    """Return the first true value of `condition`; fail naming `what` if there is none in time."""
-    deadline = time.monotonic() + timeout_s
-    while not (value := condition()):
-        assert time.monotonic() < deadline, f"waited {timeout_s} s in vain for {what}"
-        time.sleep(0.1)
-    return value
 
 
 class Lab:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,15 @@ class Build:
 
 def build_shell(directory: Path, **times_ms: int) -> Build:
     """Compile `steno-shell` and `steno-wait` with sanitizers and with this directory's places."""
+    return _build(directory, SANITIZERS, times_ms)
+
+
+def build_plain_shell(directory: Path) -> Build:
+    """Compile them as they are installed, with this directory's places."""
+    return _build(directory, ["-O1"], {})
+
+
+def _build(directory: Path, options: Sequence[str], times_ms: Mapping[str, int]) -> Build:
     etc = directory / "etc"
     (etc / "steno").mkdir(parents=True, exist_ok=True)
     build = Build(directory / "steno-shell", directory / "agent.sock", etc)
@@ -58,7 +67,7 @@ def build_shell(directory: Path, **times_ms: int) -> Build:
     defined = [f'-D{name}="{path}"' for name, path in paths.items()]
     defined += [f"-D{name}={value}" for name, value in times_ms.items()]
     defined += ["-D_GNU_SOURCE", f"-DSTENO_OWNER={os.getuid()}"]
-    words = [*SANITIZERS, *defined, *map(str, SOURCES), "-o", build.name]
+    words = [*options, *defined, *map(str, SOURCES), "-o", build.name]
     subprocess.run(["cc", "-std=c11", *words], check=True, timeout=100)
     build_waiter(directory, defined)
     return build

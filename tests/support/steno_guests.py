@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from driven import Driven
-from guest import SUPPORT, Guest, Lab, wait_for
+from guest import SUPPORT, Guest, Lab
 from guest_tree import Tree
 from packages import Packages, install
+from waiting import wait_for
 
 PASSWORD = "secret"
 

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from steno.audit.event import Event
 from steno.audit.trail import Lost, Placed, TrailDecoder, TrailEnd, TrailItem
@@ -22,14 +22,6 @@ from steno.structs import decode_json
 
 ZOO = Path(__file__).parents[2] / "data" / "audit" / "f2" / "plugin-string-zoo.log"
 LINES = ZOO.read_bytes().splitlines(keepends=True)
-
-
-def wait_for(is_so: Callable[[], bool], what: str) -> None:
-    """Wait until something is so."""
-    until_s = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < until_s, what
-        time.sleep(0.02)
 
 
 class Host:

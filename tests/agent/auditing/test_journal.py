@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from journal_entries import NAMES, hear, is_looked_at, read_entries, render
+from waiting import wait_for
 
 from steno.agent.auditing.bookmark import Bookmark, read_bookmark, write_bookmark
 from steno.agent.auditing.journal import JournalReader
@@ -148,14 +148,6 @@ def test_a_bookmark_is_kept(tmp_path: Path) -> None:
     (tmp_path / "b").write_text("{")
     assert read_bookmark(tmp_path / "b") is None
     assert read_bookmark(tmp_path / "c") is None
-
-
-def wait_for(is_so: Callable[[], bool], what: str) -> None:
-    """Wait until something is so."""
-    until_s = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < until_s, what
-        time.sleep(0.02)
 
 
 class Journal:
