@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import termios
 import time
 from pathlib import Path
@@ -20,6 +22,12 @@ class Person(Watcher):
 
     def __init__(self, *arguments: str | Path, columns: int = 80, rows: int = 26) -> None:
         super().__init__([*STENO, "play", *map(str, arguments)], columns=columns, rows=rows)
+
+
+def play_piped(pipe: Path, *options: str) -> Watcher:
+    """Play what comes out of `pipe`, on a terminal."""
+    words = [shlex.join([*STENO, "play", *options]), shlex.join(["cat", str(pipe)])]
+    return Watcher(["sh", "-c", f"{words[1]} | {words[0]} -"])
 
 
 @pytest.fixture
@@ -161,6 +169,45 @@ def test_a_live_recording_is_followed_to_its_end(tmp_path: Path) -> None:
         file.write(b"".join(lines[2:]))
     person.wait_for("last")
     assert person.finish() == 0
+
+
+def test_a_recording_on_standard_input(recording: Path) -> None:
+    """A pipe's recording plays, and the keys come from the terminal, which is restored."""
+    person = play_piped(recording, "-p")
+    person.wait_for("paused 0:00.0")
+    person.send(b".")
+    person.wait_for("line 1")
+    person.send(b"12G")
+    person.wait_for("line 12")
+    person.send(b"q")
+    assert person.finish() == 0
+    assert termios.tcgetattr(person.slave) == person.before
+
+
+def test_a_pipe_is_followed(tmp_path: Path) -> None:
+    """What comes through a pipe is shown as it comes, and keys count in between."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    lines = make_recording("r", ["early", "later", "last"]).splitlines(keepends=True)
+    person = play_piped(pipe, "--follow")
+    with pipe.open("wb", buffering=0) as file:
+        file.write(lines[0])
+        person.wait_for("early")
+        file.write(lines[1])
+        person.wait_for("later")
+        person.send(b"?")
+        person.wait_for("twice as fast")
+        person.send(b"?")
+        file.write(b"".join(lines[2:]))
+        person.wait_for("last")
+    assert person.finish() == 0
+
+
+def test_keys_and_recording_do_not_come_from_one_terminal() -> None:
+    """Where standard input is the terminal, nobody waits for a recording to be typed."""
+    person = Person("-")
+    person.wait_for("standard input is the terminal")
+    assert person.finish() == 2
 
 
 def test_a_live_recording_that_is_caught_up_with_is_followed(tmp_path: Path) -> None:

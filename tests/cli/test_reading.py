@@ -75,6 +75,38 @@ def test_a_file_is_shown_like_a_stored_recording(
     assert "unbroken so far" in steno("show", path).stdout
 
 
+def test_standard_input_is_a_file(steno: Steno, tmp_path: Path) -> None:
+    """What goes through a pipe is read, shown and verified as from a file; `./-` is a file."""
+    data = make_recording("aa-1", ["[avery@web01 ~]$ ls", "hello world"])
+    path = tmp_path / "-"
+    path.write_bytes(data)
+    text = data.decode()
+    for words in (
+        ["cat"], ["play"], ["show"], ["show", "--json"], ["commands", "--json"], ["verify"],
+    ):  # fmt: skip
+        piped = steno(*words, "-", stdin=text)
+        from_file = steno(*words, path)
+        assert (piped.returncode, piped.stderr) == (from_file.returncode, from_file.stderr)
+        assert piped.stdout == from_file.stdout != ""
+    (verdict,) = steno("verify", "--json", "-", stdin=text).stdout.splitlines()
+    assert json.loads(verdict)["source"] == "standard input"
+    broken = steno("verify", "-", stdin=text.replace("world", "wurld"))
+    assert (broken.returncode, "BROKEN at line 3" in broken.stderr) == (8, True)
+    several = steno("cat", "-", stdin=text + make_recording("ab-2", ["other"]).decode())
+    assert several.returncode == 6
+    chosen = steno("cat", "-", "--rec", "ab", stdin=text + make_recording("ab-2", ["x"]).decode())
+    assert chosen.stdout == "x\n"
+
+
+@pytest.mark.parametrize("command", ["cat", "play", "show", "verify", "commands"])
+def test_no_recording_on_standard_input(steno: Steno, command: str) -> None:
+    """Nothing, or something else, is named for what it is."""
+    for text in ("", "hello\n"):
+        done = steno(command, "-", stdin=text)
+        assert (done.returncode, done.stdout) == (4, "")
+        assert done.stderr.startswith("steno: standard input: ")
+
+
 def test_lines_of_tables_end_where_their_words_do(steno: Steno, library_directory: Path) -> None:
     """What goes to a file or a pipe has no blanks at the ends of lines."""
     for words in (["ls"], ["show", "aa-1"]):

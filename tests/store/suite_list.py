@@ -117,6 +117,16 @@ class ListSuite:
         assert sorted(listed(store, query)) == list(expected)
         assert sorted(rec for rec, _ in found(store, query)) == list(expected)
 
+    def test_a_status_is_what_a_shell_says(self, store: Store) -> None:
+        """What a signal ended has 128 and its number, as if a shell had said so."""
+        put(store, "killed", "x", end=End("signal", signal=9))
+        put(store, "said", "x", end=End("exit", 137))
+        put(store, "nine", "x", end=End("exit", 9))
+        put(store, "hung-up", "x", end=End("hangup"))
+        assert sorted(listed(store, "status:137")) == ["killed", "said"]
+        assert listed(store, "status:9") == ["nine"]
+        assert sorted(listed(store, "-status:137")) == ["hung-up", "nine"]
+
     def test_instants(self, store: Store) -> None:
         """after:, before: and at: compare with a recording's time, absolute or relative."""
         now_us = time.time_ns() // 1000

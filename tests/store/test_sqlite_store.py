@@ -14,6 +14,7 @@ from suite_events import BOOT, about, an_event, program, put_events
 from suite_logins import fact, failures, logins, put_facts
 
 from steno.errors import UsageError
+from steno.model import End
 from steno.store import event_search, search
 from steno.store import logins as store_logins
 from steno.store.cursors import LineCursor, SortCursor, encode_cursor
@@ -148,14 +149,34 @@ def test_an_index_from_before_events_is_brought_along(tmp_path: Path) -> None:
     store.close()
 
 
+def test_ends_from_before_signals_had_a_status_are_found(tmp_path: Path) -> None:
+    """A store of version 7 finds what a signal ended by the status that a shell would say."""
+    store = open_store(tmp_path)
+    put(store, "killed", "x", end=End("signal", signal=9))
+    put(store, "ended", "x", end=End("exit", 3))
+    put(store, "cut", "x")
+    store.close()
+    connection = apsw.Connection(str(tmp_path / "index.sqlite"))
+    connection.execute("UPDATE recordings SET exit_status = NULL WHERE rec = 'killed'")
+    connection.execute("PRAGMA user_version = 7")
+    connection.close()
+    store = open_store(tmp_path)
+    assert listed(store, "status:137") == ["killed"]
+    assert listed(store, "status:3") == ["ended"]
+    assert sorted(listed(store, "-status:3 -status:137")) == ["cut"]
+    store.close()
+
+
 def test_every_version_of_the_index_comes_to_the_same_tables(tmp_path: Path) -> None:
     """An index that was brought along is no other than one that was made anew."""
     schemas = []
     six = "DROP TABLE left_alone; PRAGMA user_version = "
+    seven = "PRAGMA user_version = 7"
     five = f"DROP INDEX trails_boot; {six}"
     unjoined = f"DROP TABLE joined; DROP TABLE unjoined; {five}"
     for name, undo in (
         ("new", ""),
+        ("seven", seven),
         ("six", f"{six} 6"),
         ("five", f"{five} 5"),
         ("four", f"{unjoined} 4"),

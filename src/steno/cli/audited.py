@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 from steno.audit.event import Event
 from steno.audit.events import EventBuilder
@@ -17,7 +16,7 @@ from steno.audit.session.recording_trail import (
     place_command,
 )
 from steno.cli.audit_files import find_logs, read_logs
-from steno.cli.input_files import open_input, read_input
+from steno.cli.input_files import name_input, open_input, read_input
 from steno.cli.library import Library
 from steno.errors import FormatError, NotFoundError
 from steno.model import Command, Message
@@ -73,17 +72,17 @@ def commands_of_session(events: Sequence[Event], session: int) -> RecordedComman
     return RecordedCommands("audit", items, joined.counts)
 
 
-def read_file(path: Path) -> list[Message]:
-    """Return a recording's messages.
+def read_file(target: str) -> list[Message]:
+    """Return the messages of a recording in a file, or on standard input (`-`).
 
     Raises:
         NotFoundError: There is no such file.
         FormatError: It holds no recording.
     """
-    with open_input(path) as file:
+    with open_input(target) as file:
         messages = list(read_messages(iter(lambda: read_input(file, _PIECE_BYTES), b"")))
     if not messages:
-        raise FormatError("no recording", source=str(path))
+        raise FormatError("no recording", source=name_input(target))
     return messages
 
 

@@ -8,7 +8,7 @@ import click
 
 from steno.cli.library import Location, library_options
 from steno.cli.messages import say
-from steno.cli.options import examples
+from steno.cli.options import chosen_option, examples, original_option
 from steno.cli.playing.feed import Feed, open_feed
 from steno.cli.playing.sanitizer import Sanitizer
 from steno.errors import FormatError
@@ -18,23 +18,14 @@ from steno.model import Input, Note, Output
 
 @click.command(
     "cat",
-    epilog=examples("steno cat 3c5d7", "steno cat session.log > output", "steno cat --input 3c5d7"),
+    epilog=examples("steno cat 3c5d7", "steno cat --input 3c5d7", "zcat rec.log.gz | steno cat -"),
 )
-@click.argument("target", metavar="REC|FILE|URL")
-@click.option(
-    "--rec",
-    metavar="REC",
-    help="Which recording, where a file holds several; a beginning of its id.",
-)
+@click.argument("target", metavar="REC|FILE|URL|-")
+@chosen_option
 @click.option("--input", "is_input", is_flag=True, help="What was typed instead of the output.")
 @click.option("--stderr", "is_stderr", is_flag=True, help="Only what came from standard error.")
 @click.option("--raw", is_flag=True, help="Also on a terminal, every byte as it was recorded.")
-@click.option(
-    "--original",
-    "is_original",
-    is_flag=True,
-    help="What a terminal with another charset had, instead of UTF-8.",
-)
+@original_option
 @library_options
 def command(
     target: str,
@@ -45,7 +36,7 @@ def command(
     is_original: bool,
     location: Location,
 ) -> int:
-    """Write out the recording's raw output, and end.
+    """Write out the recording's raw output, and end; - is a recording on standard input.
 
     On a terminal, codes that reach beyond the screen (titles, clipboard, queries) are left out.
     What cannot be read is left out too and named; the exit status is then 4.

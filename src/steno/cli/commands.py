@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from pathlib import Path
 
 import click
 import msgspec
@@ -39,7 +38,7 @@ _LINE_CHARACTERS = 400
         "steno commands session.log --audit /var/log/audit",
     ),
 )
-@click.argument("target", metavar="[REC|FILE]", required=False)
+@click.argument("target", metavar="[REC|FILE|-]", required=False)
 @click.option("--tree", is_flag=True, help="All that ran, each below what ran it.")
 @click.option("--audit", metavar="FILE", help="An audit log, or a directory of them, beside it.")
 @click.option(
@@ -76,7 +75,7 @@ def command(
 
 def _find(target: str, audit: str | None, location: Location) -> RecordedCommands:
     if names_file(target):
-        return join_messages(read_file(Path(target)), audit, None)
+        return join_messages(read_file(target), audit, None)
     library = open_library(location)
     try:
         rec = library.find(target).rec

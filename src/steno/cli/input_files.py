@@ -1,34 +1,54 @@
-"""Files that hold recordings, as commands are given them."""
+"""Files that hold recordings, as commands are given them; `-` is standard input."""
 
 from __future__ import annotations
 
 import errno
 import os
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
 from steno.errors import FormatError, NotFoundError, StenoError
 
+STANDARD_INPUT = "-"
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
 
 
 def names_file(target: str) -> bool:
     """Return whether `target` names a file, rather than a recording by its id."""
-    return "/" in target or os.path.isfile(target)
+    return target == STANDARD_INPUT or "/" in target or os.path.isfile(target)
 
 
-def open_input(path: Path) -> BinaryIO:
-    """Open a file for reading.
+def name_input(target: str | Path) -> str:
+    """Return what to call it in a message."""
+    return "standard input" if target == STANDARD_INPUT else str(target)
+
+
+def open_input(target: str | Path) -> BinaryIO:
+    """Open a file for reading; the text `-` is standard input, which stays open.
 
     Raises:
         NotFoundError: There is no such file.
         FormatError: It is a directory.
         StenoError: It cannot be read.
     """
+    if target == STANDARD_INPUT:
+        return _open_standard_input()
+    path = Path(target)
     try:
         return path.open("rb")
     except OSError as error:
         raise explain_input(path, error) from error
+
+
+def _open_standard_input() -> BinaryIO:
+    # Where it was closed from the start, its number may be another file's by now.
+    if sys.stdin is None:
+        raise StenoError("standard input is closed")
+    try:
+        return os.fdopen(os.dup(sys.stdin.fileno()), "rb")
+    except OSError as error:
+        raise explain_input(Path(name_input(STANDARD_INPUT)), error) from error
 
 
 def read_input(file: BinaryIO, limit_bytes: int = -1) -> bytes:
@@ -40,7 +60,9 @@ def read_input(file: BinaryIO, limit_bytes: int = -1) -> bytes:
     try:
         return file.read(limit_bytes)
     except OSError as error:
-        raise explain_input(Path(file.name), error) from error
+        # Standard input has a number in place of a name.
+        name = file.name if isinstance(file.name, str) else name_input(STANDARD_INPUT)
+        raise explain_input(Path(name), error) from error
 
 
 def explain_input(path: Path, error: OSError) -> StenoError:

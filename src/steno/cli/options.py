@@ -19,6 +19,17 @@ SERVER_DIRECTORY_DEFAULT = (
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+chosen_option = click.option(
+    "--rec",
+    metavar="REC",
+    help="Which recording, where a file holds several; a beginning of its id.",
+)
+original_option = click.option(
+    "--original",
+    "is_original",
+    is_flag=True,
+    help="What a terminal with another charset had, instead of UTF-8.",
+)
 
 
 def limit_option(count: int, *, of: str = "") -> Callable[[F], F]:

@@ -7,9 +7,10 @@ import sys
 import click
 
 from steno.cli.cat import report_damages, write_all
+from steno.cli.input_files import STANDARD_INPUT
 from steno.cli.library import Location, library_options
 from steno.cli.numbers import RealRange
-from steno.cli.options import examples
+from steno.cli.options import chosen_option, examples, original_option
 from steno.cli.playing.feed import open_feed
 from steno.cli.playing.keeping import KeptPieces
 from steno.cli.playing.keys import parse_time
@@ -34,14 +35,11 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
         "steno play 3c5d7",
         "steno play session.log --goto 1:30 --idle-limit 2",
         "steno play --follow 3c5d7",
+        "zcat rec.log.gz | steno play -",
     ),
 )
-@click.argument("target", metavar="REC|FILE|URL")
-@click.option(
-    "--rec",
-    metavar="REC",
-    help="Which recording, where a file holds several; a beginning of its id.",
-)
+@click.argument("target", metavar="REC|FILE|URL|-")
+@chosen_option
 @click.option(
     "-s",
     "--speed",
@@ -64,12 +62,7 @@ def _read_time(_context: click.Context, _parameter: click.Parameter, value: str 
 @click.option(
     "-f", "--follow", is_flag=True, help="Begin at the end; show what comes, as it comes."
 )
-@click.option(
-    "--original",
-    "is_original",
-    is_flag=True,
-    help="What a terminal with another charset had, instead of UTF-8.",
-)
+@original_option
 @library_options
 def command(
     target: str,
@@ -85,11 +78,13 @@ def command(
     """Replay a recording; ? shows the keys.
 
     It may be the id of a recording (or its beginning), a file, the address of a recording's page,
-    `journal:ID`, or `es+http://HOST/INDEX?q=rec:ID`. Without a terminal, the output is written at
-    once, as by `steno cat`.
+    `journal:ID`, `es+http://HOST/INDEX?q=rec:ID`, or `-`: a recording on standard input; the keys
+    come from the terminal. Without a terminal, the output is written at once, as by `steno cat`.
     """
     if follow and (paused or start_us):
         raise UsageError("--follow begins at the end: it goes with neither --goto nor --paused")
+    if target == STANDARD_INPUT and sys.stdin is not None and sys.stdin.isatty():
+        raise UsageError("standard input is the terminal, where the keys come from: pipe into it")
     feed = open_feed(target, location, rec, is_original=is_original)
     try:
         if not sys.stdout.isatty():

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from steno.cli.input_files import open_input, read_input
+from steno.cli.input_files import name_input, open_input, read_input
 from steno.cli.playing.sources import refuse_several
 from steno.cli.splitting import split_recordings
 from steno.errors import StoreError
@@ -18,7 +17,7 @@ _AT_REST_US = 3600 * 1_000_000
 
 
 class RecordedFile:
-    """One recording of a file, derived here as a server derives it; nothing is kept.
+    """One recording of a file, or of standard input (`-`), derived here as by a server.
 
     Raises:
         NotFoundError: There is no such file, or no such recording in it.
@@ -27,12 +26,13 @@ class RecordedFile:
         StoreError: The package's server part is not installed.
     """
 
-    def __init__(self, path: Path, rec: str | None) -> None:
-        with open_input(path) as file:
-            recordings = split_recordings(str(path), read_input(file))
+    def __init__(self, target: str, rec: str | None) -> None:
+        name = name_input(target)
+        with open_input(target) as file:
+            recordings = split_recordings(name, read_input(file))
         chosen = rec or next(iter(recordings))
         if rec is None and len(recordings) > 1:
-            raise refuse_several(str(path), *recordings)
+            raise refuse_several(name, *recordings)
         chosen = resolve_rec(list(recordings), chosen)
         self._derived = _derive(chosen, b"".join(recordings[chosen]))
 

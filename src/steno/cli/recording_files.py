@@ -6,14 +6,13 @@ import hashlib
 import os
 import shutil
 import stat
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from steno.cli.input_files import explain_input, open_input
+from steno.cli.input_files import STANDARD_INPUT, explain_input, name_input, open_input
 from steno.errors import FormatError, UsageError
 from steno.formats import asciicast, guess, sudoio, tlog, tlog_track, ttyrec, typescript
 from steno.formats.track import Item
@@ -56,7 +55,7 @@ class RecordingFile:
             FormatError: It is in no known format.
             UsageError: An option does not go with the format.
         """
-        self.source = "standard input" if path == "-" else path
+        self.source = name_input(path)
         self._path = Path(path)
         self._stack = ExitStack()
         try:
@@ -119,10 +118,9 @@ class RecordingFile:
             raise explain_input(Path(self.source), error) from error
 
     def _open_main(self, path: str) -> BinaryIO:
-        if path == "-":
-            return self._spool(sys.stdin.buffer)
-        file = self._open(self._path)
-        return file if stat.S_ISREG(self._path.stat().st_mode) else self._spool(file)
+        file = self._stack.enter_context(open_input(path))
+        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+        return file if is_regular and path != STANDARD_INPUT else self._spool(file)
 
     def _files(self) -> dict[str, Path]:
         """Return the files in the directory, by their names."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 import msgspec
 from rich.table import Table
 
 from steno.cli.input_files import names_file
 from steno.cli.library import Library, Location, library_options, open_library
-from steno.cli.options import examples, json_option
+from steno.cli.options import chosen_option, examples, json_option
 from steno.cli.recorded_file import RecordedFile
 from steno.cli.tables import (
     format_chain,
@@ -28,12 +26,8 @@ from steno.store.protocol import Summary
 @click.command(
     "show", epilog=examples("steno show 3c5d7", "steno show 3c5d7 --text", "steno show session.log")
 )
-@click.argument("target", metavar="REC|FILE")
-@click.option(
-    "--rec",
-    metavar="REC",
-    help="Which recording, where a file holds several; a beginning of its id.",
-)
+@click.argument("target", metavar="REC|FILE|-")
+@chosen_option
 @click.option("--text", "with_text", is_flag=True, help="The screen's text instead, a line each.")
 @json_option
 @library_options
@@ -42,9 +36,9 @@ def command(
 ) -> None:
     """Show who, where, when and how of a recording, and the commands in it.
 
-    It is the recording REC of a library, or stands in a FILE.
+    It is the recording REC of a library, or stands in a FILE; - is standard input.
     """
-    library = RecordedFile(Path(target), rec) if names_file(target) else open_library(location)
+    library = RecordedFile(target, rec) if names_file(target) else open_library(location)
     try:
         summary = library.find(target)
         if with_text:

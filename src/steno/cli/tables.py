@@ -16,13 +16,18 @@ from steno.model import Verification
 from steno.store.protocol import Summary
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
-_HEADINGS = ("recording", "started", "length", "user", "host", "service", "end", "command")
 _LAST_DATED_US = 253_402_214_400 * 1_000_000
 """The last day of the year 9999 begins, in UTC."""
 
 _GAP_CELLS = 1
-_SHRUNK_CELLS = {0: 14, 7: 10, 4: 10, 3: 8}
-"""Which columns of a wide table give way, in this order, and to how many cells."""
+_GIVING_WAY = (
+    ("recording", 14), ("command", 8), ("host", 10), ("user", 8), ("recording", 9), ("started", 0),
+    ("service", 0), ("command", 0), ("length", 0), ("host", 0), ("end", 8), ("end", 0),
+)  # fmt: skip
+"""Which columns of a wide table give way, in this order, and to how many cells.
+
+0: it is left out; `started` only loses what goes without saying.
+"""
 
 
 class _Console(Console):
@@ -120,37 +125,59 @@ def printable(text: str) -> Text:
 
 
 def make_recordings_table(summaries: Sequence[Summary], width_cells: int) -> Table:
-    """Return the table that `steno ls` prints; where it is too wide, ids and commands give way.
+    """Return the table that `steno ls` prints; where it is too wide, columns are cut or left out.
 
     The beginning of an id suffices to name a recording, and off a terminal nothing is cut.
     """
-    rows = [_describe(summary) for summary in summaries]
-    widths = [
-        max([cell_len(name), *(row[number].cell_len for row in rows)])
-        for number, name in enumerate(_HEADINGS)
-    ]
-    excess = sum(widths) + _GAP_CELLS * (len(widths) - 1) - width_cells
-    for number, least in _SHRUNK_CELLS.items():
-        given = max(0, min(excess, widths[number] - least))
-        widths[number] -= given
-        excess -= given
+    columns = {
+        "recording": [printable(one.rec) for one in summaries],
+        "started": [Text(format_instant(one.started_unix_us)) for one in summaries],
+        "length": [Text(format_duration(one.duration_us)) for one in summaries],
+        "user": [printable(one.user) for one in summaries],
+        "host": [printable(one.host) for one in summaries],
+        "service": [printable(one.service or "") for one in summaries],
+        "end": [_describe_end(one) for one in summaries],
+        "command": [printable(" ".join(one.command or [])) for one in summaries],
+    }
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP_CELLS, 0, 0))
-    for name, width in zip(_HEADINGS, widths, strict=True):
+    for name, width in _fit(columns, summaries, width_cells).items():
         table.add_column(name, no_wrap=True, overflow="ellipsis", width=width)
-    for row in rows:
+    for row in zip(*columns.values(), strict=True):
         table.add_row(*row)
     return table
 
 
-def _describe(summary: Summary) -> list[Text]:
-    style = "red" if summary.chain.state == "broken" else ""
-    return [
-        printable(summary.rec),
-        Text(format_instant(summary.started_unix_us)),
-        Text(format_duration(summary.duration_us)),
-        printable(summary.user),
-        printable(summary.host),
-        printable(summary.service or ""),
-        Text(format_end(summary) + (" BROKEN" if style else ""), style=style),
-        printable(" ".join(summary.command or [])),
-    ]
+def _fit(
+    columns: dict[str, list[Text]], summaries: Sequence[Summary], width_cells: int
+) -> dict[str, int]:
+    """Return how wide each column is; those that find no room are taken out of `columns`."""
+    widths = {name: _width(name, cells) for name, cells in columns.items()}
+    for name, least in _GIVING_WAY:
+        excess = sum(widths.values()) + _GAP_CELLS * (len(widths) - 1) - width_cells
+        if excess <= 0:
+            break
+        if name == "started":
+            columns[name] = [Text(_format_briefly(one.started_unix_us)) for one in summaries]
+            widths[name] = _width(name, columns[name])
+        elif least:
+            widths[name] -= max(0, min(excess, widths[name] - least))
+        else:
+            del columns[name], widths[name]
+    return widths
+
+
+def _width(name: str, cells: Sequence[Text]) -> int:
+    return max([cell_len(name), *(cell.cell_len for cell in cells)])
+
+
+def _format_briefly(unix_us: int) -> str:
+    """Return month, day, hour and minute; of another year than this the date."""
+    instant = format_instant(unix_us)
+    return instant[5:16] if instant[:4] == str(datetime.now().astimezone().year) else instant[:10]
+
+
+def _describe_end(summary: Summary) -> Text:
+    is_broken = summary.chain.state == "broken"
+    return Text(
+        format_end(summary) + (" BROKEN" if is_broken else ""), style="red" if is_broken else ""
+    )

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import msgspec
 
 from steno.audit.trail import TrailHead, decode_line
-from steno.cli.input_files import names_file, open_input, read_input
+from steno.cli.input_files import name_input, names_file, open_input, read_input
 from steno.cli.library import Library, Location, collect, library_options, open_library
 from steno.cli.options import examples, json_lines_option
 from steno.cli.splitting import split_recordings
@@ -46,11 +45,13 @@ class Verdict(msgspec.Struct, frozen=True):
     "verify",
     epilog=examples("steno verify", "steno verify 3c5d7", "steno verify evidence.log --json"),
 )
-@click.argument("targets", metavar="[REC|FILE]...", nargs=-1)
+@click.argument("targets", metavar="[REC|FILE|-]...", nargs=-1)
 @json_lines_option
 @library_options
 def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None:
     """Verify the chains of recordings and audit trails, by id or in files; all without arguments.
+
+    - is standard input.
 
     The original lines are read and computed on here, also when a server keeps them.
     Ends with 8 when a chain is broken, whatever the others say; else with 9 when a recording of
@@ -83,7 +84,7 @@ def command(targets: tuple[str, ...], as_json: bool, location: Location) -> None
 def _verify_all(targets: tuple[str, ...], location: Location) -> Iterator[Verdict]:
     files = [target for target in targets if names_file(target)]
     for file in files:
-        yield from _verify_file(Path(file))
+        yield from _verify_file(file)
     others = [target for target in targets if target not in files]
     if others or not targets:
         library = open_library(location)
@@ -162,16 +163,17 @@ def _list_recs(library: Library) -> list[str]:
     return [summary.rec for summary in summaries]
 
 
-def _verify_file(path: Path) -> Iterator[Verdict]:
+def _verify_file(target: str) -> Iterator[Verdict]:
     """Verify each of the recordings that a file holds; damage breaks the chain it stands in."""
-    with open_input(path) as file:
+    name = name_input(target)
+    with open_input(target) as file:
         data = read_input(file)
     trail = _read_trail_id(data)
     if trail is not None:
-        yield Verdict(str(path), trail, verify_stream([data]))
+        yield Verdict(name, trail, verify_stream([data]))
         return
-    for rec, recorded in split_recordings(str(path), data).items():
-        yield Verdict(str(path), rec, verify_lines(recorded))
+    for rec, recorded in split_recordings(name, data).items():
+        yield Verdict(name, rec, verify_lines(recorded))
 
 
 def _read_trail_id(data: bytes) -> str | None:

@@ -10,7 +10,7 @@ import msgspec
 import zstandard
 
 from steno.errors import AmbiguousError, NotFoundError
-from steno.model import Command, Damage, Keyframe, TextLine
+from steno.model import Command, Damage, End, Keyframe, TextLine
 from steno.store import join_rows
 from steno.store.chunks import CHUNK_LINES, add_lines, read_chunk, remove_chunks
 from steno.store.index import CHUNK_BITS, KEY_LIMIT
@@ -276,11 +276,18 @@ def _row(rec: str, derived: Derived, counts: _Counts) -> tuple[Any, ...]:
         msgspec.json.encode(summary.labels).decode(), fit(summary.audit_session),
         fit(summary.started_unix_us), fit(summary.duration_us), summary.size_bytes,
         summary.is_live,
-        None if end is None else end.reason, None if end is None else fit(end.exit_status),
+        None if end is None else end.reason, None if end is None else fit(_status_of(end)),
         summary.chain.state, summary.damages,
         sum(summary.notes.get(kind, 0) for kind in GAP_NOTES), msgspec.json.encode(summary),
         summary.sender, fit(summary.number), summary.boot_id,
     )  # fmt: skip
+
+
+def _status_of(end: End) -> int | None:
+    """Return the exit status as a shell says it: 137 where SIGKILL, 9, was the end."""
+    if end.exit_status is None and end.signal is not None:
+        return 128 + end.signal
+    return end.exit_status
 
 
 @overload

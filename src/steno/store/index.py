@@ -19,7 +19,7 @@ from steno.store.event_schema import EVENTS_SCHEMA, LOGINS_SCHEMA, TRAILS_SCHEMA
 from steno.store.join_schema import JOIN_SCHEMA, MARK_ALL
 from steno.store.left_schema import LEFT_SCHEMA
 
-VERSION = 7
+VERSION = 8
 """The schema's version, in the database's user_version."""
 
 CHUNK_BITS = 24
@@ -87,7 +87,12 @@ ALTER TABLE recordings ADD COLUMN boot_id TEXT;
 UPDATE recordings SET boot_id = CAST(summary AS TEXT) ->> '$.boot_id';
 """
 
-_FROM_6 = LEFT_SCHEMA
+_FROM_7 = """
+UPDATE recordings SET exit_status = 128 + (CAST(summary AS TEXT) ->> '$.end.signal')
+    WHERE exit_status IS NULL;
+"""
+
+_FROM_6 = LEFT_SCHEMA + _FROM_7
 _FROM_5 = TRAILS_SCHEMA + _FROM_6
 _FROM_4 = JOIN_SCHEMA + MARK_ALL + _FROM_5
 _FROM_3 = LOGINS_SCHEMA + _FROM_4
@@ -99,6 +104,7 @@ _STEPS = (
     _FROM_4,
     _FROM_5,
     _FROM_6,
+    _FROM_7,
 )
 """What brings a database of each version to the present one."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from steno.cli.input_files import names_file
@@ -71,6 +70,8 @@ class Feed:
         """Take it that messages are still being written: one that is missing may come yet."""
         if isinstance(self._source, ElasticSource):
             self._source.patience_s = _PATIENCE_S
+        elif isinstance(self._source, FileSource):
+            self._source.is_awaited = True
 
     def poll(self) -> list[Piece]:
         """Return the pieces that came since the last call.
@@ -196,9 +197,10 @@ def open_feed(
 ) -> Feed:
     """Open what `target` names.
 
-    That is a file, `journal:ID`, `es+http://HOST/INDEX?q=rec:ID`, the address of a recording's page
-    on a server, or the id of a recording (or its beginning) in the library of `location`. With
-    `is_original` its pieces hold what the terminal had, where that spoke another charset.
+    That is a file, `-` (standard input), `journal:ID`, `es+http://HOST/INDEX?q=rec:ID`, the
+    address of a recording's page on a server, or the id of a recording (or its beginning) in the
+    library of `location`. With `is_original` its pieces hold what the terminal had, where that
+    spoke another charset.
 
     Raises:
         NotFoundError: There is nothing by that name.
@@ -211,7 +213,7 @@ def open_feed(
     if target.startswith(("http://", "https://")):
         return _open_page(target, location, is_original)
     if names_file(target):
-        return Feed(FileSource(Path(target)), rec, is_original=is_original)
+        return Feed(FileSource(target), rec, is_original=is_original)
     return _open_recording(open_library(location), target, is_original)
 
 

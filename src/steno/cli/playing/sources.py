@@ -7,6 +7,7 @@ followed, wherever it is.
 from __future__ import annotations
 
 import os
+import select
 import stat
 import subprocess
 import time
@@ -20,7 +21,7 @@ import httpx2
 import msgspec
 import orjson
 
-from steno.cli.input_files import open_input, read_input
+from steno.cli.input_files import name_input, open_input, read_input
 from steno.cli.library import Library
 from steno.cli.remote import make_context, read_token
 from steno.delivery.transport import explain, open_client
@@ -64,7 +65,12 @@ class LineSource(Protocol):
 
 
 class FileSource:
-    """A file, which may grow.
+    """A file, which may grow, or a pipe; the text `-` is standard input.
+
+    Attributes:
+        is_regular: Whether it can be read twice.
+        is_awaited: Whether more is waited for elsewhere: what is not there yet is not waited for
+            here, as it is with a pipe otherwise.
 
     Raises:
         NotFoundError: It is not there.
@@ -72,11 +78,11 @@ class FileSource:
         StenoError: It cannot be read.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.name = str(path)
-        self._file = open_input(path)
+    def __init__(self, target: str | Path) -> None:
+        self.name = name_input(target)
+        self._file = open_input(target)
         self.is_regular = stat.S_ISREG(os.fstat(self._file.fileno()).st_mode)
-        """Whether it can be read twice."""
+        self.is_awaited = False
 
     def rewind(self) -> None:
         """Read from the beginning again."""
@@ -88,7 +94,14 @@ class FileSource:
 
     def read_new(self) -> bytes:
         """Return up to a megabyte of what has come."""
+        if self.is_awaited and not self.is_regular:
+            return self._read_there()
         return read_input(self._file, _READ_BYTES)
+
+    def _read_there(self) -> bytes:
+        """Return what a pipe has now; nothing of it is held in between."""
+        fd = self._file.fileno()
+        return os.read(fd, _READ_BYTES) if select.select([fd], [], [], 0)[0] else b""
 
     def close(self) -> None:
         """Close the file."""
