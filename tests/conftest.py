@@ -13,6 +13,10 @@ import packages as debian_packages
 import pytest
 from hypothesis import HealthCheck, settings
 
+from steno.store.accounts_file import AccountsFile
+from steno.store.opening import open_store
+from steno.store.protocol import Store
+
 # Tests promise behaviour, not speed; a busy machine is no failure.
 settings.register_profile(
     "steno", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow]
@@ -25,6 +29,22 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    store = open_store(tmp_path / "store")
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def accounts_file(tmp_path: Path) -> Iterator[AccountsFile]:
+    """An empty accounts.sqlite."""
+    file = AccountsFile(tmp_path / "accounts.sqlite")
+    yield file
+    file.close()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from live_server import STENO, LiveServer, run_steno
+from live_server import STENO, LiveServer, check_refusal, run_steno
 from nonsense_server import NonsenseServer, http_answer
 from recorded_lines import fill_spool
 
@@ -14,15 +14,6 @@ from steno.delivery.credentials import Credentials, save
 
 JSON = "Content-Type: application/json"
 PROBLEM = "Content-Type: application/problem+json"
-
-
-def check_refusal(done: subprocess.CompletedProcess[str], code: int, *texts: str) -> None:
-    """Check the exit code, and that the only line on standard error says `texts`."""
-    assert done.returncode == code, done.stderr
-    [line] = done.stderr.splitlines()
-    assert line.startswith("steno: ")
-    for text in texts:
-        assert text in line
 
 
 READ = [

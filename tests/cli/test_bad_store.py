@@ -5,25 +5,15 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
-from live_server import LiveServer, run_steno
+from live_server import LiveServer, check_refusal, run_steno
 
 from steno.errors import StoreError
 from steno.server.indexer import Indexer
 from steno.store.opening import open_store
-
-
-def check_refusal(done: subprocess.CompletedProcess[str], code: int, *texts: str) -> None:
-    """Check the exit code, and that the only line on standard error says `texts`."""
-    assert done.returncode == code, done.stderr
-    [line] = done.stderr.splitlines()
-    assert line.startswith("steno: ")
-    for text in texts:
-        assert text in line
 
 
 @pytest.fixture

@@ -53,17 +53,9 @@ def client() -> Iterator[httpx2.Client]:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[AccountsFile]:
-    """An accounts file."""
-    file = AccountsFile(tmp_path / "accounts.sqlite")
-    yield file
-    file.close()
-
-
-@pytest.fixture
-def alerts(file: AccountsFile) -> Alerts:
+def alerts(accounts_file: AccountsFile) -> Alerts:
     """No alerts yet."""
-    return Alerts(file)
+    return Alerts(accounts_file)
 
 
 def finding(
@@ -78,10 +70,10 @@ def finding(
 
 def batch_of(*findings: Finding, total: int | None = None, directory: Path) -> Batch:
     """Return a batch of these findings."""
-    file = AccountsFile(directory / "batch.sqlite")
-    alerts = Alerts(file, now_unix_us=lambda: NOW_US)
+    accounts_file = AccountsFile(directory / "batch.sqlite")
+    alerts = Alerts(accounts_file, now_unix_us=lambda: NOW_US)
     found = alerts.put("trail-1", 0, 1, list(findings))
-    file.close()
+    accounts_file.close()
     return Batch("webhook", 1, len(found), found, len(found) if total is None else total)
 
 
@@ -234,7 +226,7 @@ def test_nobody_listening_is_an_error(tmp_path: Path) -> None:
 
 
 def sending(
-    file: AccountsFile,
+    accounts_file: AccountsFile,
     alerts: Alerts,
     target: Target,
     metrics: Metrics | None = None,
@@ -242,18 +234,18 @@ def sending(
 ) -> AlertSending:
     """Return what sends to one target, quickly."""
     settings = SendingSettings(first_retry_s=0.05, **{"interval_s": 0.05, **given})  # type: ignore[arg-type]
-    return AlertSending(Batches(file, alerts), [target], settings, metrics)
+    return AlertSending(Batches(accounts_file, alerts), [target], settings, metrics)
 
 
 def test_every_alert_is_sent_once_over_restarts_and_outages(
-    file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
+    accounts_file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
 ) -> None:
     """The receiver fails, the sender is stopped and started: each alert arrives, none twice."""
     metrics = Metrics()
     hook = Webhook(receiver.url, SECRET, client)
-    first = sending(file, alerts, hook, metrics)
+    first = sending(accounts_file, alerts, hook, metrics)
     first.start()
-    Batches(file, alerts).begin("webhook", "low", 1)
+    Batches(accounts_file, alerts).begin("webhook", "low", 1)
     receiver.status = 503
     put(alerts, finding(1), finding(2, severity="low"))
     first.wake()
@@ -261,7 +253,7 @@ def test_every_alert_is_sent_once_over_restarts_and_outages(
     first.stop()
     put(alerts, finding(3))
     receiver.status = 200
-    second = sending(file, alerts, hook)
+    second = sending(accounts_file, alerts, hook)
     second.start()
     receiver.wait(lambda: len(receiver.bodies) >= 2)
     put(alerts, finding(4))
@@ -297,16 +289,16 @@ class Broken:
 
 
 def test_a_message_that_cannot_be_sent_is_given_up(
-    file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
+    accounts_file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
 ) -> None:
     """Whatever the reason: the alerts after it are sent."""
     target = Broken(Webhook(receiver.url, None, client))
-    one = sending(file, alerts, target, give_up_s=0.1)
-    Batches(file, alerts).begin("webhook", "low", 1)
+    one = sending(accounts_file, alerts, target, give_up_s=0.1)
+    Batches(accounts_file, alerts).begin("webhook", "low", 1)
     put(alerts, finding(1))
     one.start()
     until_s = time.monotonic() + 30
-    while Batches(file, alerts).begin("webhook", "low", 1) is not None:
+    while Batches(accounts_file, alerts).begin("webhook", "low", 1) is not None:
         assert time.monotonic() < until_s
         time.sleep(0.02)
     put(alerts, finding(2))
@@ -318,12 +310,12 @@ def test_a_message_that_cannot_be_sent_is_given_up(
 
 
 def test_ten_thousand_alerts_are_a_handful_of_messages(
-    file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
+    accounts_file: AccountsFile, alerts: Alerts, receiver: Receiver, client: httpx2.Client
 ) -> None:
     """What comes within the interval goes together."""
-    one = sending(file, alerts, Webhook(receiver.url, None, client), interval_s=0.5)
+    one = sending(accounts_file, alerts, Webhook(receiver.url, None, client), interval_s=0.5)
     one.start()
-    Batches(file, alerts).begin("webhook", "low", 1)
+    Batches(accounts_file, alerts).begin("webhook", "low", 1)
     put(alerts, finding(1))
     one.wake()
     receiver.wait(lambda: len(receiver.bodies) == 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,9 @@ from steno.server.fleet_watch import FleetWatch, Trouble
 from steno.store.accounts_file import AccountsFile
 from steno.store.fleet import Heard, Rules
 from steno.store.hosts import HostRegistry
-from steno.store.opening import open_store
 from steno.store.protocol import Store
 
 NOW_US = 1_760_000_000_000_000
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(tmp_path / "store")
-    yield store
-    store.close()
 
 
 def test_falling_silent_and_coming_back_are_said_once(

@@ -9,7 +9,6 @@ import signal
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -39,14 +38,6 @@ from steno.store.protocol import Store
 from steno.store.query import parse
 
 EXIT = End("exit", 0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(tmp_path / "store")
-    yield store
-    store.close()
 
 
 def append(store: Store, rec: str, data: bytes) -> None:

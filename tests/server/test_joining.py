@@ -38,14 +38,6 @@ QUERIES = (
 )  # fmt: skip
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(tmp_path / "store")
-    yield store
-    store.close()
-
-
 def deliver(store: Store, rec: str, lines: list[bytes], sender: str = "web1") -> None:
     """Give the store a recording or a trail, or more of it."""
     store.append(rec, store.durable_bytes(rec), b"".join(lines), sender=sender)

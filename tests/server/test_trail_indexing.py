@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import audited_session
@@ -30,14 +29,6 @@ from steno.store.query import parse
 F1_EVENTS = f1_events()
 IN_ORDER = [event.serial for event in in_order(F1_EVENTS)]
 SESSION = SessionKey("vm", BOOT_ID, 4)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(tmp_path / "store")
-    yield store
-    store.close()
 
 
 def append(store: Store, trail: str, data: bytes, sender: str = "vm") -> None:

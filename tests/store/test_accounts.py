@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import apsw
@@ -40,18 +39,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[AccountsFile]:
-    """An empty database."""
-    opened = AccountsFile(tmp_path / "accounts.sqlite")
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def accounts(file: AccountsFile, clock: Clock) -> Accounts:
+def accounts(accounts_file: AccountsFile, clock: Clock) -> Accounts:
     """Accounts with one user, alice; sessions idle for 60 s and last 600 s."""
     limits = SessionLimits(idle_us=60 * SECOND_US, absolute_us=600 * SECOND_US)
-    accounts = Accounts(file, limits=limits, now_unix_us=clock)
+    accounts = Accounts(accounts_file, limits=limits, now_unix_us=clock)
     accounts.add_user("alice", "auditor", "hash")
     return accounts
 
@@ -164,9 +155,11 @@ def test_a_hash_is_not_refreshed_over_a_new_password(accounts: Accounts) -> None
     assert accounts.password_hash("alice") == "new"
 
 
-def test_another_process_sees_and_may_write(accounts: Accounts, file: AccountsFile) -> None:
+def test_another_process_sees_and_may_write(
+    accounts: Accounts, accounts_file: AccountsFile
+) -> None:
     """The command line changes accounts while a server has them open."""
-    other = AccountsFile(file.path)
+    other = AccountsFile(accounts_file.path)
     Accounts(other).add_user("bob", "user", None)
     other.close()
     assert [user.name for user in accounts.users()] == ["alice", "bob"]
@@ -193,9 +186,9 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path, content: bytes) -> 
     assert path.read_bytes() == content
 
 
-def test_a_write_that_fails_leaves_nothing(file: AccountsFile, accounts: Accounts) -> None:
+def test_a_write_that_fails_leaves_nothing(accounts_file: AccountsFile, accounts: Accounts) -> None:
     """All of a transaction is undone when anything in it fails; the next one works."""
-    with pytest.raises(StoreError, match="nonsense"), file.writing() as db:
+    with pytest.raises(StoreError, match="nonsense"), accounts_file.writing() as db:
         db.execute("DELETE FROM users; SELECT nonsense")
     assert [user.name for user in accounts.users()] == ["alice"]
     accounts.add_user("bob", "user", None)
@@ -233,10 +226,10 @@ def test_attempts_are_counted_as_a_naive_list_would(
 
 
 def test_a_viewing_goes_on_until_a_pause(
-    accounts: Accounts, file: AccountsFile, clock: Clock
+    accounts: Accounts, accounts_file: AccountsFile, clock: Clock
 ) -> None:
     """Requests within ten minutes of each other are one entry, later ones another."""
-    viewings = Viewings(file, now_unix_us=clock)
+    viewings = Viewings(accounts_file, now_unix_us=clock)
     secret = accounts.begin_session("alice", "here")
     signed = accounts.find_session(secret)
     assert signed is not None

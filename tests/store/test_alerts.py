@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -19,17 +16,9 @@ AUDREY = Signed("audrey", "auditor", "session", "k")
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[AccountsFile]:
-    """An accounts file."""
-    file = AccountsFile(tmp_path / "accounts.sqlite")
-    yield file
-    file.close()
-
-
-@pytest.fixture
-def alerts(file: AccountsFile) -> Alerts:
+def alerts(accounts_file: AccountsFile) -> Alerts:
     """No alerts yet."""
-    return Alerts(file, now_unix_us=lambda: NOW_US)
+    return Alerts(accounts_file, now_unix_us=lambda: NOW_US)
 
 
 def finding(
@@ -170,17 +159,17 @@ def test_a_recordings_alerts_are_its_own_and_its_sessions(alerts: Alerts) -> Non
     assert [a.rec for a in alerts.of_recording("rec-2", None, NOW_US, end_us)] == ["rec-2"]
 
 
-def test_a_target_gets_each_alert_once(file: AccountsFile, alerts: Alerts) -> None:
+def test_a_target_gets_each_alert_once(accounts_file: AccountsFile, alerts: Alerts) -> None:
     """What is on its way is the same batch until it is finished, also after a restart."""
     alerts.put("rec-0", 0, 1, [finding(rec="rec-0")])
-    batches = Batches(file, alerts)
+    batches = Batches(accounts_file, alerts)
     assert batches.begin("webhook", "low", 10) is None  # what was there before it
     alerts.put("rec-1", 0, 1, [finding(0), finding(1, "quiet", "low")])
     batch = batches.begin("webhook", "medium", 10)
     assert batch is not None
     assert (batch.id, batch.total, [a.rule for a in batch.alerts]) == ("webhook-2-3", 1, ["r"])
     alerts.put("rec-2", 0, 1, [finding(rec="rec-2")])
-    assert Batches(file, alerts).begin("webhook", "medium", 10) == batch
+    assert Batches(accounts_file, alerts).begin("webhook", "medium", 10) == batch
     batches.finish("webhook", batch.last_id)
     after = batches.begin("webhook", "medium", 10)
     assert after is not None
@@ -191,9 +180,11 @@ def test_a_target_gets_each_alert_once(file: AccountsFile, alerts: Alerts) -> No
     assert other is None
 
 
-def test_a_batch_is_bounded_and_says_how_many_there_are(file: AccountsFile, alerts: Alerts) -> None:
+def test_a_batch_is_bounded_and_says_how_many_there_are(
+    accounts_file: AccountsFile, alerts: Alerts
+) -> None:
     """So that a flood is one message."""
-    batches = Batches(file, alerts)
+    batches = Batches(accounts_file, alerts)
     batches.begin("mail", "low", 10)
     flood = [finding(number, f"rule-{number}") for number in range(50)]
     alerts.put("rec-1", 0, 1, flood)

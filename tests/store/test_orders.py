@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from steno.errors import NotFoundError
@@ -34,17 +31,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Iterator[AccountsFile]:
-    """An empty accounts.sqlite."""
-    file = AccountsFile(tmp_path / "accounts.sqlite")
-    yield file
-    file.close()
-
-
-@pytest.fixture
-def orders(file: AccountsFile, clock: Clock) -> Orders:
+def orders(accounts_file: AccountsFile, clock: Clock) -> Orders:
     """Orders that expire after 30 seconds."""
-    return Orders(file, expire_us=30_000_000, now_unix_us=clock)
+    return Orders(accounts_file, expire_us=30_000_000, now_unix_us=clock)
 
 
 def test_an_order_is_kept_with_who_gave_it(orders: Orders, clock: Clock) -> None:
@@ -101,11 +90,13 @@ def test_nobody_answers_an_order_that_nobody_was_told(orders: Orders) -> None:
     assert orders.find(order.id).state == "waiting"
 
 
-def test_listeners_hear_of_new_orders(orders: Orders, file: AccountsFile, clock: Clock) -> None:
+def test_listeners_hear_of_new_orders(
+    orders: Orders, accounts_file: AccountsFile, clock: Clock
+) -> None:
     """At once in the process that gives one; another process finds it by looking."""
     told: list[str] = []
     orders.subscribe(told.append)
-    other = Orders(file, now_unix_us=clock)
+    other = Orders(accounts_file, now_unix_us=clock)
     other.add(ADA, MESSAGE, "")
     assert told == []
     assert orders.waiting_hosts() == {"web1"}

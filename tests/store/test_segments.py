@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ from steno.store.protocol import Store
 from steno.store.segments import EventReader, Position, parse_position, segment, segment_index
 
 EXIT = End("exit", 0)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """An empty store."""
-    store = open_store(tmp_path / "store")
-    yield store
-    store.close()
 
 
 def make_lines(*pieces: Piece, end: End | None = EXIT) -> list[bytes]:

@@ -134,3 +134,12 @@ class LiveServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def check_refusal(done: subprocess.CompletedProcess[str], code: int, *texts: str) -> None:
+    """Check the exit code, and that the only line on standard error says `texts`."""
+    assert done.returncode == code, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith("steno: ")
+    for text in texts:
+        assert text in line

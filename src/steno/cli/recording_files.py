@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -118,9 +119,10 @@ class RecordingFile:
             raise explain_input(Path(self.source), error) from error
 
     def _open_main(self, path: str) -> BinaryIO:
-        file = self._stack.enter_context(open_input(path))
-        is_regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
-        return file if is_regular and path != STANDARD_INPUT else self._spool(file)
+        if path == STANDARD_INPUT:
+            return self._spool(sys.stdin.buffer)
+        file = self._open(self._path)
+        return file if stat.S_ISREG(self._path.stat().st_mode) else self._spool(file)
 
     def _files(self) -> dict[str, Path]:
         """Return the files in the directory, by their names."""
