@@ -124,7 +124,9 @@ def test_rules_can_be_begun_with_stenos_own(tmp_path: Path) -> None:
     file = tmp_path / "alerts.toml"
     file.write_text(printed)
     checked = runner.invoke(group, ["alerts", "check", str(file)], standalone_mode=False).stdout
-    assert checked == f"{file}: 16 rules, 14 for events, 2 for text on screens; no mistake\n"
+    assert (
+        checked == f"{file}: 16 rules in force, 14 for events, 2 for text on screens; no mistake\n"
+    )
     file.write_text(printed.replace('severity = "low"', 'severity = "lowest"'))
     wrong = runner.invoke(group, ["alerts", "check", str(file)], standalone_mode=False).exception
     assert isinstance(wrong, ConfigError)

@@ -178,7 +178,8 @@ def check_command(file: Path) -> None:
     rules = load_rules(file, must_exist=True)
     for_lines = sum(rule.is_for_lines for rule in rules)
     counts = f"{len(rules) - for_lines} for events, {for_lines} for text on screens"
-    click.echo(f"{file}: {len(rules)} rule{'' if len(rules) == 1 else 's'}, {counts}; no mistake")
+    count = f"{len(rules)} rule{'' if len(rules) == 1 else 's'} in force"
+    click.echo(f"{file}: {count}, {counts}; no mistake")
 
 
 @click.command("rules", epilog=examples("steno alerts rules > alerts.toml"))
