@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from waiting import wait_for
 
 from steno.agent.configuration import AgentConfig
 from steno.agent.sockets import listen
+from steno.delivery.control import AgentControl
 
 
 def run(host: AgentHost, *words: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +89,47 @@ def test_a_wrong_file_is_refused_and_the_old_one_stays(host: AgentHost) -> None:
     session = host.shell("-steno-shell", "-c", "exit 0")
     session.finish()
     assert host.recordings()[0].start.labels == ["good"]
+
+
+def test_a_place_that_cannot_be_written_is_told_before_anybody_logs_in(host: AgentHost) -> None:
+    """At the start, in the status and to the server; a reload to such a place is refused."""
+    log = host.directory / "logs" / "steno.log"
+    to = f'to = ["spool", "file:{log}"]\n'
+    host.start(to)
+    why = f"{log}: no such directory"
+    assert why in host.log.read_text()
+    assert host.ask("status")["unwritable"] == [why]
+    assert f"recordings cannot be written: {why}" in run(host, "status").stdout
+    control = AgentControl(host.control_socket)
+    facts = control.facts()
+    assert facts is not None
+    assert f"recordings cannot be written: {why}" in facts.failures
+    assert control.unwritable() == [why]
+    log.parent.mkdir()
+    host.shell("-steno-shell", "-c", "exit 0").finish()
+    assert host.ask("status")["unwritable"] == []
+    assert log.read_bytes().count(b"\n") >= 1
+    host.configure(to.replace("steno.log", "more/steno.log"))
+    refused = run(host, "reload")
+    assert refused.returncode != 0
+    assert "more/steno.log: no such directory" in refused.stderr
+    host.shell("-steno-shell", "-c", "exit 0").finish()
+    assert len(host.recordings(2)) == 2
+
+
+def test_a_pipe_among_the_places_is_left_alone(host: AgentHost) -> None:
+    """Opened and closed at the start, its reader would see the end before there is a session."""
+    pipe = host.directory / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        host.start(f'to = ["file:{pipe}"]\n')
+        assert host.ask("status")["unwritable"] == []
+        events = select.poll()
+        events.register(reader, select.POLLIN)
+        assert events.poll(0) == []
+    finally:
+        os.close(reader)
 
 
 def test_an_unknown_key_keeps_the_agent_from_starting(host: AgentHost) -> None:

@@ -21,7 +21,7 @@ from steno.agent.hostlimit import HostLimit
 from steno.agent.idling import Idling
 from steno.agent.keep import Keep
 from steno.agent.loop import Loop
-from steno.agent.opening import Opened, Opener
+from steno.agent.opening import Opened, Opener, find_unwritable
 from steno.agent.parts import Parts
 from steno.agent.reception import Reception
 from steno.agent.session import LiveSession, Sessions
@@ -31,7 +31,7 @@ from steno.agent.terminal import TerminalSession
 from steno.delivery.audit_state import AUDIT_STATE
 from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
-from steno.errors import NotFoundError, StenoError, UsageError
+from steno.errors import ConfigError, NotFoundError, StenoError, UsageError
 from steno.metrics import Metrics
 
 log = logging.getLogger("steno.agent")
@@ -77,6 +77,9 @@ class Agent:
         self._ended_bytes = 0
         self._finishing = 0
         self._is_ending = False
+        self._unwritable = find_unwritable(config)
+        for why in self._unwritable:
+            log.error("recordings cannot be written", extra={"why": why})
         self.reception = Reception(self.loop, config, self._opener, self.sessions, self._begin)
         self.metrics = Metrics()
         self._count_things()
@@ -135,6 +138,7 @@ class Agent:
 
     def _begin(self, opened: Opened, admission: Admission) -> None:
         """Relay a session that has its answer."""
+        self._unwritable = []  # its recording has begun, in all places
         session: LiveSession
         parts = Parts(
             self, opened.facts, opened.descriptors, opened.session, opened.clock,
@@ -247,9 +251,14 @@ class Agent:
         """Read configuration and policy again; what a socket or the spool needs stays.
 
         Raises:
-            ConfigError: A file is wrong; what was in force stays so.
+            ConfigError: A file is wrong, or recordings cannot go where they shall go from now on;
+                what was in force stays so.
         """
         config = self._read_config()
+        unwritable = find_unwritable(config)
+        if unwritable and config.to != self.config.to:
+            raise ConfigError(unwritable[0], key="to")
+        self._unwritable = unwritable
         self.reception.reload(config)
         self._opener.config = config
         if config.limits != self.config.limits:
@@ -313,6 +322,7 @@ class Agent:
                 "is_current": policy.error is None,
                 "error": None if policy.error is None else str(policy.error),
             },
+            "unwritable": self._unwritable,
             "failures": int(self._failures.value()) + self.reception.failures,
             "faults": self.loop.faults,
         }

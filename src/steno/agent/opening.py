@@ -29,8 +29,9 @@ from steno.agent.session import Descriptors, SessionFacts
 from steno.agent.spooling import HostSpoolWriter
 from steno.delivery.spool import Spool
 from steno.delivery.syncing import SyncThread
+from steno.delivery.writers.file import FileWriter
 from steno.delivery.writers.journal import JournalWriter
-from steno.delivery.writers.pipe import open_path
+from steno.delivery.writers.pipe import is_pipe, open_path
 from steno.delivery.writers.protocol import Writer
 from steno.delivery.writers.syslog import SyslogWriter
 from steno.errors import StenoError, StoreError
@@ -323,6 +324,23 @@ def open_other_writer(config: AgentConfig, place: str, identity: Identity) -> Wr
         facility=config.syslog.facility,
         priority=config.syslog.priority,
     )
+
+
+def find_unwritable(config: AgentConfig) -> list[str]:
+    """Return why files that recordings shall go to cannot be written; makes those that can be.
+
+    Named pipes are left alone: opened and closed, their readers would see the end.
+    """
+    found: list[str] = []
+    for place in config.to:
+        path = place.removeprefix(FILE)
+        if not place.startswith(FILE) or is_pipe(path):
+            continue
+        try:
+            FileWriter(path).close()
+        except StenoError as error:
+            found.append(str(error))
+    return found
 
 
 def _abandon(session: Session, clock: RecordingClock, writers: list[Writer]) -> None:

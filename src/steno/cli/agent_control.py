@@ -53,6 +53,7 @@ def status_command(context: click.Context, /, as_json: bool, **given: Any) -> No
         f"spool       {used} of {total}, {spool['recordings']} recordings waiting"
         f" ({spool['lag_s']:.0f} s behind), {decimal(spool['free_bytes'])} free",
         f"policy      {policy['file']}, {state}",
+        *(f"FAILS       recordings cannot be written: {why}" for why in answer["unwritable"]),
     ]
     for line in lines:
         click.echo(escape_controls(line))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -9,9 +10,10 @@ import msgspec
 
 from steno.cli.messages import escape_controls
 from steno.cli.options import examples
-from steno.errors import UnsafeHostError
+from steno.delivery.control import AgentControl
+from steno.errors import StenoError, UnsafeHostError
 from steno.policy.checks.finding import Finding
-from steno.policy.checks.host import examine
+from steno.policy.checks.host import ORDER, examine
 
 _EFFECTS = {
     "lockout": "LOCKS OUT",
@@ -36,7 +38,8 @@ def check_command(root: Path, as_json: bool) -> int:
 
     Changes nothing. Ends with 16 if something was found that is more than a hint.
     """
-    findings = examine(root)
+    findings = [*examine(root), *([] if root.resolve() != Path("/") else _ask_agent())]
+    findings.sort(key=lambda finding: ORDER.index(finding.effect))
     if as_json:
         click.echo(msgspec.json.encode(findings).decode())
     else:
@@ -45,6 +48,23 @@ def check_command(root: Path, as_json: bool) -> int:
         if not findings:
             click.echo("nothing found")
     return UnsafeHostError.exit_code if any(f.effect != "hint" for f in findings) else 0
+
+
+def _ask_agent() -> Iterator[Finding]:
+    """Yield what only the agent knows: within its sandbox a place may be read-only."""
+    try:
+        unwritable = AgentControl().unwritable()
+    except StenoError:
+        return  # that it does not take sessions is another finding
+    for why in unwritable:
+        yield Finding(
+            "agent",
+            "lockout",
+            f"recordings cannot be written: {why}: with on_failure = deny recorded users cannot"
+            " log in",
+            "make it writable for the agent (docs/agent.md), or change `to` in agent.toml",
+            "/etc/steno/agent.toml",
+        )
 
 
 def tell(finding: Finding) -> None:

@@ -41,6 +41,7 @@ class _Status(_Answer):
     started_unix_us: int | None = None
     number: int | None = None
     policy: _PolicyState | None = None
+    unwritable: list[str] = []
     failures: int = 0
     faults: int = 0
 
@@ -98,6 +99,21 @@ class AgentControl:
             policy=_digest(status.policy),
             failures=tuple(_failures(status)),
         )
+
+    def unwritable(self) -> list[str]:
+        """Return why recordings cannot go where they shall; nothing if no agent tells this user.
+
+        Raises:
+            UnreachableError: It is there and does not answer.
+            ProtocolError: It answers nonsense.
+        """
+        try:
+            with self._connected() as connection:
+                if connection is None:
+                    return []
+                return self._ask(connection, {"do": "status"}, _Status).unwritable
+        except RefusedError:
+            return []
 
     def perform(self, order: HostOrder) -> None:
         """Have the agent carry an order out.
@@ -195,6 +211,7 @@ def _digest(policy: _PolicyState | None) -> str | None:
 
 
 def _failures(status: _Status) -> Iterator[str]:
+    yield from (f"recordings cannot be written: {why}" for why in status.unwritable)
     if status.policy is not None and not status.policy.is_current:
         yield f"policy: {status.policy.error or 'the file is not the one in force'}"
     if status.failures:

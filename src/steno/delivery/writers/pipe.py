@@ -79,8 +79,12 @@ def open_path(path: str) -> Writer:
     Raises:
         StenoError: It cannot be written; see FileWriter and PipeWriter.
     """
+    return PipeWriter(path) if is_pipe(path) else FileWriter(path)
+
+
+def is_pipe(path: str) -> bool:
+    """Return whether a named pipe is there."""
     try:
-        is_pipe = stat.S_ISFIFO(os.stat(path).st_mode)
+        return stat.S_ISFIFO(os.stat(path).st_mode)
     except OSError:
-        is_pipe = False  # what is wrong with it comes out when it is opened
-    return PipeWriter(path) if is_pipe else FileWriter(path)
+        return False  # what is wrong with it comes out when it is opened
