@@ -370,7 +370,9 @@ def test_how_commands_relate_is_told(place: Place, rec: str) -> None:
 
 def test_a_copy_and_a_killed_shell_are_told(place: Place) -> None:
     """Logins has scp's session, too, with its recording and the failures before; and a SIGKILL."""
-    logins = [json.loads(line) for line in place.say("logins", "--json").splitlines()]
+    # The kernel is the machine's: who logs in there meanwhile, by its own sshd, is told, too.
+    told = place.say("logins", "--json", "--user", "avery")
+    logins = [json.loads(line) for line in told.splitlines()]
     recs = [one["rec"] for one in place.recordings()]
     assert [one["recordings"] for one in reversed(logins)] == [[rec] for rec in recs], logins
     assert {(one["user"], one["host"]) for one in logins} == {("avery", HOST)}
@@ -381,6 +383,21 @@ def test_a_copy_and_a_killed_shell_are_told(place: Place) -> None:
     assert killed["source"] == "audit"
     shells = [one for one in killed["items"] if one["kind"] == "shell"]
     assert shells[0]["signal"] == 9, killed
+
+
+def test_failed_logins_are_those_of_auditd_s_own_log(place: Place) -> None:
+    """`steno logins --failed` and `steno audit report logins` count the same attempts."""
+    told = [json.loads(line) for line in place.say("logins", "--failed", "--json").splitlines()]
+    log = place.directory / "log" / "audit.log"
+    report = run_steno("audit", "report", "logins", "--json", log)
+    rows = [json.loads(line) for line in report.stdout.splitlines()]
+    counted = {
+        (one.get("account", ""), one["program"], one.get("origin", ""), one.get("attempts", 1))
+        for one in rows
+        if "session" not in one
+    }
+    assert counted == {(one["user"], one["service"], one["source"], one["count"]) for one in told}
+    assert [one for one in counted if one[:2] == ("avery", "sshd")]
 
 
 def _events(place: Place, query: str) -> list[str]:
