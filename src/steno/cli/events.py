@@ -13,7 +13,7 @@ from rich.text import Text
 from steno.cli.event_tables import sentence
 from steno.cli.library import Location, collect, library_options, open_library
 from steno.cli.listing import print_found
-from steno.cli.options import examples, json_lines_option, limit_option
+from steno.cli.options import every_option, examples, json_lines_option, limit_option
 from steno.cli.tables import format_instant, format_offset, make_console, printable
 from steno.store.event_places import FoundEvent
 
@@ -31,7 +31,7 @@ _REC_CHARACTERS = 8
 @click.argument("query", nargs=-1)
 @limit_option(50)
 @click.option("--oldest-first", is_flag=True, help="In the order in which they happened.")
-@click.option("--every", is_flag=True, help="Also one by one what denials say several times.")
+@every_option
 @json_lines_option
 @library_options
 def command(

@@ -19,6 +19,9 @@ SERVER_DIRECTORY_DEFAULT = (
 
 json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 json_lines_option = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+every_option = click.option(
+    "--every", is_flag=True, help="Also one by one what denials say several times."
+)
 chosen_option = click.option(
     "--rec",
     metavar="REC",

@@ -13,7 +13,7 @@ from steno.cli.event_tables import format_event_hit
 from steno.cli.library import Location, collect, library_options, open_library
 from steno.cli.listing import print_found
 from steno.cli.numbers import WholeRange
-from steno.cli.options import examples, json_lines_option, limit_option
+from steno.cli.options import every_option, examples, json_lines_option, limit_option
 from steno.cli.tables import format_instant, format_offset, make_console, printable
 from steno.model import TextLine
 from steno.store.protocol import Hit
@@ -43,7 +43,7 @@ _OFFSET_CELLS = 10
     help="Lines of context before and after each hit.",
 )
 @click.option("--rec", metavar="REC", help="Search in this recording only, oldest hit first.")
-@click.option("--every", is_flag=True, help="Also one by one what denials say several times.")
+@every_option
 @json_lines_option
 @library_options
 def command(
