@@ -5,14 +5,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
-import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from namespaced_host import run_host
 
 from steno.formats.tlog import decode_message
 from steno.model import End, Start
@@ -46,23 +43,7 @@ class LoginHost:
 @pytest.fixture(scope="module")
 def host() -> Iterator[LoginHost]:
     """Return the host after a command, two copies by sftp, and one without the hook's program."""
-    with tempfile.TemporaryDirectory(prefix="steno-host-") as directory:
-        base = Path(directory)
-        base.chmod(0o755)
-        words = [
-            *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
-            *("bash", str(SCRIPT), directory, sysconfig.get_path("scripts"), sys.executable),
-        ]
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=110,
-            check=False,
-        )
-        logs = [path.read_text() for path in base.glob("*.log")]
-        assert done.returncode == 0, "\n".join([done.stdout, done.stderr, *logs])
+    with run_host(SCRIPT, timeout_s=110) as base:
         yield LoginHost(base)
 
 

@@ -7,16 +7,14 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
-import sysconfig
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from namespaced_host import run_host
 
 from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
@@ -104,24 +102,8 @@ class Host:
 @pytest.fixture(scope="module")
 def host() -> Iterator[Host]:
     """Return the host after everybody has done everything."""
-    with tempfile.TemporaryDirectory(prefix="steno-commands-") as directory:
-        base = Path(directory)
-        base.chmod(0o755)
-        words = [
-            *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
-            *(str(HERE / "commands_host.sh"), directory, sysconfig.get_path("scripts")),
-            *(sys.executable, sys.executable, str(HERE / "commands_driver.py"), *USERS),
-        ]
-        done = subprocess.run(
-            words,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
-        logs = [path.read_text() for path in base.glob("*.log")]
-        assert done.returncode == 0, "\n".join([done.stdout, done.stderr, *logs])
+    words = (sys.executable, str(HERE / "commands_driver.py"), *USERS)
+    with run_host(HERE / "commands_host.sh", *words, timeout_s=600) as base:
         yield Host(base)
 
 
