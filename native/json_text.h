@@ -78,28 +78,36 @@ static inline struct sequence measure(const unsigned char *at, const unsigned ch
     return (struct sequence){length, 1, 0};
 }
 
+/* What stands for a character; of no length for those that are copied as they are. */
+struct escape {
+    char text[7];
+    unsigned char length;
+};
+
+static const struct escape escapes[0x80] = {
+    [0x00] = {"\\u0000", 6}, [0x01] = {"\\u0001", 6}, [0x02] = {"\\u0002", 6},
+    [0x03] = {"\\u0003", 6}, [0x04] = {"\\u0004", 6}, [0x05] = {"\\u0005", 6},
+    [0x06] = {"\\u0006", 6}, [0x07] = {"\\u0007", 6}, [0x08] = {"\\b", 2}, [0x09] = {"\\t", 2},
+    [0x0a] = {"\\n", 2}, [0x0b] = {"\\u000b", 6}, [0x0c] = {"\\f", 2}, [0x0d] = {"\\r", 2},
+    [0x0e] = {"\\u000e", 6}, [0x0f] = {"\\u000f", 6}, [0x10] = {"\\u0010", 6},
+    [0x11] = {"\\u0011", 6}, [0x12] = {"\\u0012", 6}, [0x13] = {"\\u0013", 6},
+    [0x14] = {"\\u0014", 6}, [0x15] = {"\\u0015", 6}, [0x16] = {"\\u0016", 6},
+    [0x17] = {"\\u0017", 6}, [0x18] = {"\\u0018", 6}, [0x19] = {"\\u0019", 6},
+    [0x1a] = {"\\u001a", 6}, [0x1b] = {"\\u001b", 6}, [0x1c] = {"\\u001c", 6},
+    [0x1d] = {"\\u001d", 6}, [0x1e] = {"\\u001e", 6}, [0x1f] = {"\\u001f", 6}, ['"'] = {"\\\"", 2},
+    ['\\'] = {"\\\\", 2}, [0x7f] = {"\\u007f", 6},
+};
+
 /* Write one ASCII character that may need an escape; return where the next one goes. */
 static inline unsigned char *put_ascii(unsigned char *out, unsigned char character)
 {
-    static const char shorts[0x20] = {
-        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r'};
-    static const char digits[] = "0123456789abcdef";
-    if (character >= 0x20 && character != '"' && character != '\\' && character != 0x7f) {
+    const struct escape *escape = &escapes[character];
+    if (escape->length == 0) {
         *out++ = character;
         return out;
     }
-    *out++ = '\\';
-    if (character == '"' || character == '\\') {
-        *out++ = character;
-    } else if (character < 0x20 && shorts[character] != 0) {
-        *out++ = (unsigned char)shorts[character];
-    } else {
-        memcpy(out, "u00", 3);
-        out[3] = (unsigned char)digits[character >> 4];
-        out[4] = (unsigned char)digits[character & 15];
-        out += 5;
-    }
-    return out;
+    memcpy(out, escape->text, escape->length);
+    return out + escape->length;
 }
 
 #endif

@@ -10,7 +10,7 @@
 
 /* Each byte becomes at most six of text, \u001b, four of the binary member, 255 and a comma, and
  * four of timing, ]1/1. Text is written by words, up to SPARE bytes beyond its end. */
-enum { MOST_TEXT = 6, MOST_BINARY = 4, MOST_TIMING = 4, SPARE = 64 };
+enum { MOST_TEXT = 6, MOST_BINARY = 4, MOST_TIMING = 4, SPARE = 64, MOST_RECORD = 48 };
 
 /* A run of text, or of bytes that are no text: its characters, and how many bytes of the binary
  * member they stand for (0 for text). */
@@ -44,8 +44,16 @@ static inline void clear_encoding(struct encoding *of)
 const unsigned char *encode_bytes(struct encoding *to, const unsigned char *at,
                                   const unsigned char *end, int is_final);
 
-/* Add what was encoded elsewhere, whole characters all, behind what was encoded before. */
-void append_encoding(struct encoding *to, const struct encoding *from);
+/* Have what comes next written directly behind what was encoded before, as an encoding of its own:
+ * into the same buffers, whose middle needs room for MOST_RECORD more. */
+void follow_encoding(struct encoding *next, const struct encoding *to);
+
+/* Add what was written directly behind, whole characters all, to what was encoded before. */
+void join_encoding(struct encoding *to, const struct encoding *next);
+
+/* Write a run's timing record, of MOST_RECORD bytes at most, or that of a delay; return its end. */
+char *put_run(char *out, const char *marks, struct run run);
+char *put_delay(char *out, long long delay_ms);
 
 /* The first and the last run; no characters in the last when there is only one. */
 static inline struct run first_run(const struct encoding *of)

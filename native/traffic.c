@@ -2,8 +2,10 @@
  *
  * Keys that nobody records and output that comes in a row pass here: between a key and its echo,
  * and between two reads of a flood, no Python runs. Whatever else happens ends the wait: a signal,
- * a reader that does not take all, output that fits into no message, an end. See
- * steno.recorder.traffic and docs/performance.md.
+ * a reader that does not take all, an end. See steno.recorder.traffic and docs/performance.md.
+ *
+ * Output is encoded by who passes it on: it is in that processor's cache, and the terminal's buffer
+ * fills again meanwhile. Encoded in another thread, it took a tenth longer.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -26,55 +28,19 @@ static struct pollfd *await_output(struct traffic *of)
     return output != NULL && output->revents & POLLIN ? output : NULL;
 }
 
-static int add_stretch(PyObject *stretches, const struct burst *of)
+/* Wait, pass on and encode; return why output stopped. */
+static enum stop carry_traffic(struct traffic *of, const struct format *format)
 {
-    const struct encoding *to = &of->encoded;
-    struct run first = first_run(to), last = last_run(to);
-    PyObject *stretch;
-    int result;
-    if (to->runs == 0)
-        return 0;
-    stretch = Py_BuildValue("L(y#y#n(nn)s#(nn))", of->at_us, (const char *)to->text,
-                            to->text_end - to->text, to->binary, to->binary_end - to->binary,
-                            of->used, first.characters, first.binary, to->middle,
-                            to->middle_end - to->middle, last.characters, last.binary);
-    if (stretch == NULL)
-        return -1;
-    result = PyList_Append(stretches, stretch);
-    Py_DECREF(stretch);
-    return result;
-}
-
-/* Pass a burst on; fill `stretches`; return why it stopped, or -1 with an error set. */
-static int pass_burst(struct burst *of, PyObject *stretches)
-{
-    int stop;
-    Py_BEGIN_ALLOW_THREADS;
-    stop = (int)run_burst(of);
-    Py_END_ALLOW_THREADS;
-    while (add_stretch(stretches, of) == 0) {
-        if (stop != FULL)
-            return stop;
-        Py_BEGIN_ALLOW_THREADS;
-        stop = (int)continue_burst(of);
-        Py_END_ALLOW_THREADS;
-    }
-    return -1;
-}
-
-/* Wait and pass on; fill `stretches`; return why output stopped, or -1 with an error set. */
-static int carry_traffic(struct traffic *of, PyObject *stretches)
-{
-    struct pollfd *output;
-    int stop, source = of->burst.source;
-    Py_BEGIN_ALLOW_THREADS;
-    output = await_output(of);
-    Py_END_ALLOW_THREADS;
+    int source = of->burst.source;
+    struct pollfd *output = await_output(of);
+    enum stop stop;
     if (output == NULL)
         return QUIET;
+    if (begin_row(&of->burst.row, of->burst.left_bytes + PIECE_BYTES, format) < 0)
+        return NO_MEMORY;
     output->fd = -1; /* what else is ready ends the burst, but not that there is more of it */
     output->revents = 0;
-    stop = pass_burst(&of->burst, stretches);
+    stop = run_burst(&of->burst);
     output->fd = source;
     if (stop == OVER && of->burst.read_bytes == 0)
         output->revents = POLLIN; /* Python's read tells why nothing comes */
@@ -104,12 +70,74 @@ static PyObject *build_odd_keys(const struct waits *of)
     return Py_BuildValue("y#n", (const char *)of->keys, of->odd_bytes, of->taken);
 }
 
-static PyObject *build_odd(const struct burst *of, int stop)
+static PyObject *build_odd(const struct burst *of, enum stop stop)
 {
     if (stop != ODD)
         Py_RETURN_NONE;
-    return Py_BuildValue("Ly#n", of->piece_at_us, (const char *)of->piece + of->carried, of->length,
-                         of->taken);
+    return Py_BuildValue("y#nL", (const char *)of->piece + of->carried, of->piece_bytes, of->taken,
+                         of->piece_at_us);
+}
+
+/* A steno.formats.payload.Stretch's attributes. */
+static PyObject *build_stretch(const struct stretch *stretch)
+{
+    const struct encoding *of = &stretch->encoded;
+    struct run first = first_run(of), last = last_run(of);
+    return Py_BuildValue("y#y#n(nn)s#(nn)", (const char *)of->text, of->text_end - of->text,
+                         of->binary, of->binary_end - of->binary, stretch->used, first.characters,
+                         first.binary, of->middle, of->middle_end - of->middle, last.characters,
+                         last.binary);
+}
+
+static PyObject *list_stretches(const struct stretch *first, const struct stretch *end)
+{
+    PyObject *list = PyList_New(0);
+    for (; list != NULL && first != end; first++) {
+        PyObject *one = Py_BuildValue("LN", first->at_us, build_stretch(first));
+        if (one == NULL || PyList_Append(list, one) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(one);
+    }
+    return list;
+}
+
+/* What stretches that are a message say: when it begins, in ms, its timing, text and binary. */
+static PyObject *build_message(const struct stretch *first, const struct stretch *end)
+{
+    const struct encoding *from = &first->encoded;
+    const char *binary_end = find_binary_end(first, end);
+    char *timing = PyMem_Malloc((size_t)limit_timing(first, end));
+    PyObject *message;
+    if (timing == NULL)
+        return PyErr_NoMemory();
+    message = Py_BuildValue("Ly#y#y#", first->at_us / 1000, timing,
+                            put_timing(timing, first, end) - timing, (const char *)from->text,
+                            end[-1].encoded.text_end - from->text, from->binary,
+                            binary_end - from->binary);
+    PyMem_Free(timing);
+    return message;
+}
+
+/* A steno.formats.payload.Row's attributes. */
+static PyObject *build_row(const struct burst *of)
+{
+    const struct row *row = &of->row;
+    const struct stretch *end = row->stretches + row->count;
+    const struct stretch *first = find_message(row->stretches, end), *at = first, *next;
+    PyObject *whole = PyList_New(0);
+    for (; whole != NULL && at != end; at = next) {
+        PyObject *message;
+        next = find_message(at + 1, end);
+        if (next == end)
+            break;
+        message = build_message(at, next);
+        if (message == NULL || PyList_Append(whole, message) < 0)
+            Py_CLEAR(whole);
+        Py_XDECREF(message);
+    }
+    return Py_BuildValue("NNNy#n", list_stretches(row->stretches, first), whole,
+                         list_stretches(at, end), (const char *)of->piece, of->carried,
+                         of->read_bytes);
 }
 
 static int read_waits(struct waits *of, PyObject *waits)
@@ -131,52 +159,58 @@ static int read_waits(struct waits *of, PyObject *waits)
     return 0;
 }
 
-/* Take in where output goes and what it is encoded into. */
-static int read_output(struct burst *of, PyObject *output)
+/* Take in where output goes and what it is encoded for. */
+static int read_output(struct burst *of, struct format *format, PyObject *output)
 {
-    const char *carried, *marks;
+    const char *carried;
     Py_ssize_t carried_bytes, marks_bytes;
     if (!PyArg_ParseTuple(output, "iiLnnny#s#", &of->source, &of->sink, &of->base_ns,
-                          &of->left_bytes, &of->room, &of->most, &carried, &carried_bytes, &marks,
-                          &marks_bytes))
+                          &of->left_bytes, &format->room, &format->most, &carried, &carried_bytes,
+                          &format->marks, &marks_bytes))
         return -1;
-    if (carried_bytes > CARRIED_BYTES || marks_bytes != 2) {
-        PyErr_SetString(PyExc_ValueError, "at most three bytes are carried, and there are two marks");
+    if (of->left_bytes < 1 || of->left_bytes > MOST_BYTES || format->most < LEAST_MOST_BYTES ||
+        carried_bytes > CARRIED_BYTES || marks_bytes != 2) {
+        PyErr_SetString(PyExc_ValueError, "no turn of output may be like that");
         return -1;
     }
-    begin_burst(of, marks);
     memcpy(of->piece, carried, (size_t)carried_bytes);
     of->carried = carried_bytes;
     return 0;
 }
 
+static PyObject *build_traffic(const struct traffic *of, enum stop stop)
+{
+    if (stop == NO_MEMORY)
+        return PyErr_NoMemory();
+    return Py_BuildValue("NnNNN", list_ready(&of->waits), of->waits.key_bytes,
+                         build_odd_keys(&of->waits), build_row(&of->burst),
+                         build_odd(&of->burst, stop));
+}
+
 static PyObject *carry(PyObject *module, PyObject *arguments)
 {
+    PyObject *waits, *output, *result;
     struct traffic of;
-    PyObject *waits, *output, *stretches;
-    int stop;
+    struct format format;
+    enum stop stop;
     (void)module;
     of.waits.key_bytes = of.waits.odd_bytes = of.waits.taken = 0;
     of.burst.waits = &of.waits;
     of.burst.source = -1;
     of.burst.carried = of.burst.read_bytes = 0;
+    of.burst.row = (struct row){.count = 0};
     if (!PyArg_ParseTuple(arguments, "O!i(ii)O", &PyList_Type, &waits, &of.timeout_ms,
                           &of.waits.key_source, &of.waits.key_sink, &output))
         return NULL;
-    if (read_waits(&of.waits, waits) < 0 || (output != Py_None && read_output(&of.burst, output) < 0))
+    if (read_waits(&of.waits, waits) < 0 ||
+        (output != Py_None && read_output(&of.burst, &format, output) < 0))
         return NULL;
-    stretches = PyList_New(0);
-    if (stretches == NULL)
-        return NULL;
-    stop = carry_traffic(&of, stretches);
-    if (stop < 0) {
-        Py_DECREF(stretches);
-        return NULL;
-    }
-    return Py_BuildValue("NnNNny#N", list_ready(&of.waits), of.waits.key_bytes,
-                         build_odd_keys(&of.waits), stretches, of.burst.read_bytes,
-                         (const char *)of.burst.piece, of.burst.carried,
-                         build_odd(&of.burst, stop));
+    Py_BEGIN_ALLOW_THREADS;
+    stop = carry_traffic(&of, &format);
+    Py_END_ALLOW_THREADS;
+    result = build_traffic(&of, stop);
+    end_row(&of.burst.row);
+    return result;
 }
 
 static PyMethodDef methods[] = {

@@ -227,7 +227,8 @@ class Damage(msgspec.Struct, frozen=True):
 
 def digest_of_line(line: bytes) -> str:
     """Return what the next line's `prev` must say: hex SHA-256 of `line` without its newline."""
-    return hashlib.sha256(line.removesuffix(b"\n")).hexdigest()
+    size_bytes = len(line) - line.endswith(b"\n")
+    return hashlib.sha256(memoryview(line)[:size_bytes]).hexdigest()
 
 
 class TextLine(msgspec.Struct, frozen=True):

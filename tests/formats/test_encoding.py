@@ -68,6 +68,17 @@ def test_specials_at_any_place(text: str, before: int) -> None:
     assert json.loads(b'"' + escaped + b'"') == "x" * before + text
 
 
+@given(_BYTES, st.integers(0, 130), _BYTES, st.integers(100, 300), st.booleans())
+@example(b"\xf0\x9f\x98\x80", 62, b"\xe3\x81", 200, True)
+@example(b'"\x1b', 63, b"\x7f\\", 128, False)
+def test_blocks_are_encoded_as_the_codecs_do(
+    special: bytes, before: int, end: bytes, after: int, is_final: bool
+) -> None:
+    """In long data, too, it does not matter where anything stands."""
+    data = b"x" * before + special + "ö\r\n".encode() * (after // 4) + b"y" * after + end
+    assert encode(data, ">]", is_final) == reference(data, ">]", is_final)
+
+
 def test_random_bytes_fit() -> None:
     """The worst mixtures of text and bytes stay within the room that is made for them."""
     for data in (b"a\xff" * 5000, b"\x1b" * 9999, b"\xff" * 9999, b"\x1b\xff" * 5000):

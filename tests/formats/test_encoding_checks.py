@@ -20,6 +20,9 @@ for _ in range(6000):
     encode(data, ">]", chance.random() < 0.5)
 for worst in (b"\\x1b", b"\\xff", b"a\\xff", b"\\xff\\x1b"):
     encode(worst * 20000, ">]", True)
+for _ in range(2000):
+    data = bytes(chance.choice(chance.choice(kinds)) for _ in range(chance.randrange(900)))
+    encode(data, ">]", chance.random() < 0.5)
 print("done")
 """
 

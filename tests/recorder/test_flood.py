@@ -46,7 +46,7 @@ class Recording:
             if self._before is not None:
                 self._before()
             self.threads.add(threading.get_ident())
-            self.lines += self.cutter.add_stretches(traffic.stretches, traffic.unfinished)
+            self.lines += self.cutter.add_row(traffic.row)
             if traffic.odd is not None:
                 at_us = self._base_ns // 1000 if traffic.odd.at_us is None else traffic.odd.at_us
                 self.lines += self.cutter.add(Output(at_us, traffic.odd.data, is_stderr=False))
@@ -126,7 +126,7 @@ def relay(recording: Recording) -> None:
             waits, keys = recording.waits()
             traffic = flood.follow(wait_for_traffic(waits, 1000, keys, recording.way()))
             recording.record(traffic)
-            is_over = bool(traffic.ready) and not traffic.read_bytes
+            is_over = bool(traffic.ready) and not traffic.row.length_bytes
 
 
 def test_a_flood_is_recorded_whole_and_in_order() -> None:

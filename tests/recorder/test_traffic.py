@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +14,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steno.formats.cutter import Cutter, Identity
+from steno.formats.payload import Row
 from steno.formats.tlog import decode_message
-from steno.model import Output, Start
+from steno.integrity.chain import verify_lines
+from steno.model import End, Output, Start, Window
 from steno.recorder._traffic import carry
 from steno.recorder.traffic import OutputWay, Traffic, wait_for_traffic
 
-_TURN_BYTES = 65536
+_TURN_BYTES = 262144
+_LATE_US = 10**12
 _PACKETS = st.lists(
     st.one_of(
         st.binary(min_size=1, max_size=4096),
@@ -64,11 +68,17 @@ class Pipes:
             data += os.read(self._drain, 1 << 20)
         return data
 
-    def wait(self, cutter: Cutter, *others: tuple[int, int], timeout_ms: int = 0) -> Traffic:
+    def wait(
+        self,
+        cutter: Cutter,
+        *others: tuple[int, int],
+        timeout_ms: int = 0,
+        turn_bytes: int = _TURN_BYTES,
+    ) -> Traffic:
         """Wait for the source and for others."""
         room = cutter.room()
         assert room is not None
-        way = OutputWay(self.source, self.sink, self.base_ns, _TURN_BYTES, room)
+        way = OutputWay(self.source, self.sink, self.base_ns, turn_bytes, room)
         return wait_for_traffic([(self.source, select.POLLIN), *others], timeout_ms, None, way)
 
     def close(self) -> None:
@@ -89,11 +99,9 @@ def pipes() -> Iterator[Pipes]:
 
 
 def make_cutter(limit_bytes: int = 16384) -> Cutter:
-    """Return a cutter of a recording that has begun."""
+    """Return a cutter of a recording."""
     start = Start("u", "h", 1_700_000_000_000_000, "steno test")
-    cutter = Cutter(Identity("h", "r", "u", "xterm", 1, start), limit_bytes=limit_bytes)
-    cutter.begin(0)
-    return cutter
+    return Cutter(Identity("h", "r", "u", "xterm", 1, start), limit_bytes=limit_bytes)
 
 
 def shown(lines: list[bytes]) -> bytes:
@@ -102,72 +110,116 @@ def shown(lines: list[bytes]) -> bytes:
     return b"".join(piece.data for piece in pieces if isinstance(piece, Output))
 
 
-def payload_bytes(line: bytes) -> int:
-    """Return roughly how large a message's payload is."""
-    return line.index(b',"steno":') - line.index(b'"timing":')
+def _now_us(made: Pipes) -> int:
+    return (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - made.base_ns) // 1000
 
 
 def record(made: Pipes, cutter: Cutter) -> list[bytes]:
     """Pass on and record all that comes, as the relay does."""
     lines: list[bytes] = []
-    while True:
-        traffic = made.wait(cutter)
-        if traffic.read_bytes:
-            lines += cutter.add_stretches(traffic.stretches, traffic.unfinished)
-        if traffic.odd is not None:
-            data, taken_bytes, at_us = traffic.odd
-            assert taken_bytes == len(data)
-            assert at_us is not None
-            lines += cutter.add(Output(at_us, data))
-        elif not traffic.read_bytes:
-            return lines + [line for line in [cutter.cut()] if line is not None]
+    while (traffic := made.wait(cutter)).row.length_bytes:
+        assert traffic.odd is None
+        lines += cutter.add_row(traffic.row)
+    return lines
 
 
-@given(_PACKETS, st.sampled_from([700, 5000, 16384, 100_000]))
-@example([b"ab\xe3", b"\x81", b"\x82c"], 16384)
-@example([b"\xff" * 4096] * 3, 16384)
-@example([b"x" * 1500, b"\xff\xfex" * 700, b"\xc3", b"\xb6" * 2000], 16384)
-@example([b"y" * 4000] * 12, 5000)
-def test_passes_on_and_records_as_python_does(packets: list[bytes], limit_bytes: int) -> None:
-    """However output comes, all of it is passed on and recorded, in messages within the limit."""
+def payload_bytes(line: bytes) -> int:
+    """Return roughly how large a message's payload is."""
+    return line.index(b',"steno":') - line.index(b'"timing":')
+
+
+@given(_PACKETS, st.sampled_from([256, 700, 5000, 16384, 100_000]), st.booleans())
+@example([b"ab\xe3", b"\x81", b"\x82c"], 16384, False)
+@example([b"\xff" * 4096] * 3, 16384, True)
+@example([b"x" * 1500, b"\xff\xfex" * 700, b"\xc3", b"\xb6" * 2000], 16384, True)
+@example([b"x" * 3000, b"\xff", b"y" * 3000, b"\x1b" * 3000], 256, True)
+@example([b"y" * 4000] * 12, 5000, False)
+def test_passes_on_and_records_as_python_does(
+    packets: list[bytes], limit_bytes: int, has_window: bool
+) -> None:
+    """However output comes, it is passed on and recorded whole, in messages within the limit."""
     cutter, reference = make_cutter(limit_bytes), make_cutter(limit_bytes)
+    begin = Window(0, 100, 30)
+    lines = cutter.add(begin) if has_window else []
     expected = [line for packet in packets for line in reference.add(Output(0, packet))]
     with pipes() as made:
         made.put(*packets)
-        lines = record(made, cutter)
+        lines += record(made, cutter)
         assert made.take() == b"".join(packets)
-    rest = [line for line in [reference.cut()] if line is not None]
-    assert shown(lines) == shown(expected + rest)
+    end = End("exit", 0)
+    lines += cutter.end(end, _LATE_US)
+    expected += reference.end(end, _LATE_US)
+    assert shown(lines) == shown(expected)
+    assert verify_lines(lines).state == "complete"
+    assert sum(map(len, lines)) == cutter.written_bytes
     assert all(payload_bytes(line) <= limit_bytes + 200 for line in lines)
+    for line in lines:
+        kinds = [type(piece) for piece in decode_message(line).pieces]
+        assert Output not in kinds or (kinds[0] is Window) == has_window
 
 
-def test_a_burst_becomes_one_stretch_a_message() -> None:
-    """What comes in a row is encoded together: one stretch for each message, not for each read."""
+def test_a_burst_fills_its_messages() -> None:
+    """What comes in a row is encoded together: no more messages than its bytes need."""
     cutter = make_cutter()
     with pipes() as made:
         made.put(*[b"line of text\r\n" * 290] * 12)
         traffic = made.wait(cutter)
-    # Another millisecond may begin meanwhile, and with it another stretch.
-    assert traffic.read_bytes == 12 * 290 * 14
-    assert 3 <= len(traffic.stretches) < 12
+    assert traffic.row.length_bytes == 12 * 290 * 14
     assert traffic.odd is None
     assert traffic.ready == []
+    lines = cutter.add_row(traffic.row)
+    # A newline takes two bytes: some 56,000 in all.
+    assert 3 <= len(lines) <= 4
+    assert all(12_000 < payload_bytes(line) <= 16_600 for line in lines)
+
+
+def test_what_comes_in_a_row_comes_back_at_its_millisecond() -> None:
+    """Of what comes in a row each piece is recorded when it came, not when the row began."""
+    cutter = make_cutter()
+    with pipes() as made:
+
+        def feed() -> None:
+            for number in range(6):
+                made.put(b"%d" % number * 2000)
+                time.sleep(0.002)
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        lines: list[bytes] = []
+        times_us = [_now_us(made)]
+        while len(shown(lines)) < 12_000:
+            traffic = made.wait(cutter, timeout_ms=60_000)
+            times_us.append(_now_us(made))
+            lines += cutter.add_row(traffic.row)
+            lines += [line for line in [cutter.cut()] if line is not None]
+        feeder.join()
+    outputs = [one for line in lines for one in decode_message(line).pieces]
+    came_us = [piece.at_us for piece in outputs if isinstance(piece, Output)]
+    assert came_us == sorted(came_us)
+    assert came_us[-1] - came_us[0] >= 5 * 1_000
+    assert times_us[0] // 1000 * 1000 <= came_us[0] <= came_us[-1] <= times_us[-1]
+
+
+def test_a_turn_ends() -> None:
+    """Output that goes on for ever gives way to others after a turn."""
+    with pipes() as made:
+        made.put(*[b"x" * 4000] * 8)
+        assert made.wait(make_cutter(), turn_bytes=10_000).row.length_bytes == 12_000
 
 
 def test_what_is_not_taken_is_left_to_python() -> None:
     """A reader that does not take all ends the burst; what it has taken is told exactly."""
-    cutter = make_cutter()
     with pipes() as made:
         before = made.fill_sink(4096)
         made.put(b"a" * 3500, b"b" * 4096, b"c")
-        traffic = made.wait(cutter)
+        traffic = made.wait(make_cutter())
         assert traffic.odd is not None
         data, taken_bytes, _ = traffic.odd
         passed = b"a" * 3500 + data[:taken_bytes]
         assert made.take() == before + passed
         assert data == b"b" * 4096
         assert taken_bytes < 4096
-        assert traffic.read_bytes == 3500
+        assert traffic.row.length_bytes == 3500
         assert os.read(made.source, 10) == b"c"
 
 
@@ -176,9 +228,9 @@ def test_an_end_is_left_to_python() -> None:
     with pipes() as made:
         made.put(b"x" * 2000)
         made.end()
-        assert made.wait(make_cutter()).read_bytes == 2000
+        assert made.wait(make_cutter()).row.length_bytes == 2000
         traffic = made.wait(make_cutter())
-        assert traffic.read_bytes == 0
+        assert traffic.row.length_bytes == 0
         assert [fd for fd, _ in traffic.ready] == [made.source]
 
 
@@ -190,7 +242,7 @@ def test_others_end_a_burst() -> None:
         with pipes() as made:
             made.put(b"x" * 3500)
             traffic = made.wait(make_cutter(), (reader, select.POLLIN), timeout_ms=60_000)
-            assert traffic.read_bytes == 3500
+            assert traffic.row.length_bytes == 3500
             assert traffic.ready == [(reader, select.POLLIN)]
     finally:
         os.close(reader)
@@ -230,9 +282,9 @@ def test_keys_behind_those_that_are_not_taken_wait() -> None:
         keys.fill_sink(0)
         keys.put(b"first", b"second")
         made.put(b"x" * 3500)
+        waits = [(keys.source, select.POLLIN), (made.source, select.POLLIN)]
         room = make_cutter().room()
         assert room is not None
-        waits = [(keys.source, select.POLLIN), (made.source, select.POLLIN)]
         output = OutputWay(made.source, made.sink, made.base_ns, _TURN_BYTES, room)
         traffic = wait_for_traffic(waits, 60_000, (keys.source, keys.sink), output)
         assert traffic.odd_keys is not None
@@ -255,18 +307,21 @@ def test_waits_no_longer_than_told() -> None:
         before = time.monotonic()
         traffic = made.wait(make_cutter(), timeout_ms=30)
         assert time.monotonic() - before >= 0.025
-        assert traffic == Traffic([], 0, None, [], 0, b"", None)
+        assert traffic == Traffic([], 0, None, Row([], [], [], b"", 0), None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (([(0, 1)] * 257, 0, (-1, -1), None), "too many"),
-        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 9, b"four", ">]")), "three bytes"),
-        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 9, b"", ">")), "two marks"),
+        (([], 0, (-1, -1), (0, 1, 0, 262145, 9, 99, b"", ">]")), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 0, 9, 99, b"", ">]")), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 87, b"", ">]")), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 99, b"four", ">]")), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 99, b"", ">")), "no turn"),
     ],
 )
 def test_refuses_other_arguments(arguments: tuple[object, ...], reason: str) -> None:
-    """Too many descriptors, or more than the beginning of a character, are programming errors."""
+    """Too many descriptors, or a turn that cannot be, are programming errors."""
     with pytest.raises(ValueError, match=reason):
         carry(*arguments)  # type: ignore[arg-type]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
 from steno.errors import UsageError
 from steno.formats.charset import find_charset
-from steno.formats.payload import Payload, Stretch, split_stretches
-from steno.formats.tlog import make_member, render_head, render_line
+from steno.formats.payload import Content, Payload, Row, Stretch, split_stretches
+from steno.formats.tlog import Member, make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
 
 MIN_LIMIT_BYTES = 256
@@ -49,13 +49,13 @@ class CutterState(msgspec.Struct, frozen=True, array_like=True):
     unfinished: dict[str, bytes] = {}
 
 
-class Room(msgspec.Struct, frozen=True, gc=False):
-    """What somebody must know who encodes output, to add it as a stretch.
+class Room(NamedTuple):
+    """What somebody must know who encodes output in a row.
 
     Attributes:
-        free_bytes: How large a stretch may be to fit into this message; see `Stretch.size_bytes`.
-        most_bytes: How large any may be.
-        unfinished: The beginning of a character: it comes first in the stretch.
+        free_bytes: How much goes into the message that is being made; see `Stretch.size_bytes`.
+        most_bytes: How much goes into any other.
+        unfinished: The beginning of a character: it comes first.
         marks: See payload.Stream.
     """
 
@@ -66,7 +66,7 @@ class Room(msgspec.Struct, frozen=True, gc=False):
 
     def behind(self, unfinished: bytes) -> Room:
         """Return the room behind output that is still to be added and that ends so."""
-        return Room(self.most_bytes, self.most_bytes, unfinished, self.marks)
+        return Room(0, self.most_bytes, unfinished, self.marks)
 
 
 class Cutter:
@@ -166,7 +166,7 @@ class Cutter:
         return lines
 
     def room(self) -> Room | None:
-        """Return what of output can be added with `add_stretches` now; None: whole pieces only."""
+        """Return what of output can be added with `add_row` now; None: whole pieces only."""
         if self._split is not split_stretches:
             return None
         most_bytes = self._limit_bytes - _RECORD_BYTES
@@ -174,18 +174,18 @@ class Cutter:
         free_bytes = most_bytes if payload.is_empty else self._limit_bytes - payload.size_bytes
         return Room(free_bytes, most_bytes, self._unfinished["out"], _MARKS["out"])
 
-    def add_stretches(
-        self, stretches: Iterable[tuple[int, Stretch]], unfinished: bytes
-    ) -> list[bytes]:
-        """Take in output that was encoded into `room`, and what of it is unfinished.
+    def add_row(self, row: Row) -> list[bytes]:
+        """Take in output that was encoded into `room`, or into the one behind the last row.
 
         Returns the lines that had to be cut to make room for it.
         """
-        self._unfinished["out"] = unfinished
-        lines: list[bytes] = []
-        for at_us, stretch in stretches:
-            lines += self._make_room(stretch.size_bytes())
-            self._write("out", at_us, [stretch])
+        self._unfinished["out"] = row.unfinished
+        self._write_row(row.first)
+        if not row.last:
+            return []
+        lines = [] if self._payload.is_empty else [self._render(None)]
+        lines += [self._render_whole(*message) for message in row.whole]
+        self._write_row(row.last)
         return lines
 
     def begin(self, at_us: int) -> bytes:
@@ -242,6 +242,18 @@ class Cutter:
             self._write(name, at_us, stretches)
         return lines
 
+    def _write_row(self, stretches: list[tuple[int, Stretch]]) -> None:
+        for at_us, stretch in stretches:
+            self._write("out", at_us, [stretch])
+
+    def _render_whole(self, first_ms: int, timing: bytes, text: bytes, binary: bytes) -> bytes:
+        """Return a message that holds nothing but output as a line."""
+        window = self._window
+        if window is not None:
+            timing = b"=%dx%d%s" % (window.columns, window.rows, timing)
+        content = Content(first_ms, timing, (), b"", (text,), binary)
+        return self._render_line(content, make_member(self._prev))
+
     def _write(self, name: str, at_us: int, stretches: list[Stretch]) -> None:
         payload = self._payload
         if payload.first_ms is None and self._window is not None:
@@ -256,11 +268,14 @@ class Cutter:
 
     def _render(self, end: End | None) -> bytes:
         payload = self._payload
-        member = make_member(payload, self._prev, self._start if self._id == 1 else None, end)
-        time_ms = self._start.started_unix_us // 1000 + (payload.first_ms or 0)
-        line = render_line(self._head, self._id, time_ms, payload, member)
+        member = make_member(self._prev, payload, self._start if self._id == 1 else None, end)
+        self._payload = Payload()
+        return self._render_line(payload.content(), member)
+
+    def _render_line(self, content: Content, member: Member) -> bytes:
+        time_ms = self._start.started_unix_us // 1000 + content.first_ms
+        line = render_line(self._head, self._id, time_ms, content, member)
         self._prev = digest_of_line(line)
         self._id += 1
-        self._payload = Payload()
         self.written_bytes += len(line)
         return line

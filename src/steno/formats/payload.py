@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
@@ -80,6 +81,26 @@ def split_stretches(data: bytes, marks: str, *, is_final: bool) -> tuple[list[St
     return [Stretch(text, binary, used, first, middle, last)], data[used:]
 
 
+class Row(NamedTuple):
+    """Output that came in a row, encoded for messages; see cutter.Room.
+
+    Attributes:
+        first: What goes into the message that is being made: stretches, each with its instant, in
+            us.
+        whole: Messages that it fills: when each begins, in ms, its timing without a window, and the
+            insides of its text and binary members.
+        last: What begins the message after those.
+        unfinished: The beginning of a character, behind all that.
+        length_bytes: How many bytes came.
+    """
+
+    first: list[tuple[int, Stretch]]
+    whole: list[tuple[int, bytes, bytes, bytes]]
+    last: list[tuple[int, Stretch]]
+    unfinished: bytes
+    length_bytes: int
+
+
 def text_stretch(text: str) -> Stretch:
     """Return `text` as a stretch of one run."""
     return Stretch(escape_text(text), b"", len(text.encode()), (len(text), 0))
@@ -102,9 +123,25 @@ class Stream:
         self.binary: list[bytes] = []
         self.length_bytes = 0
 
-    def render_binary(self) -> bytes:
-        """Return the binary member's JSON array."""
-        return b"[%s]" % b",".join(self.binary)
+
+class Content(NamedTuple):
+    """What a message's payload members say.
+
+    Attributes:
+        first_ms: When it begins.
+        timing: The timing member's inside.
+        in_txt: The inside of in_txt, in pieces.
+        in_bin: The inside of in_bin.
+        out_txt: The inside of out_txt, in pieces.
+        out_bin: The inside of out_bin.
+    """
+
+    first_ms: int
+    timing: bytes
+    in_txt: Sequence[bytes]
+    in_bin: bytes
+    out_txt: Sequence[bytes]
+    out_bin: bytes
 
 
 class Payload:
@@ -190,10 +227,17 @@ class Payload:
         self._open_characters += characters
         self._open_binary += binary_bytes
 
-    def render_timing(self) -> bytes:
-        """Return the timing member's inside."""
+    def content(self) -> Content:
+        """Return what the members say."""
         self._write_run()
-        return "".join(self._timing).encode()
+        return Content(
+            self.first_ms or 0,
+            "".join(self._timing).encode(),
+            self.input.text,
+            b",".join(self.input.binary),
+            self.output.text,
+            b",".join(self.output.binary),
+        )
 
     def _mark_stderr(self, offset: int, length: int) -> None:
         if self.stderr and sum(self.stderr[-1]) == offset:

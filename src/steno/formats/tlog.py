@@ -13,7 +13,14 @@ import msgspec
 from steno.errors import FormatError
 from steno.formats.charset import Charset, find_charset
 from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
-from steno.formats.payload import MAX_AT_MS, Payload, escape_text, read_pieces, split_stderr
+from steno.formats.payload import (
+    MAX_AT_MS,
+    Content,
+    Payload,
+    escape_text,
+    read_pieces,
+    split_stderr,
+)
 from steno.model import Damage, End, Message, Note, Piece, Start
 from steno.structs import json_decoder
 
@@ -75,24 +82,19 @@ def render_head(host: str, rec: str, user: str, term: str, session: int) -> byte
 
 
 def render_line(
-    head: bytes, number: int, time_ms: int | None, payload: Payload, member: Member | None
+    head: bytes, number: int, time_ms: int | None, content: Content, member: Member | None
 ) -> bytes:
     """Return one line: `head`, the message's id, times and payload, and the `steno` member."""
+    first_ms, timing, in_txt, in_bin, out_txt, out_bin = content
     time = b"" if time_ms is None else b'"time":%d.%03d,' % divmod(time_ms, 1000)
+    steno = b"" if member is None else b',"steno":' + msgspec.json.encode(member)
     return b"".join(
         (
-            b'%s%d,"pos":%d,%s"timing":"' % (head, number, payload.first_ms or 0, time),
-            payload.render_timing(),
-            b'","in_txt":"',
-            *payload.input.text,
-            b'","in_bin":',
-            payload.input.render_binary(),
-            b',"out_txt":"',
-            *payload.output.text,
-            b'","out_bin":',
-            payload.output.render_binary(),
-            b"" if member is None else b',"steno":' + msgspec.json.encode(member),
-            b"}\n",
+            b'%s%d,"pos":%d,%s"timing":"%s","in_txt":"' % (head, number, first_ms, time, timing),
+            *in_txt,
+            b'","in_bin":[%s],"out_txt":"' % in_bin,
+            *out_txt,
+            b'","out_bin":[%s]%s}\n' % (out_bin, steno),
         )
     )
 
@@ -108,13 +110,20 @@ def encode_message(message: Message) -> bytes:
         payload.add(piece)
     member = None
     if message.is_chained:
-        member = make_member(payload, message.prev, message.start, message.end)
+        member = make_member(message.prev, payload, message.start, message.end)
     head = render_head(message.host, message.rec, message.user, message.term, message.session)
-    return render_line(head, message.id, message.time_ms, payload, member)
+    return render_line(head, message.id, message.time_ms, payload.content(), member)
 
 
-def make_member(payload: Payload, prev: str | None, start: Start | None, end: End | None) -> Member:
-    """Return the `steno` member of a message with this payload."""
+def make_member(
+    prev: str | None,
+    payload: Payload | None = None,
+    start: Start | None = None,
+    end: End | None = None,
+) -> Member:
+    """Return the `steno` member of a message with this payload; without one it has no notes."""
+    if payload is None:
+        return Member(MEMBER_VERSION, prev, start, end)
     notes = [NoteRecord(note.at_us // 1000, note.kind, note.facts) for note in payload.notes]
     return Member(MEMBER_VERSION, prev, start, end, notes, payload.stderr)
 

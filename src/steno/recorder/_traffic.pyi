@@ -1,4 +1,11 @@
 _Encoded = tuple[bytes, bytes, int, tuple[int, int], str, tuple[int, int]]
+_Row = tuple[
+    list[tuple[int, _Encoded]],
+    list[tuple[int, bytes, bytes, bytes]],
+    list[tuple[int, _Encoded]],
+    bytes,
+    int,
+]
 
 def carry(
     waits: list[tuple[int, int]],
@@ -10,8 +17,6 @@ def carry(
     list[tuple[int, int]],
     int,
     tuple[bytes, int] | None,
-    list[tuple[int, _Encoded]],
-    int,
-    bytes,
-    tuple[int, bytes, int] | None,
+    _Row,
+    tuple[bytes, int, int] | None,
 ]: ...

@@ -173,10 +173,8 @@ class Relay:
         """Record what passed while we waited, and pass on what did not get through whole."""
         self._session.input_bytes += traffic.key_bytes
         lines: list[bytes] = []
-        if traffic.read_bytes:
-            lines += self._session.take_stretches(
-                traffic.stretches, traffic.unfinished, traffic.read_bytes
-            )
+        if traffic.row.length_bytes:
+            lines += self._session.take_row(traffic.row)
         for channel, odd in (self._keys, traffic.odd_keys), (self._output, traffic.odd):
             if channel is not None and odd is not None:
                 lines += self._pass(channel, odd)

@@ -13,7 +13,7 @@ import msgspec
 
 from steno.errors import StoreError
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, CutterState, Identity, Room
-from steno.formats.payload import Stretch
+from steno.formats.payload import Row
 from steno.model import End, Input, Note, Output, Piece, StreamTotal, Window
 from steno.recorder.echo import Echo, EchoWatch, Typed, WatchState
 from steno.recorder.limit import Action, Limit, TokenBucket
@@ -215,17 +215,15 @@ class Session:
         return lines + self._keep_output(at_us, data, is_stderr)
 
     def room(self) -> Room | None:
-        """Return what `take_stretches` may be given now; None: output is to be looked at itself."""
+        """Return what `take_row` may be given now; None: output is to be looked at itself."""
         if self._is_limited or not self._records_output or self._watch.due_us is not None:
             return None
         return self._cutter.room()
 
-    def take_stretches(
-        self, stretches: Iterable[tuple[int, Stretch]], unfinished: bytes, read_bytes: int
-    ) -> list[bytes]:
-        """Record output, `read_bytes` of it, that was encoded into `room`."""
-        self.output_bytes += read_bytes
-        return self._cutter.add_stretches(stretches, unfinished)
+    def take_row(self, row: Row) -> list[bytes]:
+        """Record output that was encoded into `room`; see `Cutter.add_row`."""
+        self.output_bytes += row.length_bytes
+        return self._cutter.add_row(row)
 
     def _keep_output(self, at_us: int, data: bytes, is_stderr: bool) -> list[bytes]:
         if not self._records_output:

@@ -10,8 +10,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from steno.formats.cutter import Room
-from steno.formats.payload import Stretch
+from steno.formats.payload import Row, Stretch
 from steno.recorder._traffic import carry
+
+_Encoded = tuple[bytes, bytes, int, tuple[int, int], str, tuple[int, int]]
 
 
 class Odd(NamedTuple):
@@ -35,7 +37,8 @@ class OutputWay(NamedTuple):
         source: Is read; does not block.
         sink: Is written to; does not block, or is a file.
         base_ns: CLOCK_BOOTTIME at the recording's start.
-        turn_bytes: So much is read (and one read more), then others have their turn.
+        turn_bytes: So much is read (and one read more), then others have their turn: at most
+            256 KiB.
         room: Where it will be recorded.
     """
 
@@ -53,19 +56,14 @@ class Traffic(NamedTuple):
         ready: The descriptors that are ready besides, and for what, in poll(2)'s words.
         key_bytes: How much was typed and passed on.
         odd_keys: What was typed then and was not taken whole.
-        stretches: Output that was passed on whole, encoded, and when the first of each came: one
-            for each message and millisecond.
-        read_bytes: How many bytes that are, with those in `unfinished`.
-        unfinished: The beginning of a character that nothing came behind yet.
-        odd: Output that came then and was not taken whole, or does not fit into a message.
+        row: Output that was passed on whole, encoded.
+        odd: Output that came then and was not taken whole.
     """
 
     ready: list[tuple[int, int]]
     key_bytes: int
     odd_keys: Odd | None
-    stretches: list[tuple[int, Stretch]]
-    read_bytes: int
-    unfinished: bytes
+    row: Row
     odd: Odd | None
 
 
@@ -83,19 +81,19 @@ def wait_for_traffic(
         keys: The source and the sink of keys that are passed on and not recorded.
         output: Where output passes; None: it is only waited for.
     """
-    way = None
-    if output is not None:
-        room = output.room
-        way = *output[:4], room.free_bytes, room.most_bytes, room.unfinished, room.marks
-    ready, key_bytes, odd_keys, encoded, read_bytes, unfinished, odd = carry(
+    way = None if output is None else (*output[:4], *output.room)
+    ready, key_bytes, odd_keys, row, odd = carry(
         waits, -1 if timeout_ms is None else timeout_ms, keys or (-1, -1), way
     )
+    first, whole, last, unfinished, length_bytes = row
     return Traffic(
         ready,
         key_bytes,
         None if odd_keys is None else Odd(*odd_keys),
-        [(at_us, Stretch(*members)) for at_us, members in encoded],
-        read_bytes,
-        unfinished,
-        None if odd is None else Odd(odd[1], odd[2], odd[0]),
+        Row(_read_stretches(first), whole, _read_stretches(last), unfinished, length_bytes),
+        None if odd is None else Odd(*odd),
     )
+
+
+def _read_stretches(encoded: list[tuple[int, _Encoded]]) -> list[tuple[int, Stretch]]:
+    return [(at_us, Stretch(*members)) for at_us, members in encoded]

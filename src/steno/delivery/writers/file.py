@@ -10,6 +10,8 @@ from steno.errors import DISK_FULL, FormatError, NoSpaceError, NotFoundError, St
 from steno.formats.lines import MAX_LINE_BYTES
 from steno.formats.tlog import decode_message
 
+_MOST_AT_ONCE = os.sysconf("SC_IOV_MAX")
+
 
 class FileWriter:
     """Appends lines to a file, which may hold other recordings already.
@@ -57,7 +59,15 @@ class FileWriter:
 
     def write(self, lines: Sequence[bytes]) -> None:
         """Append the lines; see Writer."""
-        data = memoryview(b"".join(lines))
+        try:
+            written = os.writev(self._fd, lines[:_MOST_AT_ONCE])
+        except OSError as error:
+            raise self._explained(error) from error
+        self._handed_bytes += written
+        if written < sum(map(len, lines)):
+            self._write_rest(memoryview(b"".join(lines))[written:])
+
+    def _write_rest(self, data: memoryview) -> None:
         while data:
             try:
                 written = os.write(self._fd, data)
