@@ -38,6 +38,8 @@ pytestmark = pytest.mark.lab
 
 POLICY = '[defaults]\ninput = "all"\n'
 PROMPT = b"\x1b[00m$ "
+TRIES = 30
+"""On a busy machine most marks take longer than two seconds; that one need not is what counts."""
 PAGE = b"x" * 4711
 PAGE_FOR_USERS = Path(__file__).parents[2] / "docs" / "getting-started-host.md"
 SCRIPT = "echo 'date >now; rm now; echo ti''died' >tidy.sh"
@@ -83,7 +85,7 @@ class Person(Driven):
         """Look at the prompt for a moment, type a line, and wait for what it shows."""
         time.sleep(0.2)
         self.type(line + "\r")
-        self.expect(*shown, timeout_s=30)
+        self.expect(*shown, timeout_s=120)
 
 
 class Place:
@@ -157,7 +159,7 @@ class Place:
 
 def _work(person: Person, place: Place) -> None:
     """Do all that avery does."""
-    person.expect(b"This session is recorded.", PROMPT, timeout_s=30)
+    person.expect(b"This session is recorded.", PROMPT, timeout_s=120)
     for line, _, shown in LINES:
         person.enter(line.replace("URL", place.url), shown)
         if line.startswith("vim"):
@@ -168,9 +170,9 @@ def _work(person: Person, place: Place) -> None:
         elif line.startswith("su"):
             person.type(PASSWORD + "\r")
         if shown != PROMPT:
-            person.expect(PROMPT, timeout_s=30)
+            person.expect(PROMPT, timeout_s=120)
     person.enter("exit", b"avery@" + HOST.encode(), PROMPT)
-    for number in range(5):
+    for number in range(TRIES):
         _measure(person, place, f"lag-{number}-mark")
         if place.lags_s[-1][0] <= 2:
             break
@@ -246,7 +248,7 @@ def _live(logins: AuditedLogins, place: Place) -> None:
     copied.write_text("copied\n")
     subprocess.run(logins.scp(str(copied), "avery@127.0.0.1:"), check=True, capture_output=True)
     killer = Person(logins.ssh("avery"), columns=100, rows=30)
-    killer.expect(PROMPT, timeout_s=30)
+    killer.expect(PROMPT, timeout_s=120)
     killer.type("kill -9 $$\r")
     assert killer.finish(60) != 0
     killer.close()

@@ -64,7 +64,7 @@ class Driven:
             cwd=directory,
         )
 
-    def expect(self, *texts: bytes, timeout_s: float = 20) -> None:
+    def expect(self, *texts: bytes, timeout_s: float = 60) -> None:
         """Read until `texts` were seen, in order, each behind what was expected before."""
         deadline = time.monotonic() + timeout_s
         for text in texts:
@@ -77,7 +77,7 @@ class Driven:
         """Type `data`."""
         os.write(self.master, data)
 
-    def send_until(self, data: bytes, text: bytes, timeout_s: float = 20) -> None:
+    def send_until(self, data: bytes, text: bytes, timeout_s: float = 60) -> None:
         """Type `data`, again each second, until `text` was seen behind what was expected before."""
         deadline = time.monotonic() + timeout_s
         while True:
@@ -93,7 +93,7 @@ class Driven:
         """Change the window's size."""
         termios.tcsetwinsize(self.master, (rows, columns))
 
-    def finish(self, timeout_s: float = 20) -> int:
+    def finish(self, timeout_s: float = 60) -> int:
         """Read all until the program has ended; return its status as subprocess has it."""
         deadline = time.monotonic() + timeout_s
         while self.process.poll() is None:

@@ -25,7 +25,7 @@ class Watcher(Driven):
         self.process.send_signal(signal.SIGWINCH)
         self.screen.resize(columns, rows)
 
-    def wait_for(self, text: str, timeout_s: float = 20) -> None:
+    def wait_for(self, text: str, timeout_s: float = 60) -> None:
         """Wait until `text` stands on the screen."""
         deadline = time.monotonic() + timeout_s
         while text not in self.text() + "\n":
