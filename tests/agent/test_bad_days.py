@@ -394,6 +394,18 @@ def test_the_hosts_limit_slows_down(host: AgentHost) -> None:
     assert recorded.messages[-1].pos_ms > 1000
 
 
+@pytest.mark.slow
+def test_what_waits_for_the_hosts_limit_at_the_end_is_recorded(host: AgentHost) -> None:
+    """With `delay` nothing is lost at the end either, however long the limit holds it."""
+    limits = 'rate_bytes = 400\nburst_bytes = 400\naction = "delay"\n'
+    host.start(f"[limits]\n{limits}")
+    session = host.shell("-steno-shell", "-c", "stty -opost; seq 2200")
+    assert session.finish(LONG_S) == 0
+    (recorded,) = host.recordings()
+    assert recorded.output().endswith(b"2199\n2200\n")
+    assert recorded.end.reason == "exit"
+
+
 def test_other_destinations_get_the_same_lines(host: AgentHost) -> None:
     """A file beside the spool holds the same recording, line by line."""
     place = host.directory / "copy.log"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from made_events import SHELL, START_US, Session
 from refused_sessions import join_of, read_events, read_lines, read_recordings
 from trails import make_trail
+from waiting import wait_for
 
 from steno.audit.event import Event
 from steno.formats.cutter import Cutter, Identity
@@ -230,10 +230,10 @@ def test_the_background_joins_and_reindexing_keeps_it(store: Store) -> None:
     indexer.start()
     try:
         nested(store)
-        until_s = time.monotonic() + 60
-        while [one.rec for one in store.recordings(parse("ran:uname")).items] != ["casey"]:
-            assert time.monotonic() < until_s, "not joined in time"
-            time.sleep(0.05)
+        wait_for(
+            lambda: [one.rec for one in store.recordings(parse("ran:uname")).items] == ["casey"],
+            "it is not joined",
+        )
     finally:
         indexer.stop()
     before = {rec: store.joined_events(rec) for rec in store.recs()}

@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import termios
-import time
 from collections.abc import Sequence
 from pathlib import Path
+
+from waiting import Patience
 
 from steno.formats.tlog import Decoder, Placed
 from steno.model import End, Input, Message, Note, Output, Start, Window
@@ -66,10 +67,10 @@ class Driven:
 
     def expect(self, *texts: bytes, timeout_s: float = 60) -> None:
         """Read until `texts` were seen, in order, each behind what was expected before."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         for text in texts:
             while (found := self.seen.find(text, self._expected)) < 0:
-                assert time.monotonic() < deadline, (text, bytes(self.seen))
+                assert patience.lasts(), (text, bytes(self.seen))
                 self._read(0.2)
             self._expected = found + len(text)
 
@@ -79,13 +80,13 @@ class Driven:
 
     def send_until(self, data: bytes, text: bytes, timeout_s: float = 60) -> None:
         """Type `data`, again each second, until `text` was seen behind what was expected before."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while True:
             self.send(data)
             try:
                 self.expect(text, timeout_s=1)
             except AssertionError:
-                assert time.monotonic() < deadline, (text, bytes(self.seen))
+                assert patience.lasts(), (text, bytes(self.seen))
             else:
                 return
 
@@ -95,9 +96,9 @@ class Driven:
 
     def finish(self, timeout_s: float = 60) -> int:
         """Read all until the program has ended; return its status as subprocess has it."""
-        deadline = time.monotonic() + timeout_s
+        patience = Patience(timeout_s)
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, bytes(self.seen)
+            assert patience.lasts(), bytes(self.seen)
             self._read(0.1)
         while self._read(0.1):
             pass

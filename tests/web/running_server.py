@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx2
+from waiting import wait_for
 
 from steno.cli.serving import Server, run_server
 from steno.config import ServerConfig, load_config
@@ -85,7 +85,7 @@ class Running:
     def start(self) -> None:
         """Start it and wait until it accepts requests."""
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(60)
         if self.error is not None:
             raise self.error
 
@@ -93,12 +93,12 @@ class Running:
         """Stop it and wait until everything is closed."""
         if self.server is not None:
             self.server.should_exit = True
-        self._thread.join(30)
+        self._thread.join(60)
         assert not self._thread.is_alive()
 
     def client(self, headers: dict[str, str] | None = None) -> httpx2.Client:
         """Return a client that knows the server's address and is signed in as nobody."""
-        return httpx2.Client(base_url=self.url, timeout=20, trust_env=False, headers=headers)
+        return httpx2.Client(base_url=self.url, timeout=60, trust_env=False, headers=headers)
 
     def sign_in(self, name: str) -> httpx2.Client:
         """Return a client with a session of `name`, which also sends its CSRF token.
@@ -126,16 +126,15 @@ class Running:
     def wait_for(self, rec: str, is_there: Callable[[Summary], bool]) -> Summary:
         """Wait until the index says of a recording what it should; return its summary."""
         store = open_store(self.config.store_directory)
+
+        def look() -> Summary | None:
+            with suppress(NotFoundError):
+                summary = store.find(rec)
+                return summary if is_there(summary) else None
+            return None
+
         try:
-            for _ in range(400):
-                try:
-                    summary = store.find(rec)
-                    if is_there(summary):
-                        return summary
-                except NotFoundError:
-                    pass
-                time.sleep(0.05)
-            raise AssertionError(f"{rec} was not indexed in time")
+            return wait_for(look, f"{rec} is not indexed")
         finally:
             store.close()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from refused_sessions import read_events, read_lines
 from running_server import Running, running_server
 from trails import make_trail
+from waiting import wait_for
 
 from steno.store.opening import open_store
 
@@ -24,10 +24,9 @@ def running(tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Ite
         server.deliver(trail, trail_lines)
         server.wait_for(rec, lambda summary: not summary.is_live)
         store = open_store(server.config.store_directory)
-        until_s = time.monotonic() + 60
-        while store.unjoined_sessions() or not store.trail_summaries():
-            assert time.monotonic() < until_s, "not joined in time"
-            time.sleep(0.05)
+        wait_for(
+            lambda: store.trail_summaries() and not store.unjoined_sessions(), "it is not joined"
+        )
         store.close()
         yield server
 

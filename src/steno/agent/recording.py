@@ -63,9 +63,14 @@ class Recording:
         """Whether there is no room for what is recorded: it is dropped, and counted."""
         return any(writer.is_full for writer in self._spools)
 
+    @property
+    def is_backlogged(self) -> bool:
+        """Whether a destination is so far behind that it must get no more now."""
+        return self._destinations.is_backlogged
+
     def may_read(self) -> bool:
         """Return whether something that will be recorded should be read now."""
-        if self._destinations.is_backlogged:
+        if self.is_backlogged:
             return False
         held_us = max(self.session.held_until_us, self._held_until_us)
         return not held_us or held_us <= self.clock.at_us()

@@ -23,6 +23,8 @@ _DRAIN_US = 10_000_000
 """How long, after the end, a terminal may take nothing of what is left for it."""
 _REST_BYTES = 1 << 20
 """And what others go on writing after the end is not awaited beyond this."""
+_HELD_BYTES = 1 << 14
+"""Nor, after `_DRAIN_US`, beyond what a terminal holds: so much was written before the end."""
 _BEGIN_US = 2_000_000
 """How long a session that was taken up may take to show that it had begun."""
 _LOOK_US = 50_000
@@ -64,6 +66,7 @@ class TerminalSession:
         self._is_killed = False
         self._reason: str | None = None
         self._ended_bytes = 0
+        self._ended_us = 0
         self._check_at_us = 0
 
     @property
@@ -222,7 +225,7 @@ class TerminalSession:
         relay.is_ending = True
         relay.is_suspended = False
         relay.stop_waiting()
-        relay.drained_us = now_us()
+        self._ended_us = relay.drained_us = now_us()
         self._ended_bytes = relay.output_bytes
         relay.pump_output()
         self._update()
@@ -234,9 +237,13 @@ class TerminalSession:
         if self._is_over or not relay.is_ending or relay.outer is None:
             return
         now = now_us()
+        has_waiting = bool(self._ring.waiting_bytes(Way.OUTPUT))
+        if not has_waiting and not self._recording.is_backlogged:
+            relay.drained_us = now  # only a limit may hold what is left, and it lets it through
         is_stuck = now - relay.drained_us > _DRAIN_US
-        is_drained = is_stuck or not self._ring.waiting_bytes(Way.OUTPUT)
-        is_quiet = relay.master is None or relay.output_bytes - self._ended_bytes > _REST_BYTES
+        is_drained = is_stuck or not has_waiting
+        rest_bytes = _REST_BYTES if now - self._ended_us <= _DRAIN_US else _HELD_BYTES
+        is_quiet = relay.master is None or relay.output_bytes - self._ended_bytes > rest_bytes
         if not is_quiet and now - relay.output_us >= _QUIET_US:
             is_quiet = is_stuck or not relay.has_input
         if is_drained and is_quiet:

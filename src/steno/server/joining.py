@@ -24,10 +24,14 @@ _log = logging.getLogger(__name__)
 _SETTLE_S = 2.0
 _LOOK_S = 1.0
 _REST = 4
-"""After joining for some time, nothing is joined for so many times that."""
+"""After joining, nothing is joined for so many times what that took of the processor's time.
+
+Not of the clock's: where others keep the processor busy, or the machine stands still for a while,
+nobody should wait twenty times as long for events to be found."""
 
 _SESSION_REST = 20
-"""A session that goes on is joined again after so many times what joining it took, at least."""
+"""A session that goes on is joined again after so many times what joining it took, at least; of
+the processor's time, too."""
 
 _EVENTS_LIMIT = 100_000
 """Of larger sessions the first events are joined, which takes some 250 MB of memory; the others
@@ -63,10 +67,12 @@ class Joining:
             # Whatever fails with this one keeps the others no longer.
             self._due_s[session] = now_s + _FAILED_REST_S
             self._due_s.move_to_end(session)
+            begun_s = time.thread_time()
             self._join(session, since)
-            took_s = self._monotonic_s() - now_s
+            took_s = time.thread_time() - begun_s
+            now_s = self._monotonic_s()
             self._due_s[session] = now_s + max(_SETTLE_S, _SESSION_REST * took_s)
-            self._next_s = now_s + took_s * (1 + _REST)
+            self._next_s = now_s + _REST * took_s
             break
         while len(self._due_s) > _SESSIONS:
             self._due_s.popitem(last=False)
