@@ -71,6 +71,8 @@ static void put_invalid(struct encoding *to, const unsigned char *at, ptrdiff_t 
     extend(to, 1, length);
 }
 
+enum { LONG_TEXT = 64 };
+
 /* Text on its way: from `at`, before `end`, to `out`. */
 struct passage {
     const unsigned char *at, *end;
@@ -202,14 +204,17 @@ static int put_character(struct passage *of, struct sequence *sequence)
     return 1;
 }
 
-/* Encode text from `at` on, as far as it goes; return where it ends. */
+/* Encode text from `at` on, as far as it goes; return where it ends. Among bytes that are no text it
+ * goes on by blocks only when it has turned out to be long. */
 static const unsigned char *put_text(struct encoding *to, const unsigned char *at,
                                      const unsigned char *end, struct sequence *after)
 {
     struct passage of = {at, end, to->text_end, 0};
+    int is_long = to->current.binary == 0;
     *after = (struct sequence){0, 0, 0};
     do {
-        put_blocks(&of);
+        if (is_long || of.characters >= LONG_TEXT)
+            put_blocks(&of);
         put_words(&of);
     } while (of.at < end && put_character(&of, after));
     to->text_end = of.out;
