@@ -52,7 +52,7 @@ static PyObject *encode(PyObject *module, PyObject *arguments)
 static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS,
      PyDoc_STR("encode(data, marks, is_final, /)\n--\n\nEncode bytes for a message; see "
-               "steno.formats.payload.Stretch.")},
+               "steno.formats.stretches.Stretch.")},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,5 +1,5 @@
 /* Output that came in a row, encoded in stretches that fit into messages. Pure; see
- * steno.formats.payload.Row.
+ * steno.formats.stretches.Row.
  *
  * The text of all stretches is written without a gap, so that a message's is known by its ends; and so
  * is the binary member's inside, where a comma stands between two stretches.

@@ -78,7 +78,7 @@ static PyObject *build_odd(const struct burst *of, enum stop stop)
                          of->piece_at_us);
 }
 
-/* A steno.formats.payload.Stretch's attributes. */
+/* A steno.formats.stretches.Stretch's attributes. */
 static PyObject *build_stretch(const struct stretch *stretch)
 {
     const struct encoding *of = &stretch->encoded;
@@ -118,7 +118,7 @@ static PyObject *build_message(const struct stretch *first, const struct stretch
     return message;
 }
 
-/* A steno.formats.payload.Row's attributes. */
+/* A steno.formats.stretches.Row's attributes. */
 static PyObject *build_row(const struct burst *of)
 {
     const struct row *row = &of->row;

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steno.formats.cutter import Cutter, Identity
-from steno.formats.payload import Row
+from steno.formats.stretches import Row
 from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
 from steno.model import End, Output, Start, Window

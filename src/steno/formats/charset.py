@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from encodings.aliases import aliases
 
 from steno.errors import FormatError, UsageError
-from steno.formats.payload import Stretch, binary_stretch, text_stretch
+from steno.formats.stretches import Stretch, binary_stretch, text_stretch
 from steno.model import Input, Output, Piece
 
 _ISO = {f"ISO-8859-{part}": f"iso8859_{part}" for part in range(1, 17) if part != 12}

@@ -8,7 +8,8 @@ import msgspec
 
 from steno.errors import UsageError
 from steno.formats.charset import find_charset
-from steno.formats.payload import Content, Payload, Row, Stretch, split_stretches
+from steno.formats.payload import Content, Payload
+from steno.formats.stretches import Row, Stretch, split_stretches
 from steno.formats.tlog import Member, make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
 

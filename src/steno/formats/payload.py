@@ -20,10 +20,8 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
-
 from steno.errors import FormatError
-from steno.formats._encoding import encode
+from steno.formats.stretches import Stretch, split_stretches
 from steno.model import Input, Note, Output, Piece, Window
 
 _RECORD = re.compile(
@@ -32,85 +30,6 @@ _RECORD = re.compile(
 _MAX_WINDOW = 65535
 MAX_AT_MS = 10**12
 """The latest instant that is believed, some thirty years into a recording."""
-_REPLACEMENT = "\ufffd".encode()
-_VALID_OR_NOT = re.compile("(?P<valid>[^\udc80-\udcff]+)|[\udc80-\udcff]+")
-
-
-class Stretch(msgspec.Struct, frozen=True, gc=False):
-    """Bytes of one direction, encoded: runs of text and runs of bytes that are no text, in turns.
-
-    Attributes:
-        text: What stands in the text member, as the inside of a JSON string.
-        binary: What stands in the binary member, as the inside of a JSON array.
-        length_bytes: How many bytes of the stream this is.
-        first: The first run's characters, and how many bytes of the binary member they stand for:
-            0 for text.
-        middle: The timing records of the runs between the first and the last.
-        last: The same as `first` of the last run; no characters when there is only one run.
-    """
-
-    text: bytes
-    binary: bytes
-    length_bytes: int
-    first: tuple[int, int]
-    middle: str = ""
-    last: tuple[int, int] = (0, 0)
-
-    def size_bytes(self) -> int:
-        """Return how much this adds to a message, its timing records included (at most)."""
-        return len(self.text) + len(self.binary) + len(self.middle) + 32
-
-
-def escape_text(text: str) -> bytes:
-    """Return the inside of a JSON string for `text`, escaped as tlog does (DEL too).
-
-    `text` holds no surrogates.
-    """
-    return encode(text.encode(), "  ", True)[0]
-
-
-def split_stretches(data: bytes, marks: str, *, is_final: bool) -> tuple[list[Stretch], bytes]:
-    """Encode `data`; return it, and the unfinished character at its end, if any.
-
-    With `is_final`, an unfinished character counts as invalid, and nothing is left. `marks` are
-    those of the direction's runs of text and of bytes, as in Stream.
-    """
-    text, binary, used, first, middle, last = encode(data, marks, is_final)
-    if not used:
-        return [], data
-    return [Stretch(text, binary, used, first, middle, last)], data[used:]
-
-
-class Row(NamedTuple):
-    """Output that came in a row, encoded for messages; see cutter.Room.
-
-    Attributes:
-        first: What goes into the message that is being made: stretches, each with its instant, in
-            us.
-        whole: Messages that it fills: when each begins, in ms, its timing without a window, and the
-            insides of its text and binary members.
-        last: What begins the message after those.
-        unfinished: The beginning of a character, behind all that.
-        length_bytes: How many bytes came.
-    """
-
-    first: list[tuple[int, Stretch]]
-    whole: list[tuple[int, bytes, bytes, bytes]]
-    last: list[tuple[int, Stretch]]
-    unfinished: bytes
-    length_bytes: int
-
-
-def text_stretch(text: str) -> Stretch:
-    """Return `text` as a stretch of one run."""
-    return Stretch(escape_text(text), b"", len(text.encode()), (len(text), 0))
-
-
-def binary_stretch(data: bytes) -> Stretch:
-    """Return `data` as a stretch of one run that is no text."""
-    characters = len(data.decode("utf-8", "replace"))
-    numbers = ",".join(map(str, data)).encode()
-    return Stretch(_REPLACEMENT * characters, numbers, len(data), (characters, len(data)))
 
 
 class Stream:

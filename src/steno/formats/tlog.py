@@ -13,14 +13,8 @@ import msgspec
 from steno.errors import FormatError
 from steno.formats.charset import Charset, find_charset
 from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
-from steno.formats.payload import (
-    MAX_AT_MS,
-    Content,
-    Payload,
-    escape_text,
-    read_pieces,
-    split_stderr,
-)
+from steno.formats.payload import MAX_AT_MS, Content, Payload, read_pieces, split_stderr
+from steno.formats.stretches import escape_text
 from steno.model import Damage, End, Message, Note, Piece, Start
 from steno.structs import json_decoder
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from steno.formats.payload import escape_text
+from steno.formats.stretches import escape_text
 
 _FRAME_BYTES = 3
 """Quotes and a comma around an argument."""

@@ -13,7 +13,7 @@ import msgspec
 
 from steno.errors import StoreError
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, CutterState, Identity, Room
-from steno.formats.payload import Row
+from steno.formats.stretches import Row
 from steno.model import End, Input, Note, Output, Piece, StreamTotal, Window
 from steno.recorder.echo import Echo, EchoWatch, Typed, WatchState
 from steno.recorder.limit import Action, Limit, TokenBucket

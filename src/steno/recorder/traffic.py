@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from steno.formats.cutter import Room
-from steno.formats.payload import Row, Stretch
+from steno.formats.stretches import Row, Stretch
 from steno.recorder._traffic import carry
 
 _Encoded = tuple[bytes, bytes, int, tuple[int, int], str, tuple[int, int]]
