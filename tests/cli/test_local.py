@@ -141,7 +141,7 @@ def test_a_server_that_is_killed_as_it_starts_is_said(tmp_path: Path) -> None:
 def _servers_of(parent: int) -> list[int]:
     """Return the `steno serve` processes that `parent` has started."""
     children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if "\0serve\0" in _read_arguments(pid)]
+    return [int(pid) for pid in children if b"\0serve\0" in _read_arguments(pid)]
 
 
 def test_nothing_is_left_running(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
         left = [
             pid
             for pid in os.listdir("/proc")
-            if pid.isdecimal() and str(tmp_path) in _read_arguments(pid)
+            if pid.isdecimal() and os.fsencode(tmp_path) in _read_arguments(pid)
         ]
         if not left:
             return
@@ -162,11 +162,12 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     raise AssertionError(f"still running: {left}")
 
 
-def _read_arguments(pid: str) -> str:
+def _read_arguments(pid: str) -> bytes:
+    """Return a process's words, any process's of the machine: so they need be no text."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
-        return ""
+        return b""
 
 
 def test_the_default_address_is_loopback() -> None:

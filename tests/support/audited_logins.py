@@ -192,8 +192,9 @@ def who_is_left(directory: Path) -> list[str]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if mark in (entry / "cmdline").read_bytes() and int(entry.name) != os.getpid():
-                found.append((entry / "cmdline").read_text().replace("\0", " "))
+            words = (entry / "cmdline").read_bytes()
+            if mark in words and int(entry.name) != os.getpid():
+                found.append(os.fsdecode(words).replace("\0", " "))
         except OSError:
             continue
     return found
