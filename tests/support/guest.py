@@ -327,7 +327,7 @@ def children(process: int) -> list[int]:
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
             # The program's name stands in parentheses and may hold anything.
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
+            parent = int(status.read_bytes().rpartition(b")")[2].split()[1])
         except (FileNotFoundError, ProcessLookupError):
             continue
         if parent == process:

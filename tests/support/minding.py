@@ -25,11 +25,11 @@ def _descendants() -> list[int]:
     parents: dict[int, int] = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            stat = (entry / "stat").read_text()
+            stat = (entry / "stat").read_bytes()
         except OSError:
             continue
-        state, parent = stat.rpartition(")")[2].split()[:2]
-        if state != "Z":
+        state, parent = stat.rpartition(b")")[2].split()[:2]
+        if state != b"Z":
             parents[int(entry.name)] = int(parent)
     found: set[int] = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in found} - found:
