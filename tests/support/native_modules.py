@@ -31,10 +31,12 @@ def check_with_analyser(sources: Iterable[Path]) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def run_sanitized(sources: Iterable[Path], module: Path, trial: str, *arguments: str) -> str:
+def run_sanitized(
+    sources: Iterable[Path], module: Path, trial: str, *arguments: str, options: Iterable[str] = ()
+) -> str:
     """Build `module` with ASan and UBSan, run the Python program `trial`; return what it prints.
 
-    The program's first argument is the module's path.
+    The program's first argument is the module's path; `options` are the compiler's.
     """
     if GCC is None:
         pytest.skip("gcc is not installed")
@@ -44,7 +46,7 @@ def run_sanitized(sources: Iterable[Path], module: Path, trial: str, *arguments:
     if not os.path.isabs(sanitizer):
         pytest.skip("gcc's sanitizers are not installed (Debian: libgcc-dev)")
     flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined"]
-    flags += ["-fno-sanitize-recover=all", *_FLAGS]
+    flags += ["-fno-sanitize-recover=all", *_FLAGS, *options]
     command = [GCC, *flags, *map(str, sources), "-o", str(module)]
     subprocess.run(command, check=True, timeout=100)
     done = subprocess.run(
