@@ -15,15 +15,15 @@ sys.path.insert(0, os.path.dirname(sys.argv[1]))
 from _encoding import encode
 chance, said = random.Random(3), hashlib.sha256()
 kinds = [bytes(range(256)), b"ab\\x1b\\xc3\\xb6\\xff", b"\\xe3\\x81\\x82\\xf0\\x9f\\x98\\x80", b"x"]
+tables = [bytes(kind[i % len(kind)] for i in range(256)) for kind in kinds]
 for _ in range(6000):
-    kind = chance.choice(kinds)
-    data = bytes(chance.choices(kind, k=chance.randrange(70)))
+    data = chance.randbytes(chance.randrange(70)).translate(chance.choice(tables))
     said.update(repr(encode(data, ">]", chance.random() < 0.5)).encode())
 for worst in (b"\\x1b", b"\\xff", b"a\\xff", b"\\xff\\x1b"):
     said.update(repr(encode(worst * 20000, ">]", True)).encode())
 mostly = b"plain text " * 40 + "ö € 😀 ".encode() * 9 + b'\\x1b[1m\\r\\n"\\\\\\x7f'
 for _ in range(2000):
-    data = b"".join(bytes(chance.choices(kind, k=9)) for kind in chance.choices(kinds, k=90))
+    data = b"".join(chance.randbytes(9).translate(to) for to in chance.choices(tables, k=90))
     text = b"".join(mostly[at : at + 90] for at in chance.choices(range(len(mostly)), k=9))
     for part in (data, text, text + data[:90] + text):
         said.update(repr(encode(part, ">]", chance.random() < 0.5)).encode())

@@ -15,12 +15,13 @@ from _traffic import carry
 chance = random.Random(3)
 kinds = [bytes(range(256)), b"ab\\x1b\\xc3\\xb6\\xff", b"\\xe3\\x81\\x82\\xf0\\x9f\\x98\\x80", b"x"]
 kinds += [b"\\x1b", b"\\xff", b"a\\xff", b"\\xff\\x1b"]
+tables = [bytes(kind[i % len(kind)] for i in range(256)) for kind in kinds]
 flags = os.O_NONBLOCK | os.O_DIRECT
-for _ in range(600):
+for _ in range(150):
     (source, feed), (drain, sink), (keys, fingers) = [os.pipe2(flags) for _ in range(3)]
     for _ in range(chance.randrange(14)):
-        kind = chance.choice(kinds)
-        os.write(feed, bytes(chance.choice(kind) for _ in range(chance.choice([3, 2000, 4096]))))
+        data = chance.randbytes(chance.choice([3, 2000, 4096]))
+        os.write(feed, data.translate(chance.choice(tables)))
     os.write(fingers, b"keys")
     if chance.random() < 0.5:
         os.close(feed)
