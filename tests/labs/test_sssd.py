@@ -161,6 +161,19 @@ def test_the_check_finds_what_would_lock_people_out(host: Guest) -> None:
         host.run("sed", "-i", "s/^#\\(session.*pam_sss.so\\)/\\1/", pam)
 
 
+def test_the_check_finds_that_sssd_is_down(host: Guest) -> None:
+    """While sssd is down its users cannot log in, and the check says so; then nothing is found."""
+    record_with_sssd(host, SOME)
+    assert "sssd" not in findings(host)
+    host.run("systemctl", "stop", "sssd")
+    try:
+        assert findings(host)["sssd"] == "lockout"
+        assert host.attempt("su", "-", "bob", "-c", "true").returncode != 0
+    finally:
+        host.run("systemctl", "start", "sssd")
+    assert "sssd" not in findings(host)
+
+
 def test_exceptions_from_all(host: Guest) -> None:
     """`scope = all` with exceptions: they are not recorded, the rest are."""
     record_with_sssd(host, "scope = all\nexclude_users = bob\nexclude_groups = contractors\n")
@@ -177,6 +190,11 @@ def test_local_users_through_the_proxy_provider(host: Guest) -> None:
     assert log_in(host, "zoe", "echo $SHELL") == "/bin/bash"
     assert len(recorded(host, "zoe")) == 1
     assert "sssd-order" not in findings(host)
+    host.run("systemctl", "stop", "sssd")
+    assert "sssd" in findings(host)
+    assert log_in(host, "zoe", "echo $SHELL") == "/bin/bash"
+    assert len(recorded(host, "zoe")) == 1  # as the check says: nobody names her
+    host.run("systemctl", "start", "sssd")
     host.run("sed", "-i", "s/^passwd: sss files/passwd: files sss/", "/etc/nsswitch.conf")
     assert findings(host)["sssd-order"] == "escape"
     assert log_in(host, "zoe", "echo $SHELL") == "/bin/bash"

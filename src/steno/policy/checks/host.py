@@ -17,6 +17,7 @@ from steno.policy.checks.pam import check_pam, notes_logins
 from steno.policy.checks.running import (
     check_agent,
     check_clock,
+    check_sssd_answers,
     is_clock_synchronised,
     read_effective,
 )
@@ -35,7 +36,7 @@ ORDER: tuple[Effect, ...] = ("lockout", "escape", "secret", "gap", "hint")
 def examine(root: Path = Path("/")) -> list[Finding]:
     """Return what is not as it should be on the host below `root`, the worst first.
 
-    What only a running host can tell (agent, clock, `sshd -T`) is asked of `/` alone.
+    What only a running host can tell (agent, SSSD, clock, `sshd -T`) is asked of `/` alone.
     """
     files = HostFiles(root)
     places = HostPlaces(root)
@@ -54,7 +55,11 @@ def examine(root: Path = Path("/")) -> list[Finding]:
         *audit,
     ]
     if not places.is_image:
-        findings += [*check_agent(places), *check_clock(is_clock_synchronised())]
+        findings += [
+            *check_agent(places),
+            *check_sssd_answers(recording),
+            *check_clock(is_clock_synchronised()),
+        ]
         if not audit:
             findings += check_live_audit(read_live(), level, os.uname().machine)
     return sorted(findings, key=lambda finding: ORDER.index(finding.effect))

@@ -1,4 +1,4 @@
-"""What can only be asked of a host that runs: its agent, its clock, its sshd."""
+"""What can only be asked of a host that runs: its agent, its clock, its sshd, its SSSD."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from collections.abc import Iterator
 
 from steno.policy.checks.finding import Finding
 from steno.policy.checks.sshd import Block, parse_effective
+from steno.policy.checks.sssd import SessionRecording
 from steno.policy.places import HostPlaces
+
+SSSD_PIPE = "/var/lib/sss/pipes/nss"
+"""Where the system asks SSSD for accounts; its place is compiled into libnss_sss."""
 
 _CONNECT_S = 3.0
 _SSHD_S = 10.0
@@ -25,19 +29,41 @@ _TIMEX_BYTES = 512
 def check_agent(places: HostPlaces) -> Iterator[Finding]:
     """Yield that the agent does not take sessions, if so."""
     path = str(places.agent_socket)
-    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+    why = _refusal(path, socket.SOCK_SEQPACKET)
+    if why is not None:
+        yield Finding(
+            "agent",
+            "lockout",
+            f"the agent does not take sessions: {why}: with on_failure ="
+            " deny recorded users cannot log in",
+            "systemctl enable --now steno-agent; journalctl -u steno-agent",
+            path,
+        )
+
+
+def check_sssd_answers(recording: SessionRecording, pipe: str = SSSD_PIPE) -> Iterator[Finding]:
+    """Yield that SSSD, which is to say who is recorded, is not there, if so."""
+    why = _refusal(pipe, socket.SOCK_STREAM) if recording.is_on else None
+    if why is not None:
+        yield Finding(
+            "sssd",
+            "lockout",
+            f"SSSD says who is recorded, and does not answer: {why}: its users cannot log in, and"
+            " local ones whom it should name are not recorded",
+            "systemctl restart sssd; journalctl -u sssd",
+            pipe,
+        )
+
+
+def _refusal(path: str, kind: socket.SocketKind) -> str | None:
+    """Return why nobody takes connections at the socket `path`; None: somebody does."""
+    with socket.socket(socket.AF_UNIX, kind) as link:
         link.settimeout(_CONNECT_S)
         try:
             link.connect(path)
         except OSError as error:
-            yield Finding(
-                "agent",
-                "lockout",
-                f"the agent does not take sessions: {error.strerror or error}: with on_failure ="
-                " deny recorded users cannot log in",
-                "systemctl enable --now steno-agent; journalctl -u steno-agent",
-                path,
-            )
+            return error.strerror or str(error)
+    return None
 
 
 def is_clock_synchronised() -> bool:
