@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import audit_host
 import guest
 import guest_tree as trees
 import packages as debian_packages
@@ -53,9 +54,13 @@ def tlog_recordings() -> Path:
     return Path(__file__).parent / "data" / "tlog"
 
 
+@pytest.hookimpl(tryfirst=True)  # before the tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests with booted guests the time that a loaded machine takes for them."""
+    """Mark the tests that borrow the kernel's audit; give laboratories a loaded machine's time."""
     for item in items:
+        if "kernel_audit" in getattr(item, "fixturenames", ()):
+            item.add_marker("kernel_audit")
+            item.add_marker("lab")
         if item.get_closest_marker("lab") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(900))
 
@@ -69,6 +74,17 @@ def guest_tree() -> trees.Tree:
         return trees.base_tree()
     except trees.UnavailableError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def kernel_audit() -> Iterator[audit_host.KernelAudit]:
+    """The machine's audit system; tests that want it are skipped where it cannot be borrowed."""
+    try:
+        audit = audit_host.KernelAudit()
+    except audit_host.UnavailableError as error:
+        pytest.skip(str(error))
+    yield audit
+    audit.close()
 
 
 @pytest.fixture(scope="session")
@@ -85,6 +101,8 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> debian_packages.Packag
     """The Debian packages of this tree, by name; those in $STENO_TEST_PACKAGES, if it is set."""
     if built := os.environ.get("STENO_TEST_PACKAGES"):
         return debian_packages.find(Path(built))
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the workers' directories stand in the run's own
+        return debian_packages.build_once(tmp_path_factory.getbasetemp().parent / "packages")
     return debian_packages.build(tmp_path_factory.mktemp("packages"))
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from audit_host import KernelAudit, auditctl
 from click.testing import CliRunner, Result
 
 from steno.audit.rules.text import parse_rules, parse_status
@@ -69,41 +66,22 @@ def test_a_host_whose_rules_are_fixed_is_left_alone() -> None:
     assert not is_fixed_until_boot(free, is_wanted=False)
 
 
-def auditctl(*words: str) -> str:
-    """Run auditctl, which must succeed."""
-    return subprocess.run(
-        ["auditctl", *words], check=True, capture_output=True, text=True, timeout=60
-    ).stdout
-
-
 @pytest.fixture
-def kernel_audit() -> Iterator[None]:
+def unused_audit(kernel_audit: KernelAudit) -> Iterator[None]:
     """The kernel's audit, alone with it, switched off and without rules; afterwards as before."""
-    if shutil.which("auditctl") is None:
-        pytest.skip("no auditctl: apt install auditd")
-    if os.getuid() != 0:
-        pytest.skip("the kernel's audit rules are root's")
-    lock = Path(tempfile.gettempdir(), "audit.lock")
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        before = auditctl("-s")
-        status = parse_status(before)
-        if status.enabled or parse_rules(auditctl("-l").splitlines()):
-            pytest.skip("this machine's audit is in use")
-        wait = next(line for line in before.splitlines() if line.startswith("backlog_wait_time "))
-        try:
-            yield
-        finally:
-            auditctl("-D")
-            auditctl("-e", "0")
-            auditctl("-b", str(status.backlog_limit))
-            auditctl("--backlog_wait_time", wait.split()[1])
+    before = auditctl("-s")
+    if parse_status(before).enabled or parse_rules(auditctl("-l").splitlines()):
+        pytest.skip("this machine's audit is in use")
+    wait = next(line for line in before.splitlines() if line.startswith("backlog_wait_time "))
+    with kernel_audit.borrow():
+        yield
+    auditctl("--backlog_wait_time", wait.split()[1])
 
 
 @pytest.mark.lab
-def test_the_kernels_rules_are_compared_with_the_level(kernel_audit: None, tmp_path: Path) -> None:
+def test_the_kernels_rules_are_compared_with_the_level(unused_audit: None, tmp_path: Path) -> None:
     """Loaded into a real kernel, a level is found whole; one rule less is named; off is told."""
-    del kernel_audit
+    del unused_audit
     machine = os.uname().machine
     file = tmp_path / "rules"
     for level in ("login", "session"):

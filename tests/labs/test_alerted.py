@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_host import STENO, AuditHost, Session, missing_for_audit
+from audit_host import STENO, AuditHost, KernelAudit, Session
 from live_server import LiveServer
 from webhook_receiver import Receiver
 
@@ -32,10 +32,10 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture(scope="module")
-def host(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditHost]:
+def host(
+    kernel_audit: KernelAudit, receiver: Receiver, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AuditHost]:
     """This machine with auditd and the plugin, delivering to a server with Steno's own rules."""
-    if reason := missing_for_audit():
-        pytest.skip(reason)
     directory = tmp_path_factory.mktemp("alerted")
     server = LiveServer(directory)
     (directory / "secret").write_bytes(SECRET)
@@ -43,7 +43,7 @@ def host(receiver: Receiver, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         f'[alerts]\nsend = "low"\ninterval_s = 1\nwebhook = "{receiver.url}"\n'
         f'webhook_secret_file = "{directory / "secret"}"\n'
     )
-    with server, AuditHost(directory / "audit") as host:
+    with server, AuditHost(kernel_audit, directory / "audit") as host:
         state = server.enrol("web1", directory / "state")
         words = ("deliver", "--follow", "--quiet", "--spool", str(host.spool))
         with subprocess.Popen([*STENO, *words, "--host-directory", str(state)]) as deliver:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audit_host import STENO, AuditHost, missing_for_audit
+from audit_host import STENO, AuditHost, KernelAudit
 from audited_logins import HOST, PASSWORD, AuditedLogins, missing_for_logins, who_is_left
 from driven import Driven
 from live_server import LiveServer, run_steno
@@ -196,16 +196,20 @@ def run_steno_events(place: Place, query: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(kernel_audit: KernelAudit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A host and a server, once avery has worked there, copied a file and killed a shell."""
-    if reason := missing_for_audit() or missing_for_logins():
+    if reason := missing_for_logins():
         pytest.skip(reason)
     directory = tmp_path_factory.mktemp("person")
     with (
         ThreadingHTTPServer(("127.0.0.1", 0), _Page) as pages,
         AuditedLogins(directory, POLICY) as logins,
         AuditHost(
-            directory, policy=POLICY, options=("--host", HOST), inside=logins.inside()
+            kernel_audit,
+            directory,
+            policy=POLICY,
+            options=("--host", HOST),
+            inside=logins.inside(),
         ) as host,
         LiveServer(directory) as server,
     ):

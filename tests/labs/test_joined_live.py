@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from agent_host import AgentHost
-from audit_host import AuditHost, missing_for_audit
+from audit_host import AuditHost, KernelAudit
 from driven import STENO, Driven, Recorded
 from shell_builds import build_plain_shell
 from waiting import wait_for
@@ -27,11 +27,11 @@ LOG_IN = f"echo {UID} > /proc/self/loginuid; "
 
 
 @pytest.fixture(scope="module")
-def audit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditHost]:
+def audit(
+    kernel_audit: KernelAudit, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AuditHost]:
     """This machine with auditd and the rules of the level session."""
-    if reason := missing_for_audit():
-        pytest.skip(reason)
-    with AuditHost(tmp_path_factory.mktemp("audit")) as host:
+    with AuditHost(kernel_audit, tmp_path_factory.mktemp("audit")) as host:
         yield host
 
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from audit_host import STENO, borrow_audit, missing_for_audit
+from audit_host import STENO, KernelAudit
 
 from steno.audit.event import Event
 from steno.audit.trail import Lost, Placed, TrailDecoder, TrailItem
@@ -22,14 +22,12 @@ HERE = Path(__file__).parent
 JOURNALD = Path("/lib/systemd/systemd-journald")
 
 
-def play(script: str, directory: Path) -> str:
+def play(kernel_audit: KernelAudit, script: str, directory: Path) -> str:
     """Let a script play in a mount namespace, the machine's audit system in its hands."""
-    if reason := missing_for_audit():
-        pytest.skip(reason)
     if not JOURNALD.exists():
         pytest.skip("journald is missing (Debian package systemd)")
     words = ["unshare", "-m", "--propagation", "private", str(HERE / script), str(directory)]
-    with borrow_audit():
+    with kernel_audit.borrow():
         done = subprocess.run([*words, sys.executable], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stderr
@@ -51,13 +49,15 @@ def read_journal(directory: Path) -> set[int]:
     return {int(json.loads(line)["_AUDIT_ID"]) for line in lines}
 
 
-def test_the_journals_audit_events_are_each_kept_once(tmp_path: Path) -> None:
+def test_the_journals_audit_events_are_each_kept_once(
+    kernel_audit: KernelAudit, tmp_path: Path
+) -> None:
     """From the boot's first to the last, through three deaths: no event is missing or doubled."""
     rules = subprocess.run(
         [*STENO, "audit", "rules", "print", "session"], capture_output=True, check=True
     )
     (tmp_path / "rules").write_bytes(rules.stdout)
-    play("journal_audit.sh", tmp_path)
+    play(kernel_audit, "journal_audit.sh", tmp_path)
     items = read_trails(tmp_path)
     written = read_journal(tmp_path)
     assert len(written) > 100
@@ -65,9 +65,11 @@ def test_the_journals_audit_events_are_each_kept_once(tmp_path: Path) -> None:
     assert [item for item in items if isinstance(item, Lost)] == []
 
 
-def test_a_deaf_journald_is_told_and_what_was_lost_is_counted(tmp_path: Path) -> None:
+def test_a_deaf_journald_is_told_and_what_was_lost_is_counted(
+    kernel_audit: KernelAudit, tmp_path: Path
+) -> None:
     """It says so once, in the log, the state and the trail, and how much when events come again."""
-    said = play("journal_deaf.sh", tmp_path)
+    said = play(kernel_audit, "journal_deaf.sh", tmp_path)
     before, deaf = (read_audit_state(tmp_path / f"{name}.json") for name in ("before", "deaf"))
     assert isinstance(before, AuditFacts)
     assert isinstance(deaf, AuditFacts)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from audit_host import STENO, AuditHost, Session, missing_for_audit
+from audit_host import STENO, AuditHost, KernelAudit, Session
 from live_server import LiveServer
 from waiting import wait_for
 
@@ -25,11 +25,11 @@ TRIES = 30
 
 
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditHost]:
+def host(
+    kernel_audit: KernelAudit, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[AuditHost]:
     """This machine with auditd, the plugin and the rules of the level session."""
-    if reason := missing_for_audit():
-        pytest.skip(reason)
-    with AuditHost(tmp_path_factory.mktemp("audit")) as host:
+    with AuditHost(kernel_audit, tmp_path_factory.mktemp("audit")) as host:
         yield host
 
 

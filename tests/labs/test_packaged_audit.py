@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from audit_host import borrow_audit, missing_for_audit
+from audit_host import KernelAudit
 from packages import Packages
 
 pytestmark = pytest.mark.lab
@@ -16,14 +16,14 @@ SCRIPT = Path(__file__).with_name("packaged_audit.sh")
 PYTHON = Path("/usr/bin/python3.11")
 
 
-def test_the_packages_plugin_runs_as_installed(packages: Packages, tmp_path: Path) -> None:
+def test_the_packages_plugin_runs_as_installed(
+    kernel_audit: KernelAudit, packages: Packages, tmp_path: Path
+) -> None:
     """Auditd starts it; it gives root up, keeps events, is started anew by an upgrade, and goes."""
-    if reason := missing_for_audit():
-        pytest.skip(reason)
     if not PYTHON.exists() or shutil.which("dpkg") is None:
         pytest.skip("this machine is no Debian 12")
     words = ["unshare", "-m", "--propagation", "private", str(SCRIPT), str(tmp_path)]
-    with borrow_audit():
+    with kernel_audit.borrow():
         done = subprocess.run(
             [*words, str(packages["steno"])], capture_output=True, text=True, check=False
         )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from agent_host import AgentHost
-from audit_host import AuditHost, missing_for_audit
+from audit_host import AuditHost, KernelAudit
 from driven import Driven
 from shell_builds import build_plain_shell
 from waiting import wait_for
@@ -55,16 +55,17 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def place(kernel_audit: KernelAudit, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Both, on this machine."""
-    if reason := missing_for_audit():
-        pytest.skip(reason)
     with tempfile.TemporaryDirectory(prefix="steno-") as directory:
         agent = AgentHost(Path(directory), build_plain_shell(Path(directory)))
         agent.start()
         try:
             with AuditHost(
-                tmp_path_factory.mktemp("audit"), spool=agent.spool, control=agent.control_socket
+                kernel_audit,
+                tmp_path_factory.mktemp("audit"),
+                spool=agent.spool,
+                control=agent.control_socket,
             ) as audit:
                 yield Place(agent, audit)
         finally:

@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 
 from waiting import wait_for
 
@@ -59,33 +58,55 @@ type = always
 format = string
 """
 
-T = TypeVar("T")
+
+class UnavailableError(Exception):
+    """This machine's audit system cannot be borrowed; the text says why."""
 
 
-def missing_for_audit() -> str | None:
-    """Return why this machine cannot run auditd for a test; None: it can."""
-    if os.geteuid() != 0:
-        return "auditd needs root"
-    for program in ("auditd", "auditctl"):
-        if shutil.which(program) is None:
-            return f"{program} is missing (Debian package auditd)"
-    lock = _lock()
-    try:
-        status = read_status()
-    except StenoError as error:
-        return f"this is not the machine's own process id namespace: {error}"
-    finally:
-        os.close(lock)
-    if status.daemon_pid:
-        return "an auditd runs on this machine"
-    return None
+class KernelAudit:
+    """The machine's audit system, locked; the fixture `kernel_audit` gives it.
 
+    Whoever borrows the system needs this: so pytest knows those tests by their fixture.
+    """
 
-def _lock() -> int:
-    """Wait until nobody else has the machine's audit system; return what keeps it."""
-    descriptor = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
+    def __init__(self) -> None:
+        """Wait until nobody else has it.
+
+        Raises:
+            UnavailableError: This machine cannot run auditd for a test.
+        """
+        if os.geteuid() != 0:
+            raise UnavailableError("auditd needs root")
+        for program in ("auditd", "auditctl"):
+            if shutil.which(program) is None:
+                raise UnavailableError(f"{program} is missing (Debian package auditd)")
+        self.lock = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
+            if read_status().daemon_pid:
+                raise UnavailableError("an auditd runs on this machine")
+        except StenoError as error:
+            self.close()
+            reason = f"this is not the machine's own process id namespace: {error}"
+            raise UnavailableError(reason) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let others have it."""
+        os.close(self.lock)
+
+    @contextmanager
+    def borrow(self) -> Iterator[None]:
+        """Have it for a while; it is put back as it was, also when the test is killed."""
+        before = read_status()
+        guard = _guard(before, self.lock)
+        try:
+            yield
+        finally:
+            _restore(before)
+            guard.communicate(b"done\n")
 
 
 def _guard(before: AuditStatus, lock: int) -> subprocess.Popen[bytes]:
@@ -99,22 +120,6 @@ def _guard(before: AuditStatus, lock: int) -> subprocess.Popen[bytes]:
     )
 
 
-@contextmanager
-def borrow_audit() -> Iterator[None]:
-    """Have the machine's audit system to oneself; it is put back as it was."""
-    lock = _lock()
-    try:
-        before = read_status()
-        guard = _guard(before, lock)
-        try:
-            yield
-        finally:
-            _restore(before)
-            guard.communicate(b"done\n")
-    finally:
-        os.close(lock)
-
-
 def _restore(before: AuditStatus) -> None:
     auditctl("-D")
     auditctl("-b", str(before.backlog_limit))
@@ -125,6 +130,7 @@ class AuditHost:
     """The machine's audit system in a test's hands, for as long as the `with` block lasts.
 
     Args:
+        audit: The audit system.
         directory: Where auditd's and the plugin's files go, the `spool` among them.
         level: Which rules are loaded.
         policy: The policy file's text.
@@ -143,6 +149,7 @@ class AuditHost:
 
     def __init__(
         self,
+        audit: KernelAudit,
         directory: Path,
         *,
         level: str = "session",
@@ -153,6 +160,7 @@ class AuditHost:
         options: tuple[str, ...] = (),
         inside: tuple[str, ...] = (),
     ) -> None:
+        self._audit = audit
         self._inside = inside
         self.directory = directory
         self.spool = spool or directory / "spool"
@@ -163,15 +171,13 @@ class AuditHost:
         self._log_format = log_format
         self._options = options
         self._before: AuditStatus | None = None
-        self._lock = -1
         self._guard: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> AuditHost:
-        self._lock = _lock()
         try:
             self._before = read_status()
-            self._guard = _guard(self._before, self._lock)
+            self._guard = _guard(self._before, self._audit.lock)
             self._lay_out()
             self.start_daemon()
             self.load_rules(self._level)
@@ -288,7 +294,6 @@ class AuditHost:
                 self._daemon.wait()
             if self._guard is not None:
                 self._guard.communicate(b"done\n")
-            os.close(self._lock)
 
 
 class Session:

@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,5 +157,18 @@ def _apart(script: str, arguments: Sequence[str], log: Path) -> None:
         raise UnavailableError(f"no Debian tree could be built: {''.join(last)} ({log})")
 
 
+def main() -> None:
+    """Build all of them, or say why not."""
+    for make in (base_tree, sssd_tree, ansible_tree, tlog_tree):
+        try:
+            make()
+        except UnavailableError as error:
+            sys.exit(str(error))
+
+
 def _proxies() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+
+
+if __name__ == "__main__":
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import subprocess
 from pathlib import Path
@@ -23,6 +24,17 @@ def build(directory: Path) -> Packages:
         check=False,
     )
     assert done.returncode == 0, done.stdout
+    return find(directory)
+
+
+def build_once(directory: Path) -> Packages:
+    """Build them, unless another process of this run did; return the files by the names."""
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not directory.exists():
+            part = directory.with_suffix(".part")
+            build(part)
+            part.rename(directory)
     return find(directory)
 
 
