@@ -394,6 +394,23 @@ def test_the_hosts_limit_slows_down(host: AgentHost) -> None:
     assert recorded.messages[-1].pos_ms > 1000
 
 
+@pytest.mark.parametrize("whose", ["host's", "session's"])
+def test_a_limit_holds_output_no_longer_than_it_must(host: AgentHost, whose: str) -> None:
+    """What `delay` holds goes on when the limit lets it, long before a message is due."""
+    limit = {"rate_bytes": 60_000, "burst_bytes": 20_000, "action": '"delay"'}
+    lines = [f"{key} = {value}" for key, value in limit.items()]
+    defaults = "[defaults]\nlatency_ms = 60_000\n"
+    if whose == "host's":
+        host.start("\n".join(["[limits]", *lines]), policy=defaults)
+    else:
+        host.start(policy=f"{defaults}limit = {{ {', '.join(lines)} }}\n")
+    session = host.shell("-steno-shell", "-c", "stty -opost; seq 10000")
+    assert session.finish(LONG_S) == 0
+    (recorded,) = host.recordings()
+    assert recorded.output().endswith(b"9999\n10000\n")
+    assert recorded.messages[-1].pos_ms < 50_000
+
+
 @pytest.mark.slow
 def test_what_waits_for_the_hosts_limit_at_the_end_is_recorded(host: AgentHost) -> None:
     """With `delay` nothing is lost at the end either, however long the limit holds it."""

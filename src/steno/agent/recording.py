@@ -55,7 +55,8 @@ class Recording:
         self._spools = [writer for writer in parts.writers if isinstance(writer, HostSpoolWriter)]
         self._ring = parts.ring
         self._timer: Timer | None = None
-        self._held_until_us = 0
+        self._timer_us = 0
+        self._host_held_us = 0
         self._is_over = False
 
     @property
@@ -72,8 +73,13 @@ class Recording:
         """Return whether something that will be recorded should be read now."""
         if self.is_backlogged:
             return False
-        held_us = max(self.session.held_until_us, self._held_until_us)
+        held_us = self._held_until_us
         return not held_us or held_us <= self.clock.at_us()
+
+    @property
+    def _held_until_us(self) -> int:
+        """Before this instant a limit, the session's or the host's, lets nothing be read."""
+        return max(self.session.held_until_us, self._host_held_us)
 
     # What happens.
 
@@ -129,7 +135,7 @@ class Recording:
             self._drop(at_us, output_bytes, input_bytes)
             return False
         if held_us:
-            self._held_until_us = at_us + held_us
+            self._host_held_us = at_us + held_us
         return True
 
     def _drop(self, at_us: int, output_bytes: int, input_bytes: int) -> None:
@@ -146,7 +152,7 @@ class Recording:
             self._hand_over(lines, self.clock.at_us())
         if self._ring.is_pressed:
             self.checkpoint()
-        elif self._timer is None:
+        elif self._timer is None or 0 < self._held_until_us < self._timer_us:
             self._set_timer()
 
     def _hand_over(self, lines: list[bytes], at_us: int) -> None:
@@ -157,7 +163,8 @@ class Recording:
     # What is due.
 
     def _set_timer(self) -> None:
-        if self._timer is not None or self._is_over:
+        """Be called when something is due; a timer that is set may come earlier, never later."""
+        if self._is_over:
             return
         at_us = self.clock.at_us()
         due = []
@@ -165,15 +172,17 @@ class Recording:
             due.append(at_us + _FULL_RETRY_US)
         elif self.session.due_us is not None:
             due.append(self.session.due_us)
-        held_us = max(self.session.held_until_us, self._held_until_us)
-        if held_us > at_us:
-            due.append(held_us)
+        if self._held_until_us > at_us:
+            due.append(self._held_until_us)
         if self._destinations.is_pending:
             due.append(at_us + RETRY_US)
-        if due:
-            self._timer = self._host.loop.call_in(
-                max(0, min(due) - at_us), self._tick, self._owner.end
-            )
+        first_us = min(due, default=None)
+        if first_us is None or (self._timer is not None and self._timer_us <= first_us):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_us = first_us
+        self._timer = self._host.loop.call_in(max(0, first_us - at_us), self._tick, self._owner.end)
 
     def _tick(self) -> None:
         self._timer = None
