@@ -173,7 +173,7 @@ class UnreachableError(StenoError):
 
 
 class RefusedError(StenoError):
-    """A server answered and said no: credentials, permission, or certificate."""
+    """A server, or this system, said no: credentials, permission, or certificate."""
 
     exit_code = 12
 

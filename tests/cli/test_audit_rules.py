@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from audit_host import KernelAudit, auditctl
 from click.testing import CliRunner, Result
+from live_server import run_unprivileged
 
 from steno.audit.rules.text import parse_rules, parse_status
 from steno.cli import group
@@ -64,6 +66,32 @@ def test_a_host_whose_rules_are_fixed_is_left_alone() -> None:
     assert is_fixed_until_boot(fixed, is_wanted=True)
     free = parse_status((DATA / "auditctl/status-off.txt").read_text())
     assert not is_fixed_until_boot(free, is_wanted=False)
+
+
+@pytest.mark.parametrize("words", [["check"], ["check", "login", "--json"]])
+def test_who_is_not_root_is_refused(words: list[str]) -> None:
+    """The kernel tells its rules to root alone: one line that says so, and code 12."""
+    if shutil.which("auditctl", path="/usr/sbin:/sbin") is None:
+        pytest.skip("no auditctl: apt install auditd")
+    done = run_unprivileged("audit", "rules", *words)
+    assert done.returncode == 12, done.stderr
+    assert done.stderr.splitlines() == [
+        "steno: the kernel's audit rules are root's to see and to change: run it as root"
+    ]
+    assert not done.stdout
+
+
+def test_who_may_not_write_the_rules_file_is_refused(tmp_path: Path) -> None:
+    """The directory is named, with code 12; nothing is left there."""
+    rules_d = tmp_path / "etc/audit/rules.d"
+    rules_d.mkdir(parents=True)
+    rules_d.chmod(0o555)
+    done = run_unprivileged("audit", "rules", "install", "--root", str(tmp_path))
+    assert done.returncode == 12, done.stderr
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"steno: {rules_d}")
+    assert line.endswith(": Permission denied")
+    assert not [*rules_d.iterdir()]
 
 
 @pytest.fixture

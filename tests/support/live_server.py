@@ -38,6 +38,14 @@ def run_steno(*arguments: str | Path, stdin: str = "") -> subprocess.CompletedPr
     return subprocess.CompletedProcess(words, status, *texts)
 
 
+def run_unprivileged(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run a steno command as somebody who may do no more than the owner of the files may."""
+    # Root may read and write everything, unless it gives that up.
+    drop = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", "--"] if os.geteuid() == 0 else []
+    words = [*drop, *STENO, *map(str, arguments)]
+    return subprocess.run(words, capture_output=True, text=True, check=False)
+
+
 @contextmanager
 def _called(words: Sequence[str], stdin: str) -> Iterator[None]:
     """Give this process another command line and another standard input for a while."""

@@ -16,7 +16,14 @@ from steno.cli.messages import (
     open_standard_streams,
     say,
 )
-from steno.errors import DISK_FULL, NoSpaceError, QueryError, StenoError, UsageError
+from steno.errors import (
+    DISK_FULL,
+    NoSpaceError,
+    QueryError,
+    RefusedError,
+    StenoError,
+    UsageError,
+)
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "local": ("local", "All of it on this machine: a server, a recorded shell."),
@@ -134,5 +141,9 @@ def _refuse(error: click.ClickException) -> int:
 def _explain(error: OSError) -> StenoError:
     """Return what to say of a failure that no room foresaw: what the system says, and where."""
     reason = error.strerror or str(error)
-    kind = NoSpaceError if error.errno in DISK_FULL else StenoError
+    kind = StenoError
+    if error.errno in DISK_FULL:
+        kind = NoSpaceError
+    elif isinstance(error, PermissionError):
+        kind = RefusedError
     return kind(reason if error.filename is None else f"{error.filename}: {reason}")

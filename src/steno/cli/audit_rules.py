@@ -23,6 +23,9 @@ from steno.files import replace_file
 
 RULES_FILE = Path("/etc/audit/rules.d/30-steno.rules")
 
+_NOT_ROOT = ("You must be root", "Operation not permitted")
+"""How auditctl says that its caller lacks CAP_AUDIT_CONTROL; its exit status says less."""
+
 _COMMANDS: dict[str, tuple[str, str]] = {
     "print": ("audit_rules:print_command", "Print the rules of a level."),
     "check": ("audit_rules:check_command", "Compare the rules with what the kernel has."),
@@ -89,10 +92,10 @@ def print_command(level: Level, machine: str, min_uid: int, *, immutable: bool) 
 def check_command(level: Level, machine: str, min_uid: int, *, as_json: bool) -> int:
     """Compare what the kernel has loaded with the rules of LEVEL [default: session].
 
-    Asks auditctl, as root; changes nothing. Ends with 0 if all rules of the level and none of
-    another level are loaded and auditing is on (for `none`: if no rule of Steno's is loaded), else
-    with 16. Rules of others are counted, not judged, unless they stop system calls from being
-    audited.
+    Asks auditctl, as root (others get 12); changes nothing. Ends with 0 if all rules of the level
+    and none of another level are loaded and auditing is on (for `none`: if no rule of Steno's is
+    loaded), else with 16. Rules of others are counted, not judged, unless they stop system calls
+    from being audited.
     """
     status = parse_status(_auditctl("-s"))
     loaded = parse_rules(_auditctl("-l").splitlines())
@@ -172,6 +175,10 @@ def _auditctl(option: str) -> str:
         )
     except FileNotFoundError:
         raise NotFoundError("auditctl is not installed: it comes with auditd") from None
+    if done.returncode and any(words in done.stderr + done.stdout for words in _NOT_ROOT):
+        raise RefusedError(
+            "the kernel's audit rules are root's to see and to change: run it as root"
+        )
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         why = lines[-1] if lines else f"ended with {done.returncode}"

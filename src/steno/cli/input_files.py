@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import BinaryIO
 
-from steno.errors import FormatError, NotFoundError, StenoError
+from steno.errors import FormatError, NotFoundError, RefusedError, StenoError
 
 STANDARD_INPUT = "-"
 _NOT_THERE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG})
@@ -30,6 +30,7 @@ def open_input(target: str | Path) -> BinaryIO:
     Raises:
         NotFoundError: There is no such file.
         FormatError: It is a directory.
+        RefusedError: This user may not read it.
         StenoError: It cannot be read.
     """
     if target == STANDARD_INPUT:
@@ -71,4 +72,5 @@ def explain_input(path: Path, error: OSError) -> StenoError:
         return NotFoundError(f"{path}: {error.strerror}")
     if error.errno == errno.EISDIR:
         return FormatError("no recording, but a directory", source=str(path))
-    return StenoError(f"{path}: {error.strerror}")
+    kind = RefusedError if isinstance(error, PermissionError) else StenoError
+    return kind(f"{path}: {error.strerror}")

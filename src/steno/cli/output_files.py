@@ -11,7 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from steno.errors import DISK_FULL, NoSpaceError, NotFoundError, StenoError, UsageError
+from steno.errors import (
+    DISK_FULL,
+    NoSpaceError,
+    NotFoundError,
+    RefusedError,
+    StenoError,
+    UsageError,
+)
 
 
 class OutputFiles:
@@ -105,4 +112,5 @@ class OutputFiles:
         except OSError as error:
             if error.errno in DISK_FULL:
                 raise NoSpaceError(f"{self._path}: the disk is full; nothing was kept") from error
-            raise StenoError(f"{self._path}: {error.strerror}") from error
+            kind = RefusedError if isinstance(error, PermissionError) else StenoError
+            raise kind(f"{self._path}: {error.strerror}") from error
