@@ -146,6 +146,34 @@ def test_logins_beside_recordings(audited: Running) -> None:
     assert failure["count"] == 1
 
 
+@pytest.mark.parametrize(("path", "how"), [("", "logins"), ("/failures", "failures")])
+def test_looking_at_logins_is_logged(audited: Running, path: str, how: str) -> None:
+    """Who looked at logins or at failures stands in the log of viewings, with what was filtered."""
+
+    def told() -> list[tuple[str, str, str | None]]:
+        items = get(audited, "ada", "/viewings", limit=500)["items"]
+        return [(one["user"], one["detail"], one["rec"]) for one in items if one["how"] == how]
+
+    before = told()
+    get(audited, "audrey", f"/logins{path}", host="odd & far", user="b*", source="::1")
+    assert told() == [("audrey", "user=b*&host=odd%20%26%20far&source=::1", None), *before]
+    assert audited.sign_in("alice").get(f"/api/v1/logins{path}").status_code == 403
+    assert audited.sign_in("ada").get(f"/api/v1/logins{path}?from_unix_us=x").status_code == 422
+    assert len(told()) == len(before) + 1
+
+
+def test_a_look_at_all_logins_says_when_and_which(audited: Running) -> None:
+    """Without a filter the entry says nothing more; with times it has them, as they were asked."""
+    get(audited, "ada", "/logins", service="sshd")
+    get(audited, "ada", "/logins", recorded="no", from_unix_us=5, until_unix_us=9, limit=2)
+    items = get(audited, "ada", "/viewings", limit=500)["items"]
+    details = [one["detail"] for one in items if one["how"] == "logins" and one["user"] == "ada"]
+    assert details[:2] == ["from_unix_us=5&until_unix_us=9&recorded=no", "service=sshd"]
+    get(audited, "ada", "/logins")
+    latest = get(audited, "ada", "/viewings", limit=1)["items"][0]
+    assert (latest["how"], latest["detail"], latest["requests"]) == ("logins", "", 1)
+
+
 def test_looking_at_events_is_logged(audited: Running) -> None:
     """A search among events, and a look at one, stand in the log of viewings."""
     get(audited, "ada", "/events", q="file:/very/special")

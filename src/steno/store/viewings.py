@@ -19,14 +19,16 @@ _LATEST = 2000
 
 
 class Viewing(msgspec.Struct, frozen=True):
-    """One look at a recording.
+    """One look at a recording, or at what many of them, or of the hosts' logins, tell.
 
     Attributes:
         id: Running number, never used twice.
         user: Who looked.
-        rec: At which recording; None for a search over all.
-        how: `segments`, `lines`, `text`, `commands`, `events`, `export`, `live` or `search`.
-        detail: The query of a search, the format of an export; else "".
+        rec: At which recording; None for a look at many: a search, alerts, logins.
+        how: `segments`, `lines`, `text`, `commands`, `events`, `export`, `live`, `search`,
+            `event`, `trail`, `alerts`, `logins` or `failures`; or the order that somebody gave.
+        detail: The query of a search, the format of an export, the filters of a list of logins
+            (`user=ann&service=sshd`); else "".
         address: From where.
         through: `session`, or `token ID`.
         first_unix_us: The first request.

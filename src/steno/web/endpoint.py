@@ -7,6 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 import anyio.to_thread
 import msgspec
@@ -111,7 +112,7 @@ class Endpoint(msgspec.Struct, frozen=True):
         answers: What it answers when all is well, the usual one first.
         problems: The statuses of its problems beside those that follow from the rest.
         viewing: What the viewing log says; None: shows nothing of what was recorded.
-        viewing_detail: The query parameter that goes into the log with it.
+        viewing_detail: The query parameters that go into the log with it, of several those given.
         needs_session: Whether a token will not do.
     """
 
@@ -125,7 +126,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     answers: tuple[Answer, ...] = (Answer(),)
     problems: tuple[int, ...] = ()
     viewing: str | None = None
-    viewing_detail: str | None = None
+    viewing_detail: tuple[str, ...] = ()
     needs_session: bool = False
 
     @property
@@ -155,9 +156,16 @@ class Endpoint(msgspec.Struct, frozen=True):
                 find_visible, services.store, rec, call.visible_to
             )
         if self.viewing is not None:
-            name = self.viewing_detail
-            await call.log_viewing(self.viewing, getattr(call.query, name) if name else "")
+            await call.log_viewing(self.viewing, self._detail(call))
         return await self.handler(call)
+
+    def _detail(self, call: Call) -> str:
+        """Return what the viewing log tells of the query: one parameter itself, or several."""
+        values = {name: getattr(call.query, name) for name in self.viewing_detail}
+        if len(values) == 1:
+            return str(*values.values())
+        given = {name: value for name, value in values.items() if value not in ("", None)}
+        return urlencode(given, safe="*:/", quote_via=quote)
 
     def _check_role(self, call: Call) -> None:
         if self.least is None:

@@ -12,6 +12,12 @@ from steno.store.events import LoginQuery
 from steno.web.endpoint import Call, json_response
 from steno.web.events import Instant
 
+FAILURE_FILTERS = ("user", "host", "source", "service", "from_unix_us", "until_unix_us")
+"""What of a query the viewing log tells: whom and what somebody looked for."""
+
+FILTERS = (*FAILURE_FILTERS, "recorded")
+"""And of a query for logins."""
+
 _RECORDED = {"": None, "yes": True, "no": False}
 
 

@@ -40,7 +40,7 @@ AUDIT: tuple[Endpoint, ...] = (
         answers=(Answer(type=Page[FoundEvent]),),
         problems=(400,),
         viewing="events",
-        viewing_detail="q",
+        viewing_detail=("q",),
     ),
     Endpoint(
         "GET",
@@ -59,6 +59,8 @@ AUDIT: tuple[Endpoint, ...] = (
         query=logins.LoginsQuery,
         answers=(Answer(type=Page[Login]),),
         problems=(400,),
+        viewing="logins",
+        viewing_detail=logins.FILTERS,
     ),
     Endpoint(
         "GET",
@@ -69,6 +71,8 @@ AUDIT: tuple[Endpoint, ...] = (
         query=logins.FailuresQuery,
         answers=(Answer(type=Page[LoginFailures]),),
         problems=(400,),
+        viewing="failures",
+        viewing_detail=logins.FAILURE_FILTERS,
     ),
     Endpoint(
         "GET",

@@ -80,7 +80,7 @@ RECORDINGS: tuple[Endpoint, ...] = (
         answers=(Answer(type=EventPage),),
         problems=(400,),
         viewing="events",
-        viewing_detail="q",
+        viewing_detail=("q",),
     ),
     Endpoint(
         "GET",
@@ -121,7 +121,7 @@ RECORDINGS: tuple[Endpoint, ...] = (
         answers=(Answer(type=Page[finding.LineHit]),),
         problems=(400,),
         viewing="search",
-        viewing_detail="q",
+        viewing_detail=("q",),
     ),
     Endpoint(
         "GET",
@@ -164,7 +164,7 @@ RECORDINGS: tuple[Endpoint, ...] = (
         query=exports.ExportQuery,
         answers=(Answer(media_types=exports.MEDIA_TYPES, purpose="The file, as attachment"),),
         viewing="export",
-        viewing_detail="format",
+        viewing_detail=("format",),
     ),
     Endpoint(
         "POST",
@@ -218,6 +218,6 @@ RECORDINGS: tuple[Endpoint, ...] = (
         answers=(Answer(type=Page[finding.RecordingHit]),),
         problems=(400,),
         viewing="search",
-        viewing_detail="q",
+        viewing_detail=("q",),
     ),
 )
