@@ -56,7 +56,8 @@ def attempts(found: list[LoginFact]) -> Counter[str]:
     failures = {(one.at_unix_us, one.serial): one for one in found if one.kind == "failure"}
     for one in found:
         if one.instead_of is not None:
-            assert failures.pop(one.instead_of).user == ""
+            before = failures.pop(one.instead_of)
+            assert before.user == ("" if one.kind == "failure" else one.user)
     return Counter(one.user for one in failures.values())
 
 
@@ -133,6 +134,51 @@ def test_keys_of_one_connection_are_one_attempt() -> None:
     assert attempts(facts(*keys, end)) == {"avery": 1}
     other = user_record("USER_LOGIN", 5, op="login", pid=200, after_s=1)
     assert attempts(facts(*keys, end, other)) == {"avery": 2}
+
+
+def let_in(number: int, *, acct: str = '"avery"', pid: int = 100, after_s: int = 0) -> str:
+    """Return what sshd and PAM write of somebody whose key was taken."""
+    start = {"acct": acct, "pid": pid, "after_s": after_s, "res": "success"}
+    seconds = AT_UNIX_US // 1_000_000 + after_s
+    stamp = f"msg=audit({seconds}.{number:03}:{number}):"
+    opened = (
+        f"type=LOGIN {stamp} pid={pid} uid=0"
+        " old-auid=4294967295 auid=1501 tty=(none) old-ses=4294967295 ses=7 res=1\n"
+        f"type=PROCTITLE {stamp} proctitle=737368643A206176657279205B707269765D\n"
+    )
+    checked = user_record("USER_ACCT", number - 1, op="PAM:accounting", **start)
+    return checked + opened + user_record("USER_START", number + 1, ses=7, **start)
+
+
+def test_keys_before_the_one_that_was_taken_are_no_attempt() -> None:
+    """A client offers all its keys: only those of a connection that let nobody in are a failure."""
+    keys = [user_record("USER_LOGIN", number, op="login") for number in (1, 2, 3)]
+    found = facts(*keys, let_in(11))
+    assert [one.kind for one in found] == ["failure", "open", "start"], "it is told all the same"
+    assert not attempts(found)
+    for other in ({"acct": '"blake"'}, {"pid": 101}, {"after_s": 121}):
+        assert attempts(facts(*keys, let_in(11, **other))) == {"avery": 1}, other
+    wrong = user_record("USER_AUTH", 5, pid=101)
+    again = user_record("USER_LOGIN", 6, op="login")
+    assert attempts(facts(*keys, wrong, again, let_in(11))) == {"avery": 1}, "a password is one"
+    assert attempts(facts(wrong, again, let_in(11))) == {"avery": 1}
+    elsewhere = user_record("USER_LOGIN", 1, op="login", addr="192.0.2.8")
+    assert attempts(facts(elsewhere, let_in(11))) == {"avery": 1}
+    by_login = user_record("USER_LOGIN", 1, op="login", exe="/usr/bin/login")
+    assert attempts(facts(by_login, let_in(11))) == {"avery": 1}
+
+
+def test_a_watch_that_goes_on_knows_of_refused_keys() -> None:
+    """Between a refused key and the one that was taken another watch may take over."""
+    events = read_events((user_record("USER_LOGIN", 1, op="login") + let_in(11)).encode())
+    first = LoginWatch()
+    found = [first.look(events[0])]
+    kept = decode_msgpack(msgspec.msgpack.encode(first.state()), WatchState)
+    second = LoginWatch(kept)
+    found += [second.look(event) for event in events[1:]]
+    told = [one for one in found if one is not None]
+    assert [one.kind for one in told] == ["failure", "open", "start"]
+    assert not attempts(told)
 
 
 @pytest.mark.parametrize("names", ["ghost", "?"])

@@ -391,6 +391,19 @@ def test_a_copy_and_a_killed_shell_are_told(place: Place) -> None:
     assert shells[0]["signal"] == 9, killed
 
 
+def test_a_key_that_is_offered_first_is_no_failure(place: Place) -> None:
+    """Scp offers two keys: sshd tells that it refused the first one, and no attempt counts."""
+    refused = _events(place, 'action:"logged in" result:failure addr:127.0.0.2')
+    assert len(refused) == 1
+    [copying] = [
+        json.loads(line)
+        for line in place.say("logins", "--json", "--source", "127.0.0.2").splitlines()
+    ]
+    assert copying["recordings"] == [place.recordings()[1]["rec"]]
+    assert copying["failures"] == 0
+    assert place.say("logins", "--failed", "--json", "--source", "127.0.0.2") == ""
+
+
 def test_failed_logins_are_those_of_auditd_s_own_log(place: Place) -> None:
     """`steno logins --failed` and `steno audit report logins` count the same attempts."""
     told = [json.loads(line) for line in place.say("logins", "--failed", "--json").splitlines()]

@@ -140,6 +140,20 @@ class LoginSuite:
         put_facts(store, fact("failure", 2, at_us=1, instead_of=(START_US, 1)), trail="trail-3")
         assert {(one.user, one.count) for one in failures(store)} == {("avery", 4), ("", 1)}
 
+    def test_a_login_in_place_of_a_refused_key(self, store: Store) -> None:
+        """The failure that a login takes the place of counts no longer; others of it do."""
+        put_facts(
+            store,
+            fact("failure", 1),
+            fact("failure", 2, at_us=1000),
+            fact("failure", 3, at_us=1000, user="blake"),
+        )
+        assert {(one.user, one.count) for one in failures(store)} == {("avery", 2), ("blake", 1)}
+        key = {"instead_of": (START_US + 1000, 2), "audit_session": 7}
+        put_facts(store, fact("start", 4, at_us=2000, **key))
+        assert {(one.user, one.count) for one in failures(store)} == {("avery", 1), ("blake", 1)}
+        assert [one.failures for one in logins(store)] == [1]
+
     def test_failures_before_a_login(self, store: Store) -> None:
         """Failures on the account of that host count, since its last login, a day at most."""
         put_facts(

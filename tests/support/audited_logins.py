@@ -108,7 +108,7 @@ class AuditedLogins:
         base = self.directory
         for parent in [base, *base.parents][:3]:
             parent.chmod(0o755)
-        for key in ("key", "host_key"):
+        for key in ("key", "host_key", "other_key"):
             words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(base / key)]
             subprocess.run(words, check=True)
         (base / "run").mkdir(exist_ok=True)
@@ -169,8 +169,9 @@ class AuditedLogins:
         return ["ssh", *self._options("-p", with_key=with_key), f"{user}@127.0.0.1", *words]
 
     def scp(self, *words: str) -> list[str]:
-        """Return the words of an scp; `avery@127.0.0.1:` is the host."""
-        return ["scp", *self._options("-P"), *words]
+        """Return the words of an scp to `avery@127.0.0.1:`; from 127.0.0.2, with two keys."""
+        first = ["-o", "BindAddress=127.0.0.2", "-i", str(self.directory / "other_key")]
+        return ["scp", *first, *self._options("-P"), *words]
 
     def _options(self, port: str, *, with_key: bool = True) -> list[str]:
         options = ["IdentitiesOnly=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]

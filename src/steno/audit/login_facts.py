@@ -45,8 +45,9 @@ class LoginFact(msgspec.Struct, frozen=True):
         login_user: Who had logged in already; "" for nobody.
         audit_session: The session it belongs to.
         pid: The process that said so.
-        instead_of: Instant and serial of a failure without an account that was told before: this is
-            a better word on the same attempt, which counts once.
+        instead_of: Instant and serial of a failure that was told before: of one without an account,
+            on which this is a better word; or of a refused key, where sshd's next one let the
+            person in. It counts no longer.
     """
 
     serial: int
@@ -78,16 +79,36 @@ class Nameless(msgspec.Struct, frozen=True, array_like=True):
     is_last_word: bool
 
 
+class RefusedKey(msgspec.Struct, frozen=True, array_like=True):
+    """A connection's attempt of which sshd alone spoke: PAM was not asked for a password.
+
+    Attributes:
+        pid: The connection's process.
+        user: Whose account.
+        source: Where the person was.
+        at_unix_us: When.
+        serial: The event's.
+    """
+
+    pid: int
+    user: str
+    source: str
+    at_unix_us: int
+    serial: int
+
+
 class WatchState(msgspec.Struct, frozen=True):
     """What a watch remembers of refusals, to begin another one with.
 
     Attributes:
         told: Which attempts were refused, and when.
         nameless: Of those without an account, what may be told better.
+        keys: Of those by key, which may turn out to be one of several that a client offered.
     """
 
     told: list[tuple[str, int]] = []
     nameless: list[Nameless] = []
+    keys: list[RefusedKey] = []
 
 
 class LoginWatch:
@@ -97,16 +118,19 @@ class LoginWatch:
     processes of their own, often several times, before it (of an account that there is not,
     without its name) or after it; where PAM was not asked (keys), theirs is the only word, and
     what one process says is one attempt. PAM itself, at the end, says that it was asked nothing.
+    A client offers all its keys in turn: those that are refused before one of the same connection
+    lets the person in were no attempt to get in without the right.
     """
 
     def __init__(self, state: WatchState | None = None) -> None:
         state = state or WatchState()
         self._told = OrderedDict(state.told)
         self._nameless = list(state.nameless)
+        self._keys = {one.pid: one for one in state.keys}
 
     def state(self) -> WatchState:
         """Return what to begin another watch with."""
-        return WatchState([*self._told.items()], [*self._nameless])
+        return WatchState([*self._told.items()], [*self._nameless], [*self._keys.values()])
 
     def look(self, event: Event) -> LoginFact | None:
         """Return what an event, its records with it, says of logins; None: nothing new."""
@@ -128,10 +152,34 @@ class LoginWatch:
             audit_session=event.audit_session,
             pid=event.process.pid,
         )
+        if kind == "start":
+            return self._let_in(fact)
         # The journal's words were put together already.
         if kind == "failure" and event.source != JOURNAL:
             return self._refuse(fact, is_last_word=_is_last_word(event))
+        if kind == "failure" and (event.method or "").startswith("publickey"):
+            self._remember_key(fact)
         return fact
+
+    def _remember_key(self, fact: LoginFact) -> None:
+        """Take note of a refusal that is no password's."""
+        if fact.service != "sshd" or fact.pid is None or not fact.user or fact.login_user:
+            return
+        self._keys.pop(fact.pid, None)  # the latest are the last ones
+        self._keys[fact.pid] = RefusedKey(
+            fact.pid, fact.user, fact.source, fact.at_unix_us, fact.serial
+        )
+        if len(self._keys) > _REMEMBERED:
+            del self._keys[next(iter(self._keys))]
+
+    def _let_in(self, fact: LoginFact) -> LoginFact:
+        """Return a login, in place of the refused keys that its client offered before."""
+        key = None if fact.pid is None else self._keys.pop(fact.pid, None)
+        if key is None or ("sshd", key.user, key.source) != (fact.service, fact.user, fact.source):
+            return fact
+        if fact.at_unix_us - key.at_unix_us > _SAME_ATTEMPT_US:
+            return fact
+        return replace(fact, instead_of=(key.at_unix_us, key.serial))
 
     def _refuse(self, fact: LoginFact, *, is_last_word: bool) -> LoginFact | None:
         """Return a failure if it is an attempt of its own, or a better word on one."""
@@ -149,6 +197,8 @@ class LoginWatch:
         if not fact.user:
             one = Nameless(place, fact.at_unix_us, fact.serial, is_last_word)
             self._nameless = [*self._nameless[1 - _REMEMBERED :], one]
+        if is_last_word:
+            self._remember_key(fact)
         return fact if before is None else replace(fact, instead_of=before)
 
     def _was_told(self, name: str, at_unix_us: int) -> bool:

@@ -245,9 +245,12 @@ def _put_logins(
     )
     connection.executemany(
         "DELETE FROM login_facts WHERE id BETWEEN ? AND ? AND trail = ? AND serial = ?"
-        " AND kind = 'failure' AND user = ''",
+        " AND kind = 'failure' AND user = ?",
         [
-            (first_id(at_unix_us), last_id(at_unix_us), key, fit(serial))
+            (
+                *(first_id(at_unix_us), last_id(at_unix_us), key, fit(serial)),
+                "" if login.fact.kind == "failure" else login.fact.user,
+            )
             for login in derived.logins
             if login.fact.instead_of is not None
             for at_unix_us, serial in [login.fact.instead_of]

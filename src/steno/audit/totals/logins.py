@@ -83,7 +83,10 @@ class Logins:
         fact = watch.look(event)
         if fact is not None and fact.kind == "failure":
             self._fail(event.host, fact)
-        elif event.audit_session is not None:
+            return []
+        if fact is not None and fact.instead_of is not None:
+            self._take_back((event.host, fact.user, fact.service, fact.source, ""))
+        if event.audit_session is not None:
             self._note(event, event.audit_session, fact)
         return []
 
@@ -132,7 +135,7 @@ class Logins:
         )
 
     def _take_back(self, key: tuple[str, ...]) -> None:
-        """Forget an attempt of which no account was known: it is known now."""
+        """Forget an attempt of which no account was known, or that was none: that is known now."""
         failure = self._failures.get(key)
         if failure is not None and failure.attempts > 1:
             failure.attempts -= 1
