@@ -1,7 +1,8 @@
 """Audit records from journald: `journalctl -o export` or `-o json`, its transport `audit`.
 
 journald takes a record apart; here the line that auditd would have written is put together again,
-with the entry's host as `node=`. Entries of other transports are passed over. journald drops EOE.
+with the entry's host as `node=`. Entries of other transports are passed over, unless somebody wants
+to hear them. journald drops EOE.
 
 Sources: systemd, src/journal/journald-audit.c, process_audit_string();
 https://systemd.io/JOURNAL_EXPORT_FORMATS/
@@ -16,6 +17,7 @@ import msgspec
 
 from steno.audit.record_types import name_of
 from steno.audit.records import DamagedLine, Damages, Record
+from steno.audit.witness.hearing import FIELDS, JournalWords
 from steno.structs import json_decoder
 
 _WANTED = frozenset({
@@ -59,7 +61,9 @@ def line_of(entry: Mapping[bytes, bytes]) -> bytes:
 class _Entries:
     """Makes records of entries, and damage of what is none."""
 
-    def __init__(self) -> None:
+    def __init__(self, words: JournalWords | None) -> None:
+        self.wanted = _WANTED if words is None else _WANTED | FIELDS
+        self._words = words
         self._number = 0
         self._damages = Damages()
 
@@ -67,7 +71,11 @@ class _Entries:
         """Return the record that an entry holds, if it holds one."""
         self._number += 1
         if not is_audit(entry):
+            if self._words is not None:
+                self._words.hear(entry)
             return []
+        if self._words is not None:
+            self._words.give_way(entry)
         try:
             line = line_of(entry)
         except ValueError as error:
@@ -90,11 +98,14 @@ class JournalExportReader:
 
     Fields are `NAME=value` lines, or a line `NAME`, 64 bits of length, little-endian, the value and
     a newline; a blank line ends an entry.
+
+    Args:
+        words: Hears what programs say.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, words: JournalWords | None = None) -> None:
         """Begin at an entry's start."""
-        self._entries = _Entries()
+        self._entries = _Entries(words)
         self._rest = b""
         self._offset_bytes = 0
         self._begin_bytes = 0  # where the entry begins
@@ -165,7 +176,7 @@ class JournalExportReader:
         return begin + size + 1
 
     def _keep(self, name: bytes, value: bytes) -> None:
-        if name in _WANTED:
+        if name in self._entries.wanted:
             self._entry[name] = value
 
     def _end_entry(self, end_bytes: int) -> list[Record]:
@@ -177,11 +188,15 @@ class JournalExportReader:
 
 
 class JournalJsonReader:
-    """Turn `journalctl -o json`, an object a line, into records. Does no I/O."""
+    """Turn `journalctl -o json`, an object a line, into records. Does no I/O.
 
-    def __init__(self) -> None:
+    Args:
+        words: Hears what programs say.
+    """
+
+    def __init__(self, words: JournalWords | None = None) -> None:
         """Begin at a line's start."""
-        self._entries = _Entries()
+        self._entries = _Entries(words)
         self._rest = b""
         self._offset_bytes = 0
 
@@ -217,7 +232,7 @@ class JournalJsonReader:
         entry = {
             name.encode(errors="surrogatepass"): _bytes_of(value)
             for name, value in decoded.items()
-            if name.encode(errors="surrogatepass") in _WANTED
+            if name.encode(errors="surrogatepass") in self._entries.wanted
         }
         return self._entries.add(entry, line, offset_bytes)
 

@@ -10,6 +10,7 @@ from steno.audit.event import Event
 from steno.audit.events import EventBuilder
 from steno.audit.records import DamagedLine
 from steno.audit.sources import GuessingReader
+from steno.audit.witness.hearing import JournalWords
 
 
 class EventReader:
@@ -18,16 +19,25 @@ class EventReader:
     Args:
         builder: What makes events of the records; it knows the host and whose names are whose.
         finds_losses: Look for missing serials; wrong for filtered input (ausearch's).
+        words: Hears what login programs say in a journal: their events come with `feed` and
+            `finish`, as they have no records.
     """
 
-    def __init__(self, builder: EventBuilder | None = None, *, finds_losses: bool = False) -> None:
+    def __init__(
+        self,
+        builder: EventBuilder | None = None,
+        *,
+        finds_losses: bool = False,
+        words: JournalWords | None = None,
+    ) -> None:
         self._builder = builder or EventBuilder()
-        self._lines = GuessingReader()
+        self._words = words
+        self._lines = GuessingReader(words)
         self._groups = Coalescer(finds_losses=finds_losses)
 
     def feed(self, data: bytes) -> list[Event]:
         """Return the events that `data` completes, in the order of their ends."""
-        return [event for event, _ in self.feed_groups(data)]
+        return [event for event, _ in self.feed_groups(data)] + self._heard()
 
     def expire(self) -> list[Event]:
         """Return all events that wait for more records; for when nothing came for a while."""
@@ -35,7 +45,7 @@ class EventReader:
 
     def finish(self) -> list[Event]:
         """Return what is left when the log has ended."""
-        return [event for event, _ in self.finish_groups()]
+        return [event for event, _ in self.finish_groups()] + self._heard()
 
     def feed_groups(self, data: bytes) -> list[tuple[Event, RecordGroup]]:
         """Return what `feed` does, each event with its records."""
@@ -48,6 +58,9 @@ class EventReader:
     def finish_groups(self) -> list[tuple[Event, RecordGroup]]:
         """Return what `finish` does, each event with its records."""
         return self.build(self._groups.feed(self._lines.finish()) + self._groups.finish())
+
+    def _heard(self) -> list[Event]:
+        return [] if self._words is None else self._words.take()
 
     def take_damage(self) -> list[DamagedLine]:
         """Return what was no record since the last call."""

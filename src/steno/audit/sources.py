@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from steno.audit.dispatching import BinaryReader, is_header
 from steno.audit.journaling import JournalExportReader, JournalJsonReader
 from steno.audit.records import DamagedLine, LineReader, Record
+from steno.audit.witness.hearing import JournalWords
 
 ENOUGH_BYTES = 16
 """So many bytes tell what a source is."""
@@ -26,22 +28,32 @@ class RecordReader(Protocol):
         """Return what was no record since the last call."""
 
 
-def guess_reader(begin: bytes) -> Callable[[], RecordReader]:
-    """Return what reads a source that begins so; whatever is like nothing else is a log."""
+def guess_reader(begin: bytes, words: JournalWords | None = None) -> Callable[[], RecordReader]:
+    """Return what reads a source that begins so; whatever is like nothing else is a log.
+
+    Args:
+        begin: The first `ENOUGH_BYTES`, or all that there is.
+        words: Hears what programs say, where the source is a journal.
+    """
     if is_header(begin):
         return BinaryReader
     if begin[:1] == b"{":
-        return JournalJsonReader
+        return partial(JournalJsonReader, words)
     if begin[:9] == b"__CURSOR=":
-        return JournalExportReader
+        return partial(JournalExportReader, words)
     return LineReader
 
 
 class GuessingReader:
-    """Read a source whose form is not known before its first bytes are there."""
+    """Read a source whose form is not known before its first bytes are there.
 
-    def __init__(self) -> None:
+    Args:
+        words: Hears what programs say, where the source is a journal.
+    """
+
+    def __init__(self, words: JournalWords | None = None) -> None:
         """Begin at the source's start."""
+        self._words = words
         self._begin = b""
         self._reader: RecordReader | None = None
 
@@ -68,5 +80,5 @@ class GuessingReader:
 
     def _decide(self) -> tuple[RecordReader, list[Record]]:
         data, self._begin = self._begin, b""
-        reader = guess_reader(data)()
+        reader = guess_reader(data, self._words)()
         return reader, reader.feed(data)

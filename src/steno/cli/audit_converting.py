@@ -17,6 +17,7 @@ from steno.audit.events import EventBuilder
 from steno.audit.reading import EventReader
 from steno.audit.records import DamagedLine
 from steno.audit.values.names import Names
+from steno.audit.witness.hearing import JournalWords
 from steno.cli.audit_selecting import Selection
 
 Format = Literal["steno", "ecs", "aushape"]
@@ -158,11 +159,17 @@ def _open_writer(wanted: Wanted) -> _Writer:
     return _Lines(is_ecs=wanted.format == "ecs")
 
 
-def open_reader(*, with_names: bool, with_records: bool, finds_losses: bool) -> EventReader:
-    """Return what reads logs on the command line; ids may get the names they have here."""
+def open_reader(
+    *, with_names: bool, with_records: bool, finds_losses: bool, hears_words: bool = False
+) -> EventReader:
+    """Return what reads logs on the command line; ids may get the names they have here.
+
+    `hears_words`: events of what login programs say in a journal come, too.
+    """
     names = Names(_find_user, _find_group) if with_names else Names()
     builder = EventBuilder(names=names, with_records=with_records)
-    return EventReader(builder, finds_losses=finds_losses)
+    words = JournalWords(names) if hears_words else None
+    return EventReader(builder, finds_losses=finds_losses, words=words)
 
 
 def _find_user(uid: int) -> str | None:

@@ -58,6 +58,7 @@ _PRINTERS: dict[str, Callable[[list[Any]], None]] = {
         "steno audit report commands",
         "steno audit report files --user avery --from yesterday audit.log",
         "ausearch --raw -ts today | steno audit report logins",
+        "journalctl -o export --since today | steno audit report logins",
     ),
 )
 @click.argument("kind", metavar="REPORT", type=click.Choice(list(_TALLIES)))
@@ -86,6 +87,7 @@ def command(
         # Two records that mean the same are two words on one attempt, or two attempts.
         with_records=kind == "logins",
         finds_losses=None not in logs,
+        hears_words=kind == "logins",
     )
     teller = Teller()
     tally = _TALLIES[kind]()

@@ -113,7 +113,7 @@ def _sessions_table(sessions: Sequence[Session]) -> Table:
         table.add_row(
             Text(format_instant(row.began_unix_us)),
             Text("" if ended_us is None else format_duration(ended_us - row.began_unix_us)),
-            Text(str(row.session)),
+            Text("" if row.session is None else str(row.session)),
             printable(row.user),
             printable(row.program),
             printable(row.origin),

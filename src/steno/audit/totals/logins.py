@@ -20,7 +20,7 @@ class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One audit session: a person logged in.
 
     Attributes:
-        session: Its number.
+        session: Its number; None: nobody numbers sessions there, and a program told of it.
         host: Where.
         user: Who logged in.
         program: What let them in.
@@ -31,7 +31,7 @@ class Session(msgspec.Struct, kw_only=True, omit_defaults=True):
         became: Whom they became, with su and sudo.
     """
 
-    session: int
+    session: int | None
     host: str = ""
     user: str = ""
     program: str = ""
@@ -73,6 +73,7 @@ class Logins:
         self._watches: dict[str, LoginWatch] = {}
         self._sessions: list[tuple[Session, list[LoginFact]]] = []
         self._open: dict[tuple[str, int], tuple[Session, list[LoginFact]]] = {}
+        self._alone: dict[tuple[str, int | None], tuple[Session, list[LoginFact]]] = {}
         self._failures: dict[tuple[str, ...], Failure] = {}
 
     def feed(self, event: Event) -> list[Session | Failure]:
@@ -87,12 +88,17 @@ class Logins:
         if fact is not None and fact.instead_of is not None:
             self._take_back((event.host, fact.user, fact.service, fact.source, ""))
         if event.audit_session is not None:
+            if fact is not None:
+                self._alone.pop((event.host, fact.pid), None)
             self._note(event, event.audit_session, fact)
+        elif fact is not None:
+            self._note_alone(event.host, fact)
         return []
 
     def finish(self) -> list[Session | Failure]:
         """Return sessions and failures, by their beginning."""
-        sessions = [_complete(session, facts) for session, facts in self._sessions]
+        known = [*self._sessions, *self._alone.values()]
+        sessions = [_complete(session, facts) for session, facts in known]
         return sorted(
             [*sessions, *self._failures.values()],
             key=lambda one: one.began_unix_us if isinstance(one, Session) else one.at_unix_us,
@@ -114,6 +120,17 @@ class Logins:
             session.became += [
                 thing.name for thing in event.objects if thing.name not in session.became
             ]
+
+    def _note_alone(self, host: str, fact: LoginFact) -> None:
+        """Take note of a login without a number; logind may tell it a moment later."""
+        before = self._alone.pop((host, fact.pid), None)
+        if fact.kind == "start":
+            session = Session(session=None, host=host, began_unix_us=fact.at_unix_us)
+            self._alone[host, fact.pid] = session, [fact]
+        elif before is not None:
+            before[1].append(fact)
+        if before is not None:
+            self._sessions.append(before)
 
     def _fail(self, host: str, fact: LoginFact) -> None:
         key = host, fact.user, fact.service, fact.source, fact.login_user
