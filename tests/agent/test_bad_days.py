@@ -49,12 +49,13 @@ def test_a_file_that_nobody_serves_holds_nobody_up(
     wait_for(lambda: not host.sessions(), "a session stays")
     before = host.descriptors()
     with stuck_caller(directory, host.build.socket, packet):
-        wait_for(lambda: host.descriptors() > before, "the agent has got no file")
+        wait_for(lambda: host.ask("status")["starting"] == 1, "the agent has got no file")
         for _ in range(3):
             host.assert_works()
-        assert host.ask("status")["starting"] == 1
+        # Those that have begun may count for a moment more.
+        wait_for(lambda: host.ask("status")["starting"] == 1, "it waits no more")
     wait_for(lambda: host.descriptors() <= before, "descriptors leak")
-    assert host.ask("status")["starting"] == 0
+    wait_for(lambda: host.ask("status")["starting"] == 0, "it still waits")
     host.assert_works()
 
 
@@ -308,7 +309,7 @@ def test_the_time_of_day_may_jump(host: AgentHost) -> None:
     (recorded,) = host.recordings()
     instants = [piece.at_us for message in recorded.messages for piece in message.pieces]
     assert instants == sorted(instants)
-    assert instants[-1] < LONG_S * 1e6
+    assert instants[-1] < 3600 * 1e6, "less than the steps of a day"
     started_ms = recorded.start.started_unix_us // 1000
     for message in recorded.messages:
         assert message.time_ms is not None
@@ -337,6 +338,7 @@ def test_one_user_cannot_keep_others_out(host: AgentHost) -> None:
         pytest.skip("only root can be another user too")
     host.build.program.parent.chmod(0o755)
     ours, theirs = socket.socketpair()
+    begun = time.monotonic()  # before anybody connects: the silent are dropped after 5 s
     child = os.fork()
     if not child:
         with contextlib.suppress(Exception):
@@ -348,7 +350,6 @@ def test_one_user_cannot_keep_others_out(host: AgentHost) -> None:
         os._exit(0)
     theirs.close()
     assert ours.recv(10) == b"60"
-    begun = time.monotonic()
     host.assert_works()
     assert host.ask("status")["starting"] == 4 or time.monotonic() - begun > 5
     ours.close()

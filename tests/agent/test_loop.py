@@ -130,8 +130,8 @@ def test_a_fault_ends_its_owner_only(
     loop.watch(reader, READABLE, fail, lambda: told.append("descriptor"))
     os.write(writer, b"x")
     loop.call_in(0, fail, lambda: told.append("timer"))
-    loop.call_in(20_000, loop.stop)
-    loop.run()
+    while len(told) < 2:
+        loop.turn()
     assert sorted(told) == ["descriptor", "timer"]
     assert loop.faults == 2
     assert "what nobody thought of" in caplog.text

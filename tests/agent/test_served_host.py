@@ -67,7 +67,7 @@ class Fleet:
         """End it, in good order or not."""
         assert self.courier is not None
         self.courier.send_signal(number)
-        self.courier.wait(30)
+        self.courier.wait(60)
         self.courier = None
 
     def get(self, path: str) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def test_a_session_is_seen_told_and_ended_from_the_server(fleet: Fleet) -> None:
     (one,) = host["open_sessions"]
     assert (one["rec"], one["user"]) == (rec, recording["user"])
     assert host["last_number"] == recording["number"]
-    assert abs(host["clock_offset_us"]) < 5_000_000
+    assert abs(host["clock_offset_us"]) < 60_000_000
     assert json.loads(fleet.run("hosts", "--json").stdout)["state"] == "good"
     assert rec in fleet.run("hosts", "web1").stdout
 

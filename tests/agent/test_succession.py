@@ -30,6 +30,7 @@ os.tcsetpgrp(0, os.getpgrp())
 sys.exit(status)
 """
 """Gives the program a process group of its own and the foreground, as sudo does."""
+_WAITING = "echo begun; until [ -e {go} ]; do sleep 0.1; done; echo last words; exit 7"
 
 
 def _finished(kept_host: KeptHost) -> Recorded:
@@ -40,9 +41,11 @@ def _finished(kept_host: KeptHost) -> Recorded:
 
 def test_a_shell_may_end_while_there_is_no_agent(kept_host: KeptHost) -> None:
     """The person sees what was printed last, and the recording says how the shell ended."""
-    session = kept_host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
+    go = kept_host.log.with_name("go")
+    session = kept_host.start("-c", _WAITING.format(go=go))
     session.expect(b"begun")
     with kept_host.without_agent():
+        go.touch()
         wait_for(lambda: not kept_host.children_of(session), "the shell's end")
     session.expect(b"last words\r\n")
     assert session.finish() == 7
@@ -63,9 +66,11 @@ def test_an_agent_that_comes_too_late_leaves_the_terminal_alone(tmp_path: Path) 
 
 
 def _come_too_late(kept_host: KeptHost) -> None:
-    session = kept_host.start("-c", "echo begun; read -t 1.5; echo last words; exit 7")
+    go = kept_host.log.with_name("go")
+    session = kept_host.start("-c", _WAITING.format(go=go))
     session.expect(b"begun\r\n")
     with kept_host.without_agent():
+        go.touch()
         assert session.process.wait(60) == 7
     recorded = _finished(kept_host)
     session.finish()

@@ -72,7 +72,7 @@ def test_ends_with_the_command(base: list[str], tmp_path: Path) -> None:
         ) as run:
             assert run.stdout is not None
             assert run.stdout.read() == b"hi\n"
-            assert run.wait(20) == 0
+            assert run.wait(60) == 0
 
 
 def test_nothing_to_read(base: list[str]) -> None:
@@ -98,7 +98,7 @@ def test_reader_that_stops(base: list[str], tmp_path: Path) -> None:
         assert run.stdout is not None
         assert os.read(run.stdout.fileno(), 2) == b"y\n"
         run.stdout.close()
-        assert run.wait(20) == -signal.SIGPIPE
+        assert run.wait(60) == -signal.SIGPIPE
     end = Recorded(tmp_path / "rec.log").end
     assert (end.reason, end.signal) == ("signal", signal.SIGPIPE)
 
@@ -126,7 +126,7 @@ def test_output_that_ends_early(base: list[str]) -> None:
         assert run.stdout is not None
         assert run.stdout.read() == b"x\n"
         is_running = run.poll() is None
-        assert run.wait(20) == 0
+        assert run.wait(60) == 0
     assert is_running
     assert time.monotonic() - began >= 2
 
@@ -138,7 +138,7 @@ def test_slow_reader_gets_all(base: list[str], tmp_path: Path) -> None:
         time.sleep(1)
         assert run.poll() is None
         data = run.stdout.read()
-        assert run.wait(20) == 0
+        assert run.wait(60) == 0
     assert data == "".join(f"{n}\n" for n in range(1, 200_001)).encode()
     assert Recorded(tmp_path / "rec.log").output() == data
 
@@ -165,7 +165,7 @@ def test_signals_are_passed_on(base: list[str], tmp_path: Path, number: signal.S
         assert run.stdout.readline() == b"ready\n"
         run.send_signal(number)
         assert run.stdout.read() == f"caught {name}\n".encode()
-        assert run.wait(20) == 5
+        assert run.wait(60) == 5
     assert Recorded(tmp_path / "rec.log").end.exit_status == 5
 
 

@@ -82,7 +82,7 @@ def test_start_facts(rec: Start, tmp_path: Path) -> None:
     assert start.boot_id == boot_id
     assert abs(start.started_unix_us - time.time() * 1e6) < 60e6
     assert start.coarse_unix_us is not None
-    assert abs(start.coarse_unix_us - start.started_unix_us) < 100_000
+    assert abs(start.coarse_unix_us - start.started_unix_us) < 10_000_000
 
 
 def test_window_changes(rec: Start, tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_hang_up(rec: Start, tmp_path: Path) -> None:
     run = rec(command=["bash", "-c", "trap 'echo farewell; exit' HUP; echo ready; read"])
     run.expect(b"ready")
     run.hang_up()
-    assert run.process.wait(10) == -signal.SIGHUP
+    assert run.process.wait(60) == -signal.SIGHUP
     kept = recorded(tmp_path)
     assert kept.end.reason == "hangup"
     assert kept.output() == b"ready\r\nfarewell\r\n"
@@ -178,10 +178,10 @@ def test_hang_up(rec: Start, tmp_path: Path) -> None:
 
 def test_hang_up_of_the_deaf(rec: Start, tmp_path: Path) -> None:
     """A program that ignores the hang-up doesn't keep the recording from ending."""
-    run = rec(command=["bash", "-c", "trap '' HUP; echo ready; exec sleep 30"])
+    run = rec(command=["bash", "-c", "trap '' HUP; echo ready; exec sleep 300"])
     run.expect(b"ready")
     run.hang_up()
-    assert run.process.wait(15) == -signal.SIGHUP
+    assert run.process.wait(60) == -signal.SIGHUP
     assert recorded(tmp_path).end.reason == "hangup"
 
 

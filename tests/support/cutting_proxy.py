@@ -33,7 +33,7 @@ class CuttingProxy:
 
     def _pass_on(self, near: socket.socket) -> None:
         try:
-            far = socket.create_connection(("127.0.0.1", self._target), timeout=10)
+            far = socket.create_connection(("127.0.0.1", self._target), timeout=60)
         except OSError:
             near.close()
             return

@@ -103,7 +103,7 @@ class LiveServer:
     def _end(self, number: int) -> None:
         if self.process is not None:
             os.kill(self.process.pid, number)
-            self.process.wait(30)
+            self.process.wait(60)
             assert self.process.stdout is not None
             self.process.stdout.close()
             self.process = None

@@ -108,7 +108,7 @@ class LoginLab:
 
     def wait_logged(self, text: str) -> None:
         """Wait until a line with `text` was written to syslog."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not any(text in line for line in self._lines):
             assert time.monotonic() < deadline, (text, self._lines)
             time.sleep(0.02)

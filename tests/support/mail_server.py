@@ -114,7 +114,9 @@ class MailServer:
         if password is not None:
             options |= {"authenticator": self._authenticate, "auth_required": True}
             options["auth_require_tls"] = by == "starttls"
-        self._controller = _Controller(self.handler, hostname="127.0.0.1", port=0, **options)
+        self._controller = _Controller(
+            self.handler, hostname="127.0.0.1", port=0, ready_timeout=60, **options
+        )
         self._controller.start()
         self.port: int = self._controller.port
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 def wait_for_program(*words: bytes) -> None:
     """Wait until a program with these words runs and sleeps."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     wanted = b"\0".join(words) + b"\0"
     while time.monotonic() < deadline:
         for entry in Path("/proc").glob("[0-9]*"):
@@ -28,7 +28,7 @@ def state(entry: Path) -> bytes:
 
 def wait_for_end(pid: int) -> None:
     """Wait until a process is dead, reaped or not."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     with contextlib.suppress(OSError):
         while b"Z (zo" not in state(Path(f"/proc/{pid}")):
             assert time.monotonic() < deadline, pid

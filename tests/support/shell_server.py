@@ -92,7 +92,7 @@ class ShellServer:
         self._accepting.join()
         self._listener.close()
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
         if self.failures:
             raise self.failures[0]
 
@@ -173,8 +173,8 @@ class Relaying:
         before = termios.tcgetattr(master)
         while True:
             sources = [outer, master, *([] if served.is_closed else [served.connection])]
-            ready = select.select(sources, [], [], 10)[0]
-            assert ready, "a session that does nothing for 10 s"
+            ready = select.select(sources, [], [], 60)[0]
+            assert ready, "a session that does nothing for a minute"
             if served.connection in ready:
                 report = served.read_report()
                 if report is None and served.reports:

@@ -45,7 +45,7 @@ class Receiver:
     def wait(self, is_there: Callable[[], bool]) -> None:
         """Wait until what came is what a test waits for."""
         with self._changed:
-            assert self._changed.wait_for(is_there, 30)
+            assert self._changed.wait_for(is_there, 60)
 
     def close(self) -> None:
         """Stop."""

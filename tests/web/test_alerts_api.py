@@ -37,7 +37,7 @@ def wait(
 ) -> list[dict[str, Any]]:
     """Wait until the list of alerts is as a test waits for; return it."""
     client = running.sign_in("audrey")
-    for _ in range(600):
+    for _ in range(1200):
         items: list[dict[str, Any]] = client.get("/api/v1/alerts").json()["items"]
         if is_there(items):
             return items

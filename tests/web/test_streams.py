@@ -61,7 +61,7 @@ class Events:
     def wait(self, is_there: Any) -> None:  # noqa: ANN401  # a predicate without arguments
         """Wait until `is_there()`."""
         with self._changed:
-            assert self._changed.wait_for(is_there, 20), (self.found, self.heartbeats)
+            assert self._changed.wait_for(is_there, 60), (self.found, self.heartbeats)
 
     def output(self) -> str:
         """Return all output so far."""
@@ -100,7 +100,7 @@ def test_a_growing_recording_is_followed_to_its_end(fresh: Running) -> None:
         fresh.deliver("growing", lines[1:2])
         events.wait(lambda: "two" in events.output())
         fresh.deliver("growing", lines[2:])
-        assert events.has_ended.wait(20)
+        assert events.has_ended.wait(60)
     assert events.output() == "one\r\ntwo\r\nthree\r\n"
     name, data, _ = events.found[-1]
     assert (name, data["reason"], data["exit_status"]) == ("end", "exit", 0)
@@ -115,7 +115,7 @@ def test_a_torn_line_waits_for_its_rest(fresh: Running) -> None:
         events.wait(lambda: "one" in events.output())
         fresh.deliver("halves", [lines[1][:30]])
         fresh.deliver("halves", [lines[1][30:], *lines[2:]])
-        assert events.has_ended.wait(20)
+        assert events.has_ended.wait(60)
     assert events.output() == "one\r\ntwo\r\n"
 
 
@@ -131,7 +131,7 @@ def test_a_broken_connection_goes_on_where_it_was(fresh: Running) -> None:
     assert last_id is not None
     fresh.deliver("resumed", lines[2:])
     with follow(client, path, {"Last-Event-ID": last_id}) as rest:
-        assert rest.has_ended.wait(20)
+        assert rest.has_ended.wait(60)
     assert rest.output() == "three\r\n"
     refused = client.get(path, headers={"Last-Event-ID": "made up"})
     assert refused.status_code == 422
@@ -141,14 +141,14 @@ def test_following_can_begin_at_an_instant(fresh: Running) -> None:
     """Only what came at or after `from_us` is sent."""
     path = "/api/v1/recordings/a1ice-0001/live"
     with follow(fresh.sign_in("alice"), f"{path}?from_us=2000000") as events:
-        assert events.has_ended.wait(20)
+        assert events.has_ended.wait(60)
     assert events.output() == "error: no quills\r\n<script>alert(1)</script>\r\n"
 
 
 def test_following_is_logged_as_a_viewing(fresh: Running) -> None:
     """Who followed a recording live is in the log."""
     with follow(fresh.sign_in("audrey"), "/api/v1/recordings/a1ice-0001/live") as events:
-        assert events.has_ended.wait(20)
+        assert events.has_ended.wait(60)
     items = fresh.sign_in("ada").get("/api/v1/viewings").json()["items"]
     assert [(item["user"], item["how"]) for item in items] == [("audrey", "live")]
 
@@ -182,7 +182,7 @@ def test_signing_out_ends_the_sessions_streams_and_no_others(fresh: Running) -> 
         ended.wait(lambda: ended.heartbeats)
         going.wait(lambda: going.heartbeats)
         assert client.delete("/api/v1/session").status_code == 204
-        assert ended.has_ended.wait(20)
+        assert ended.has_ended.wait(60)
         assert not going.has_ended.is_set()
 
 
@@ -192,7 +192,7 @@ def test_a_session_that_another_process_ended_loses_its_streams(fresh: Running) 
     with follow(fresh.sign_in("bob"), CHANGES) as events:
         events.wait(lambda: events.heartbeats)
         fresh.accounts().remove_user("bob")
-        assert events.has_ended.wait(20)
+        assert events.has_ended.wait(60)
 
 
 def test_a_busy_stream_ends_with_its_session_too(
@@ -249,7 +249,7 @@ def test_open_streams_are_limited_per_user_and_freed(tmp_path: Path, password_ha
             assert refused.headers["retry-after"]
             with follow(running.sign_in("ada"), CHANGES):
                 pass
-        for _ in range(100):
+        for _ in range(1000):
             with client.stream("GET", CHANGES) as answer:
                 if answer.status_code == 200:
                     break
@@ -266,7 +266,7 @@ def test_stopping_the_server_ends_the_streams(tmp_path: Path, password_hash: str
     ):
         events.wait(lambda: events.heartbeats)
         running.stop()
-        assert events.has_ended.wait(5)
+        assert events.has_ended.wait(60)
 
 
 def test_head_of_a_stream_answers_at_once(running: Running) -> None:

@@ -14,7 +14,7 @@ from visiting import Server, Visitor
 
 ORDINARY = 60
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
