@@ -116,7 +116,8 @@ def test_a_stopped_shell_gives_the_terminal_back(
     """`suspend` under su stops all of it; the caller's fg goes on in the same shell."""
     server = serve(Relaying(b"/bin/bash", b"bash"))
     place = {"HOME": str(tmp_path), "HISTFILE": ""}
-    session = start("bash", "--norc", "-i", executable="/bin/bash", environ=place)
+    command = ("bash", "--norc", "-i")
+    session = start(*command, executable="/bin/bash", environ=place, directory=tmp_path)
     session.expect(b"$ ")
     session.send(b"stty -g > before; " + patient.program.as_posix().encode() + b" --norc -i\r")
     session.expect(b"$ ")
