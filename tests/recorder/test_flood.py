@@ -30,27 +30,38 @@ _TRIES = 20
 class Recording:
     """A recording of what passes between two pipes, and who has to do with it when."""
 
-    def __init__(self, source: int, sink: int, record: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        source: int,
+        sink: int,
+        record: Callable[[], None] | None = None,
+        *,
+        keeps_up: bool = True,
+    ) -> None:
         start = Start("u", "h", 1_700_000_000_000_000, "steno test")
         self.cutter = Cutter(Identity("h", "r", "u", "xterm", 1, start))
         self.lines = [self.cutter.begin(0)]
         self.threads: set[int] = set()
+        self.recorded_bytes = 0
         self._source, self._sink = source, sink
         self._base_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         self._before = record
+        self._keeps_up = keeps_up
         self._busy = threading.Lock()
 
-    def record(self, traffic: Traffic) -> None:
+    def record(self, traffic: Traffic) -> bool:
         """Record what passed; nobody else may have to do with the recording then."""
         with self._alone():
             if self._before is not None:
                 self._before()
             self.threads.add(threading.get_ident())
+            self.recorded_bytes += traffic.row.length_bytes
             self.lines += self.cutter.add_row(traffic.row)
             if traffic.odd is not None:
                 at_us = self._base_ns // 1000 if traffic.odd.at_us is None else traffic.odd.at_us
                 self.lines += self.cutter.add(Output(at_us, traffic.odd.data, is_stderr=False))
                 os.write(self._sink, traffic.odd.data[traffic.odd.taken_bytes :])
+        return self._keeps_up
 
     def waits(self) -> Waits:
         """Return what to wait for."""
@@ -154,3 +165,21 @@ def test_a_failure_to_record_is_met_by_who_follows() -> None:
         recording = Recording(source, sink, fail_in_time)
         with pytest.raises(OSError, match="the disk is gone"):
             relay(recording)
+
+
+def test_no_more_passes_than_can_be_recorded() -> None:
+    """Where what is recorded cannot be put away, a flood waits after a few turns."""
+    with flooded(_DATA * 4) as (source, sink, taken):
+        recording = Recording(source, sink, keeps_up=False)
+        with Flood(recording.record, recording.waits, recording.way) as flood:
+            most_bytes, is_over = 0, False
+            while not is_over:
+                waits, keys = recording.waits()
+                traffic = wait_for_traffic(waits, 1000, keys, recording.way())
+                before_bytes = recording.recorded_bytes
+                traffic = flood.follow(traffic)
+                most_bytes = max(most_bytes, recording.recorded_bytes - before_bytes)
+                recording.record(traffic)
+                is_over = bool(traffic.ready) and not traffic.row.length_bytes
+    assert b"".join(taken) == recording.finish() == _DATA * 4
+    assert most_bytes <= 4 * TURN_BYTES

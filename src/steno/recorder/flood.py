@@ -14,9 +14,9 @@ TURN_BYTES = 262144
 _FULL_BYTES = 65536
 """A turn with less is recorded before the next."""
 _AHEAD_TURNS = 4
-"""So many turns pass before all of them must have been recorded."""
-_ROUNDS = 16
-"""So often this goes on, in less than a second, then the clock gets its turn."""
+"""So many turns may wait to be recorded."""
+_MOST_TURNS = 64
+"""So many pass in a row, in less than a second, then the clock gets its turn."""
 _PAUSE_MS = 1
 """When nothing came for so long, a flood is over."""
 
@@ -27,14 +27,15 @@ class Flood:
     """Has turns of output recorded by a thread of its own; a context manager, which ends that.
 
     Args:
-        record: Records what passed. Whatever it uses is the thread's until it is done.
+        record: Records what passed; returns whether more may come at once. Whatever it uses is the
+            thread's until it is done.
         ask_waits: Returns what to wait for and where keys pass; see `wait_for_traffic`.
         ask_way: Returns where output passes; None: it must be looked at first.
     """
 
     def __init__(
         self,
-        record: Callable[[Traffic], None],
+        record: Callable[[Traffic], bool],
         ask_waits: Callable[[], Waits],
         ask_way: Callable[[], OutputWay | None],
     ) -> None:
@@ -43,7 +44,8 @@ class Flood:
         self._ask_way = ask_way
         self._thread: Thread | None = None
         self._turns: SimpleQueue[Traffic | None] = SimpleQueue()
-        self._recorded: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._answers: SimpleQueue[bool | BaseException] = SimpleQueue()
+        self._due_answers = 0
 
     def __enter__(self) -> Flood:
         return self
@@ -64,41 +66,49 @@ class Flood:
         That is still to be recorded. It ends now and then all the same: what the clock makes due
         must not be recorded before output that came earlier.
         """
-        for _ in range(_ROUNDS):
-            way = self._ask_way()
-            if way is None or not _is_full_turn(traffic):
-                break
-            traffic = self._go_ahead(traffic, way)
-        return traffic
-
-    def _go_ahead(self, traffic: Traffic, way: OutputWay) -> Traffic:
-        """Pass turns on while those before are recorded; return the last one."""
+        way = self._ask_way() if _is_full_turn(traffic) else None
+        if way is None:
+            return traffic
         waits, keys = self._ask_waits()
         if self._thread is None:
             self._thread = Thread(target=self._record_turns, name="steno-record")
             self._thread.start()
-        count = 0
         try:
-            while count < _AHEAD_TURNS and _is_full_turn(traffic):
+            for _ in range(_MOST_TURNS):
+                if not _is_full_turn(traffic):
+                    break
+                if self._due_answers == _AHEAD_TURNS and not self._take_answer():
+                    break
                 self._turns.put(traffic)
-                count += 1
+                self._due_answers += 1
                 way = way._replace(room=way.room.behind(traffic.row.unfinished))
                 traffic = wait_for_traffic(waits, _PAUSE_MS, keys, way)
         finally:
-            errors = [self._recorded.get() for _ in range(count)]
-        for error in errors:
-            if error is not None:
-                raise error
+            self._take_all_answers()
         return traffic
+
+    def _take_answer(self) -> bool:
+        """Wait until the oldest turn was recorded; return whether more may come."""
+        answer = self._answers.get()
+        self._due_answers -= 1
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    def _take_all_answers(self) -> None:
+        """Wait until all turns were recorded, whatever becomes of one."""
+        answers = [self._answers.get() for _ in range(self._due_answers)]
+        self._due_answers = 0
+        for answer in answers:
+            if isinstance(answer, BaseException):
+                raise answer
 
     def _record_turns(self) -> None:
         while (traffic := self._turns.get()) is not None:
             try:
-                self._record(traffic)
+                self._answers.put(self._record(traffic))
             except BaseException as error:  # noqa: BLE001  # raised where the session is relayed
-                self._recorded.put(error)
-            else:
-                self._recorded.put(None)
+                self._answers.put(error)
 
 
 def _is_full_turn(traffic: Traffic) -> bool:

@@ -169,8 +169,11 @@ class Relay:
 
     # What to do.
 
-    def _record(self, traffic: Traffic) -> None:
-        """Record what passed while we waited, and pass on what did not get through whole."""
+    def _record(self, traffic: Traffic) -> bool:
+        """Record what passed while we waited, and pass on what did not get through whole.
+
+        Returns whether the destinations keep up.
+        """
         self._session.input_bytes += traffic.key_bytes
         lines: list[bytes] = []
         if traffic.row.length_bytes:
@@ -180,6 +183,7 @@ class Relay:
                 lines += self._pass(channel, odd)
         if lines:
             self._destinations.write(lines, self._clock.at_us())
+        return not self._destinations.is_backlogged
 
     def _serve(self, fd: int, event: int) -> None:
         for channel in self._channels:
