@@ -1,4 +1,4 @@
-/* steno.formats._encoding: bytes to what a tlog message says of them.
+/* steno.formats._encoding: bytes to what a tlog message says of them, and messages to lines.
  *
  * A recorder's speed is decided here: every byte of output passes through. Python's codecs take
  * twice as long for text, in three passes, and a hundred times as long for what is no text, where
@@ -6,8 +6,7 @@
  *
  * Source: tlog, doc/log_format.md (timing); json_text.h names those of the text.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "lines.h"
 
 #include "text_encoding.h"
 
@@ -53,6 +52,8 @@ static PyMethodDef methods[] = {
     {"encode", encode, METH_VARARGS,
      PyDoc_STR("encode(data, marks, is_final, /)\n--\n\nEncode bytes for a message; see "
                "steno.formats.stretches.Stretch.")},
+    {"render_line", render_line, METH_VARARGS, PyDoc_STR(RENDER_LINE_DOC)},
+    {"chain_lines", chain_lines, METH_VARARGS, PyDoc_STR(CHAIN_LINES_DOC)},
     {NULL, NULL, 0, NULL},
 };
 
@@ -61,7 +62,7 @@ static struct PyModuleDef_Slot slots[] = {{0, NULL}};
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
     .m_name = "_encoding",
-    .m_doc = PyDoc_STR("Bytes to what a tlog message says of them."),
+    .m_doc = PyDoc_STR("Bytes to what a tlog message says of them, and messages to lines."),
     .m_methods = methods,
     .m_slots = slots,
 };

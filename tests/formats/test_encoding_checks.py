@@ -7,12 +7,12 @@ from pathlib import Path
 
 from native_modules import check_with_analyser, run_sanitized, sources_of
 
-SOURCES = sources_of("encoding.c", "text_encoding.c")
+SOURCES = sources_of("encoding.c", "lines.c", "text_encoding.c")
 
 _TRIAL = """
 import hashlib, os, random, sys
 sys.path.insert(0, os.path.dirname(sys.argv[1]))
-from _encoding import encode
+from _encoding import chain_lines, encode, render_line
 chance, said = random.Random(3), hashlib.sha256()
 kinds = [bytes(range(256)), b"ab\\x1b\\xc3\\xb6\\xff", b"\\xe3\\x81\\x82\\xf0\\x9f\\x98\\x80", b"x"]
 tables = [bytes(kind[i % len(kind)] for i in range(256)) for kind in kinds]
@@ -27,6 +27,13 @@ for _ in range(2000):
     text = b"".join(mostly[at : at + 90] for at in chance.choices(range(len(mostly)), k=9))
     for part in (data, text, text + data[:90] + text):
         said.update(repr(encode(part, ">]", chance.random() < 0.5)).encode())
+for size in (0, 1, 99, 16384, 99999):
+    data = b"x" * size
+    said.update(render_line(data, size, size - 1, (size, data, b"", data, data, b""), data))
+    messages = [(at, data, data[at:], b"") for at in range(9)]
+    begin, member = (data, 7, size, data), (b"a", data)
+    lines = chain_lines(messages, *begin, member, "0" * 64, lambda line: said.hexdigest())
+    said.update(repr(lines).encode())
 print(said.hexdigest())
 """
 

@@ -15,8 +15,27 @@ from strategies import make_start, pieces_in_order
 
 from steno.errors import FormatError
 from steno.formats.cutter import Cutter, Identity
-from steno.formats.tlog import Decoder, Placed, decode_message, encode_message
-from steno.model import NO_AUDIT_SESSION, Damage, End, Input, Message, Note, Output, Window
+from steno.formats.payload import Content, Payload
+from steno.formats.tlog import (
+    Decoder,
+    Placed,
+    chain_lines,
+    decode_message,
+    encode_message,
+    make_member,
+    render_line,
+)
+from steno.model import (
+    NO_AUDIT_SESSION,
+    Damage,
+    End,
+    Input,
+    Message,
+    Note,
+    Output,
+    Window,
+    digest_of_line,
+)
 
 NAMES = [
     "01-simple-commands",
@@ -183,6 +202,37 @@ def test_delays_sum_up_to_the_true_time() -> None:
         abs(piece.at_us - i * 2_040) < 1000
         for i, piece in zip(range(1, 1001), outputs, strict=False)
     )
+
+
+_INSIDES = st.binary(max_size=40)
+
+
+@given(
+    messages=st.lists(
+        st.tuples(st.integers(0, 1 << 40), _INSIDES, _INSIDES, _INSIDES), min_size=1, max_size=5
+    ),
+    window=st.sampled_from([b"", b"=80x24"]),
+    head=_INSIDES,
+)
+def test_messages_rendered_together_are_those_rendered_one_by_one(
+    messages: list[tuple[int, bytes, bytes, bytes]], window: bytes, head: bytes
+) -> None:
+    """A chain of messages of output is what it would be if each were rendered for itself."""
+    before = prev = digest_of_line(b"the line before")
+    expected = []
+    for number, (at_ms, timing, text, binary) in enumerate(messages, 7):
+        content = Content(at_ms, window + timing, b"", b"", text, binary)
+        member = make_member(prev, Payload(), None, None)
+        expected.append(render_line(head, number, 1_700_000_000_123 + at_ms, content, member))
+        prev = digest_of_line(expected[-1])
+    assert chain_lines(messages, head, 7, 1_700_000_000_123, window, before) == (expected, prev)
+
+
+@pytest.mark.parametrize("prev", ["", "0" * 63, "0" * 65])
+def test_no_chain_begins_with_half_a_digest(prev: str) -> None:
+    """Lines that follow none are refused."""
+    with pytest.raises(ValueError, match="64 digits"):
+        chain_lines([(0, b"", b"", b"")], b"", 2, 0, b"", prev)
 
 
 def test_notes_and_stderr_are_kept() -> None:

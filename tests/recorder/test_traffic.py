@@ -98,10 +98,16 @@ def pipes() -> Iterator[Pipes]:
         made.close()
 
 
-def make_cutter(limit_bytes: int = 16384) -> Cutter:
-    """Return a cutter of a recording."""
+def begin_cutter(limit_bytes: int = 16384) -> tuple[Cutter, bytes]:
+    """Return a cutter of a recording, and the line that it begins with."""
     start = Start("u", "h", 1_700_000_000_000_000, "steno test")
-    return Cutter(Identity("h", "r", "u", "xterm", 1, start), limit_bytes=limit_bytes)
+    cutter = Cutter(Identity("h", "r", "u", "xterm", 1, start), limit_bytes=limit_bytes)
+    return cutter, cutter.begin(0)
+
+
+def make_cutter() -> Cutter:
+    """Return a cutter of a recording that has begun."""
+    return begin_cutter()[0]
 
 
 def shown(lines: list[bytes]) -> bytes:
@@ -138,10 +144,10 @@ def test_passes_on_and_records_as_python_does(
     packets: list[bytes], limit_bytes: int, has_window: bool
 ) -> None:
     """However output comes, it is passed on and recorded whole, in messages within the limit."""
-    cutter, reference = make_cutter(limit_bytes), make_cutter(limit_bytes)
-    begin = Window(0, 100, 30)
-    lines = cutter.add(begin) if has_window else []
-    expected = [line for packet in packets for line in reference.add(Output(0, packet))]
+    (cutter, begin), (reference, same) = begin_cutter(limit_bytes), begin_cutter(limit_bytes)
+    window = Window(0, 100, 30)
+    lines = [begin, *(cutter.add(window) if has_window else [])]
+    expected = [same] + [line for packet in packets for line in reference.add(Output(0, packet))]
     with pipes() as made:
         made.put(*packets)
         lines += record(made, cutter)

@@ -8,9 +8,9 @@ import msgspec
 
 from steno.errors import UsageError
 from steno.formats.charset import find_charset
-from steno.formats.payload import Content, Payload
+from steno.formats.payload import Payload
 from steno.formats.stretches import Row, Stretch, split_stretches
-from steno.formats.tlog import Member, make_member, render_head, render_line
+from steno.formats.tlog import chain_lines, make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
 
 MIN_LIMIT_BYTES = 256
@@ -98,6 +98,7 @@ class Cutter:
             identity.host, identity.rec, identity.user, identity.term, identity.session
         )
         self._start = identity.start
+        self._started_ms = identity.start.started_unix_us // 1000
         charset = find_charset(identity.start.charset or "UTF-8")
         self._split = split_stretches if charset is None else charset.split_stretches
         self._limit_bytes = limit_bytes
@@ -167,8 +168,11 @@ class Cutter:
         return lines
 
     def room(self) -> Room | None:
-        """Return what of output can be added with `add_row` now; None: whole pieces only."""
-        if self._split is not split_stretches:
+        """Return what of output can be added with `add_row` now; None: whole pieces only.
+
+        It is None until there is a first line, which others can follow.
+        """
+        if self._split is not split_stretches or self._prev is None:
             return None
         most_bytes = self._limit_bytes - _RECORD_BYTES
         payload = self._payload
@@ -185,7 +189,7 @@ class Cutter:
         if not row.last:
             return []
         lines = [] if self._payload.is_empty else [self._render(None)]
-        lines += [self._render_whole(*message) for message in row.whole]
+        lines += self._chain(row.whole)
         self._write_row(row.last)
         return lines
 
@@ -247,14 +251,6 @@ class Cutter:
         for at_us, stretch in stretches:
             self._write("out", at_us, [stretch])
 
-    def _render_whole(self, first_ms: int, timing: bytes, text: bytes, binary: bytes) -> bytes:
-        """Return a message that holds nothing but output as a line."""
-        window = self._window
-        if window is not None:
-            timing = b"=%dx%d%s" % (window.columns, window.rows, timing)
-        content = Content(first_ms, timing, (), b"", (text,), binary)
-        return self._render_line(content, make_member(self._prev))
-
     def _write(self, name: str, at_us: int, stretches: list[Stretch]) -> None:
         payload = self._payload
         if payload.first_ms is None and self._window is not None:
@@ -267,14 +263,23 @@ class Cutter:
             return []
         return [self._render(None)]
 
+    def _chain(self, messages: list[tuple[int, bytes, bytes, bytes]]) -> list[bytes]:
+        """Return messages that hold nothing but output as lines."""
+        window = self._window
+        record = b"" if window is None else b"=%dx%d" % (window.columns, window.rows)
+        lines, self._prev = chain_lines(
+            messages, self._head, self._id, self._started_ms, record, self._prev or ""
+        )
+        self._id += len(lines)
+        self.written_bytes += sum(map(len, lines))
+        return lines
+
     def _render(self, end: End | None) -> bytes:
         payload = self._payload
         member = make_member(self._prev, payload, self._start if self._id == 1 else None, end)
         self._payload = Payload()
-        return self._render_line(payload.content(), member)
-
-    def _render_line(self, content: Content, member: Member) -> bytes:
-        time_ms = self._start.started_unix_us // 1000 + content.first_ms
+        content = payload.content()
+        time_ms = self._started_ms + content.first_ms
         line = render_line(self._head, self._id, time_ms, content, member)
         self._prev = digest_of_line(line)
         self._id += 1

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -49,17 +49,17 @@ class Content(NamedTuple):
     Attributes:
         first_ms: When it begins.
         timing: The timing member's inside.
-        in_txt: The inside of in_txt, in pieces.
+        in_txt: The inside of in_txt.
         in_bin: The inside of in_bin.
-        out_txt: The inside of out_txt, in pieces.
+        out_txt: The inside of out_txt.
         out_bin: The inside of out_bin.
     """
 
     first_ms: int
     timing: bytes
-    in_txt: Sequence[bytes]
+    in_txt: bytes
     in_bin: bytes
-    out_txt: Sequence[bytes]
+    out_txt: bytes
     out_bin: bytes
 
 
@@ -152,9 +152,9 @@ class Payload:
         return Content(
             self.first_ms or 0,
             "".join(self._timing).encode(),
-            self.input.text,
+            b"".join(self.input.text),
             b",".join(self.input.binary),
-            self.output.text,
+            b"".join(self.output.text),
             b",".join(self.output.binary),
         )
 

@@ -11,11 +11,12 @@ from typing import Any
 import msgspec
 
 from steno.errors import FormatError
+from steno.formats import _encoding
 from steno.formats.charset import Charset, find_charset
 from steno.formats.lines import MAX_LINE_BYTES, Line, LineSplitter
 from steno.formats.payload import MAX_AT_MS, Content, Payload, read_pieces, split_stderr
 from steno.formats.stretches import escape_text
-from steno.model import Damage, End, Message, Note, Piece, Start
+from steno.model import Damage, End, Message, Note, Piece, Start, digest_of_line
 from steno.structs import json_decoder
 
 VERSION = "2.3"
@@ -63,6 +64,12 @@ class _Line(msgspec.Struct, frozen=True):
 
 _decode_line = json_decoder(_Line)
 
+_STENO = b',"steno":'
+_ANY = "0" * 64
+_BEFORE, _AFTER = msgspec.json.encode(Member(MEMBER_VERSION, _ANY)).split(_ANY.encode())
+_CHAINED = _STENO + _BEFORE, _AFTER
+"""The member of a message that says nothing but `prev`: what stands before that and behind it."""
+
 
 def render_head(host: str, rec: str, user: str, term: str, session: int) -> bytes:
     """Return the beginning of all lines of a recording, up to the message's id."""
@@ -79,17 +86,33 @@ def render_line(
     head: bytes, number: int, time_ms: int | None, content: Content, member: Member | None
 ) -> bytes:
     """Return one line: `head`, the message's id, times and payload, and the `steno` member."""
-    first_ms, timing, in_txt, in_bin, out_txt, out_bin = content
-    time = b"" if time_ms is None else b'"time":%d.%03d,' % divmod(time_ms, 1000)
-    steno = b"" if member is None else b',"steno":' + msgspec.json.encode(member)
-    return b"".join(
-        (
-            b'%s%d,"pos":%d,%s"timing":"%s","in_txt":"' % (head, number, first_ms, time, timing),
-            *in_txt,
-            b'","in_bin":[%s],"out_txt":"' % in_bin,
-            *out_txt,
-            b'","out_bin":[%s]%s}\n' % (out_bin, steno),
-        )
+    steno = b"" if member is None else _STENO + msgspec.json.encode(member)
+    return _encoding.render_line(head, number, -1 if time_ms is None else time_ms, content, steno)
+
+
+def chain_lines(
+    messages: list[tuple[int, bytes, bytes, bytes]],
+    head: bytes,
+    number: int,
+    started_ms: int,
+    window: bytes,
+    prev: str,
+) -> tuple[list[bytes], str]:
+    """Render messages of output alone, each of which names the digest of the one before it.
+
+    Args:
+        messages: See stretches.Row.whole.
+        head: See render_head.
+        number: The first one's id.
+        started_ms: The recording's start, since 1970.
+        window: What their timing begins with: a window's record, or nothing.
+        prev: The digest of the line before the first one.
+
+    Returns:
+        The lines, and the digest of the last one.
+    """
+    return _encoding.chain_lines(
+        messages, head, number, started_ms, window, _CHAINED, prev, digest_of_line
     )
 
 
@@ -109,15 +132,8 @@ def encode_message(message: Message) -> bytes:
     return render_line(head, message.id, message.time_ms, payload.content(), member)
 
 
-def make_member(
-    prev: str | None,
-    payload: Payload | None = None,
-    start: Start | None = None,
-    end: End | None = None,
-) -> Member:
-    """Return the `steno` member of a message with this payload; without one it has no notes."""
-    if payload is None:
-        return Member(MEMBER_VERSION, prev, start, end)
+def make_member(prev: str | None, payload: Payload, start: Start | None, end: End | None) -> Member:
+    """Return the `steno` member of a message with this payload."""
     notes = [NoteRecord(note.at_us // 1000, note.kind, note.facts) for note in payload.notes]
     return Member(MEMBER_VERSION, prev, start, end, notes, payload.stderr)
 
