@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 import pytest
 from agent_host import LONG_S, AgentHost
 from driven import STENO
+from ports import HeldPort
 from waiting import wait_for
 
 from steno.agent.configuration import AgentConfig
@@ -187,11 +189,15 @@ def fetch(url: str) -> str:
         return text
 
 
-def test_prometheus_finds_the_numbers_everywhere(host: AgentHost) -> None:
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port for the agent."""
+    with HeldPort() as held:
+        yield held.number
+
+
+def test_prometheus_finds_the_numbers_everywhere(host: AgentHost, port: int) -> None:
     """A port, a Unix socket and a file tell the same, and every metric is documented."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     places = {"listen": f"127.0.0.1:{port}", "socket": f"{host.directory}/numbers.sock"}
     places["textfile"] = f"{host.directory}/steno.prom"
     text = "".join(f'{key} = "{place}"\n' for key, place in places.items())

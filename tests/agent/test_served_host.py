@@ -98,7 +98,7 @@ class Fleet:
         if self.courier is not None:
             self.end_courier(signal.SIGKILL)
         self.api.close()
-        self.server.stop()
+        self.server.close()
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def mail_server(tmp_path: Path) -> Iterator[MailServer]:
         f'from = "steno@web1.example.com"\nport = {server.port}\nca = "{server.ca}"\n'
     )
     yield server
-    server.stop()
+    server.close()
 
 
 def follow(directory: Path, spool: Path, host: Path) -> subprocess.Popen[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ports import HeldPort
 
 from steno.cli.ssh_arguments import parse_call, quote_for_shell
 from steno.errors import UsageError
@@ -79,11 +79,10 @@ def server(tmp_path: Path) -> Iterator[list[str]]:
         f"HostKey {tmp_path}/host\nAuthorizedKeysFile {tmp_path}/key.pub\nStrictModes no\n"
         "UsePAM no\nPidFile none\nPermitRootLogin yes\n"
     )
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = HeldPort()
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    command = [SSHD, "-D", "-e", "-f", str(tmp_path / "config"), "-p", str(port)]
+    command = [SSHD, "-D", "-e", "-f", str(tmp_path / "config"), "-p", str(port.number)]
     running = subprocess.Popen(
         [*command, "-o", "ListenAddress=127.0.0.1"], stderr=subprocess.PIPE, text=True
     )
@@ -92,10 +91,18 @@ def server(tmp_path: Path) -> Iterator[list[str]]:
         if "listening" in line:
             break
     options = ["-F", "/dev/null", "-i", str(tmp_path / "key"), "-o", "StrictHostKeyChecking=no"]
-    options += ["-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-p", str(port)]
+    options += [
+        "-o",
+        "UserKnownHostsFile=/dev/null",
+        "-o",
+        "LogLevel=ERROR",
+        "-p",
+        str(port.number),
+    ]
     yield [*options, f"{getpass.getuser()}@127.0.0.1"]
     running.terminate()
     running.communicate()
+    port.close()
 
 
 @pytest.mark.real

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from https_server import LONG_AGO, HttpsServer
+from ports import HeldPort
 
 from steno.delivery.credentials import Credentials, client_context, load, save
 from steno.delivery.enrolment import enrol
@@ -77,9 +78,9 @@ def check(answer: Answer, kind: type[StenoError], text: str) -> None:
 
 def test_nothing_listens() -> None:
     """A refused connection is told as such."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    check(ask(f"http://127.0.0.1:{port}"), UnreachableError, "nothing listens there")
+    with HeldPort() as port:
+        answer = ask(f"http://127.0.0.1:{port.number}")
+    check(answer, UnreachableError, "nothing listens there")
 
 
 def test_a_name_that_does_not_exist() -> None:

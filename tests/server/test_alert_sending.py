@@ -148,7 +148,7 @@ def test_a_mail_says_what_happened_and_nothing_can_shape_it(tmp_path: Path) -> N
         mail.send(digest)
         mail.send(digest)
     finally:
-        server.stop()
+        server.close()
     (message, again) = server.handler.messages
     assert server.handler.recipients[0] == ["one@example.org", "two@example.org"]
     assert message["Subject"] == "[high] sudoers-written on web1 by avery"

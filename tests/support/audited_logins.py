@@ -16,6 +16,7 @@ import sysconfig
 from pathlib import Path
 
 from audit_host import STENO
+from ports import HeldPort
 from waiting import wait_for
 
 PEOPLE = {"avery": 1501, "blake": 1502}
@@ -101,8 +102,8 @@ class AuditedLogins:
         self.directory = directory
         self._policy = policy
         self._minder: subprocess.Popen[bytes] | None = None
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port: int = free.getsockname()[1]
+        self._held_port = HeldPort()
+        self.port = self._held_port.number
 
     def __enter__(self) -> AuditedLogins:
         base = self.directory
@@ -149,6 +150,7 @@ class AuditedLogins:
             self._minder.stdin.close()
             self._minder.wait(60)
             self._minder = None
+        self._held_port.close()
 
     def _answers(self) -> bool:
         assert self._minder is not None

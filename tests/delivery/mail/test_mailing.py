@@ -103,7 +103,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., MailServer]]:
 
     yield start
     for server in servers:
-        server.stop()
+        server.close()
 
 
 def settings_for(server: MailServer, by: str = "starttls", **more: object) -> MailSettings:
