@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from steno.recorder.clock import KIND, LOOK_US, RecordingClock
+from steno.recorder.clock import COARSE, KIND, LOOK_US, STEP_US, RecordingClock
 
 HOUR_US = 3600 * 1_000_000
-TICK_US = 10_000
+TICK_US = round(time.clock_getres(COARSE) * 1e6)
 
 
 def test_a_calendar_that_keeps_step_is_not_noted() -> None:
@@ -16,23 +16,34 @@ def test_a_calendar_that_keeps_step_is_not_noted() -> None:
     assert [clock.look(at_us) for at_us in range(0, 5 * LOOK_US, LOOK_US // 2)] == [None] * 10
 
 
+def test_the_clocks_of_the_start_tell_one_instant() -> None:
+    """Both calendars and the recording's own clock were read together when it began."""
+    before_us = time.time_ns() // 1000
+    clock = RecordingClock()
+    lasted_us = clock.at_us()
+    assert before_us <= clock.started_unix_us <= time.time_ns() // 1000
+    assert 0 <= clock.started_unix_us - clock.coarse_unix_us <= TICK_US + STEP_US // 2
+    assert 0 <= lasted_us <= time.time_ns() // 1000 - before_us + 1
+
+
 def test_a_step_of_the_calendar_is_noted_once() -> None:
     """After a step one note holds both calendars as they are then; the next looks say nothing."""
     now = RecordingClock()
-    clock = RecordingClock.resume(now.base_ns, now.started_unix_us - HOUR_US, 0)
+    started_unix_us = now.started_unix_us - 1000 * LOOK_US  # with a thousand looks in the past
+    base_ns = now.base_ns - 1000 * LOOK_US * 1000
+    clock = RecordingClock.resume(base_ns, started_unix_us - HOUR_US, 0)
     at_us = LOOK_US
     note = None
     while note is None:  # A look that was interrupted between two clocks tells nothing.
         note = clock.look(at_us)
         at_us += LOOK_US
     at_us -= LOOK_US
-    unix_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 + at_us - clock.at_us()
     assert note.kind == KIND
     assert note.at_us == at_us
-    assert abs(note.facts["moved_us"] - HOUR_US) < 1000
+    assert abs(note.facts["moved_us"] - HOUR_US) <= STEP_US
     assert note.facts["from_ms"] == 0
-    assert abs(note.facts["unix_us"] - unix_us) < 1_000_000
-    assert 0 <= note.facts["unix_us"] - note.facts["coarse_unix_us"] <= TICK_US + 1000
+    assert abs(note.facts["unix_us"] - (started_unix_us + at_us)) <= STEP_US
+    assert 0 <= note.facts["unix_us"] - note.facts["coarse_unix_us"] <= TICK_US + STEP_US // 2
     assert [clock.look(at_us + n * LOOK_US) for n in range(1, 4)] == [None] * 3
 
 
