@@ -27,7 +27,9 @@
 #ifndef STENO_RESTORED_MS
 #define STENO_RESTORED_MS 30000     /* an agent may be restarting just then */
 #endif
-#define TAKEN_MS 2000
+#ifndef STENO_TAKEN_MS
+#define STENO_TAKEN_MS 2000
+#endif
 #define MAGIC "STENO1\n"            /* as in reading.h */
 #define ALL_SIGNALS (~0UL)
 #define NO_SIGNAL_PIPE 0x4000       /* MSG_NOSIGNAL, MSG_DONTWAIT and MSG_TRUNC, <sys/socket.h> */
@@ -223,7 +225,7 @@ static void stop_with(const struct waiting *waiting)
         restore_outer(waiting);
     bool has_gone_on = stop_here();
     report(waiting, "continued=", -1);
-    (void)wait_word(waiting, "taken=", TAKEN_MS);
+    (void)wait_word(waiting, "taken=", STENO_TAKEN_MS);
     if (has_gone_on)
         send_to(-waiting->child, SIGCONT);
 }

@@ -14,9 +14,18 @@ from shell_server import Behaviour, ShellServer
 
 @pytest.fixture(scope="session")
 def patient() -> Iterator[Build]:
-    """The program with its usual patience."""
+    """The program with more patience than a test: it goes on for what the agent says or does."""
+    patience = dict.fromkeys(("ANSWER", "RETRY", "RESTORED", "TAKEN"), 600_000)
+    times_ms = {f"STENO_{name}_MS": time_ms for name, time_ms in patience.items()}
     with tempfile.TemporaryDirectory(prefix="steno-") as directory:
-        yield build_shell(Path(directory))
+        yield build_shell(Path(directory), **times_ms)
+
+
+@pytest.fixture(scope="session")
+def hasty_parent() -> Iterator[Build]:
+    """The program that waits for an answer, but not for long till its terminal is given back."""
+    with tempfile.TemporaryDirectory(prefix="steno-") as directory:
+        yield build_shell(Path(directory), STENO_ANSWER_MS=600_000, STENO_RESTORED_MS=700)
 
 
 @pytest.fixture(scope="session")

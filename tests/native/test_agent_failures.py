@@ -16,6 +16,7 @@ import pytest
 from driven import Driven
 from shell_builds import Build, Serve, Start
 from shell_server import Behaviour, Relaying, Served, ShellServer, answering
+from waiting import wait_for
 
 from steno.agent.handshake import Answer, encode_answer
 
@@ -163,10 +164,7 @@ def test_an_agent_that_is_being_restarted_is_waited_for(
 
 def wait_asleep(pid: int) -> None:
     """Wait until a process pauses between two tries."""
-    deadline = time.monotonic() + 60
-    while "nanosleep" not in Path(f"/proc/{pid}/wchan").read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    wait_for(lambda: "nanosleep" in Path(f"/proc/{pid}/wchan").read_text(), "it does not pause")
 
 
 def test_denial_says_why(serve: Serve, start: Start) -> None:
@@ -207,7 +205,7 @@ def test_it_does_not_run_itself(serve: Serve, start: Start, patient: Build) -> N
     assert b"Too many levels of symbolic links" in session.seen
 
 
-def test_a_waiting_parent_outlives_a_deaf_agent(hasty: Build) -> None:
+def test_a_waiting_parent_outlives_a_deaf_agent(hasty_parent: Build) -> None:
     """Without `restored` the parent puts the terminal back itself, and ends as the shell did."""
 
     def fall_silent(served: Served) -> None:
@@ -219,8 +217,8 @@ def test_a_waiting_parent_outlives_a_deaf_agent(hasty: Build) -> None:
             pass
         os.close(inner[0])
 
-    server = ShellServer(hasty.socket, fall_silent)
-    driven = Driven(["-steno-shell", "-c", "exit 6"], executable=hasty.name)
+    server = ShellServer(hasty_parent.socket, fall_silent)
+    driven = Driven(["-steno-shell", "-c", "exit 6"], executable=hasty_parent.name)
     assert driven.finish() == 6
     assert termios.tcgetattr(driven.slave) == driven.before
     driven.close()
@@ -241,9 +239,7 @@ def test_a_waiting_parent_outlives_the_agent(serve: Serve, start: Start) -> None
     serve(die)
     session = start("-steno-shell", "-c", "sleep 0.5; exit 8")
     assert ended.wait(60)
-    began = time.monotonic()
     assert session.finish() == 8
-    assert time.monotonic() - began < 25
     assert termios.tcgetattr(session.slave) == session.before
     os.close(inner[0])
     os.close(inner[1])

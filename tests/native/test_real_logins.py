@@ -106,7 +106,7 @@ def test_sessions_are_recorded(serve: Serve, log_in: Log, way: str) -> None:
     session.send(b"echo $0 $(id -un) $SHELL $(tty | cut -c1-8)\r")
     session.expect(b"%s %s /bin/bash /dev/pts" % (name.encode(), user.encode()))
     session.send(b"sleep 300.75\r")
-    wait_for_program(b"sleep", b"300.75")
+    wait_for_program(session.process.pid, "sleep", "300.75")
     session.send(b"\x1a")
     session.expect(b"Stopped", b"inner> ")
     session.send(b"kill %1; wait; stty size\r")
@@ -300,8 +300,9 @@ def test_windows_of_a_multiplexer_run_the_real_shell(
     session = log_in("su", "-", USER)
     session.expect(b"You are recorded.\r\n")
     session.send(b"mkdir -m 700 -p ~/.screen; " + command.encode() + b"\r")
+    session.expect(b"\x1b[?1049h")  # It has taken the terminal, and what was typed before is lost.
     session.send(b"echo in''side $SHELL; exit\r")
-    session.expect(b"inside /bin/bash", farewell)
+    session.expect(b"inside /bin/bash", farewell, b"$ ")
     session.send(b"exit 0\r")
     assert session.finish() == 0
     server.close()

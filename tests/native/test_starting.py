@@ -6,13 +6,13 @@ import os
 import shlex
 import signal
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from processes import wait_for_end, wait_for_program
 from shell_builds import Build, Serve, Start
 from shell_server import Relaying, answering
+from waiting import wait_for
 
 from steno.agent.handshake import ARGUMENTS_LIMIT_BYTES, Answer, Report
 
@@ -95,16 +95,19 @@ def test_job_control_works(
     session = start(*command, executable=sys.executable, environ=place)
     session.expect(b"$ ")
     session.send(b"sleep 300.25\r")
-    wait_for_program(b"sleep", b"300.25")
+    wait_for_program(session.process.pid, "sleep", "300.25")
     session.send(b"\x03")
     session.send(b"echo ended=$?\r")
     session.expect(b"ended=130")
-    session.send(b"sleep 0.75\r")
-    wait_for_program(b"sleep", b"0.75")
+    session.send(b"cat\r")
+    wait_for_program(session.process.pid, "cat")
     session.send(b"\x1a")
+    session.expect(b"Stopped", b"$ ")
     session.send(b"echo stopped=$?\r")
     session.expect(b"stopped=148")
     session.send(b"fg; echo de''ad=$?\r")
+    wait_for_program(session.process.pid, "cat")
+    session.send(b"\x04")
     session.expect(b"dead=0")
     session.send(b"exit 3\r")
     assert session.finish() == 3
@@ -145,10 +148,8 @@ def test_where_nobody_could_go_on_only_the_shell_stops(serve: Serve, start: Star
     server = serve(DASH)
     session = start("-steno-shell", "-c", "echo ready; kill -STOP $$; echo on; exit 6")
     session.expect(b"ready")
-    deadline = time.monotonic() + 60
-    while [report.kind for report in server.served[0].reports][-1] != "continued":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    reports = server.served[0].reports
+    wait_for(lambda: "continued" in [report.kind for report in reports], "it is stuck")
     os.kill(server.served[0].reports[0].pid, signal.SIGCONT)
     session.expect(b"on\r\n")
     assert session.finish() == 6
@@ -163,8 +164,7 @@ def test_in_the_background_it_waits(
     session = start("bash", "--norc", "-i", executable="/bin/bash", environ=place)
     session.expect(b"$ ")
     session.send(patient.program.as_posix().encode() + b" &\r")
-    session.send(b"sleep 0.2; jobs; echo fo''und\r")
-    session.expect(b"Stopped", b"found")
+    session.send_until(b"jobs\r", b"Stopped")
     assert server.served == []
     session.send(b"fg\r")
     session.expect(b"You are recorded.")
