@@ -209,7 +209,12 @@ export class Player {
       const index = await this.source.index();
       if (this.isClosed) return;
       this.take(index, null);
-      await this.playback.seek(this.startAt ?? 0);
+      let shownAt: number;
+      do {
+        // Somebody may wish for another instant while the first one is fetched.
+        shownAt = this.startAt ?? 0;
+        await this.playback.seek(shownAt);
+      } while (shownAt !== (this.startAt ?? 0));
       this.draw();
       this.isOpen = true;
       this.events.ready(index.duration);
