@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from driven import Driven
@@ -83,7 +84,7 @@ def test_a_server_is_installed_beside_a_host(debian: Guest, packages: Packages) 
 
 
 def test_sessions_live_through_an_upgrade_and_are_not_cut_by_removal(
-    debian: Guest, packages: Packages
+    debian: Guest, packages: Packages, tmp_path: Path
 ) -> None:
     """An upgrade leaves sessions open and recorded; while there are any, removal is refused."""
     install(debian, packages["steno"])
@@ -94,7 +95,7 @@ def test_sessions_live_through_an_upgrade_and_are_not_cut_by_removal(
     terminal.expect(b"This session is recorded.", b"$ ", timeout_s=60)
     terminal.send(b"echo be''fore\n")
     terminal.expect(b"before\r\n", timeout_s=60)
-    install(debian, with_version(packages["steno"], "99.0"))
+    install(debian, with_version(packages["steno"], "99.0", tmp_path))
     assert debian.text("dpkg-query", "-W", "-f", "${Version}", "steno") == "99.0"
     terminal.send(b"echo af''ter\n")
     terminal.expect(b"after\r\n", timeout_s=60)

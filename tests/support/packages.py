@@ -43,16 +43,19 @@ def find(directory: Path) -> Packages:
     return {path.name.partition("_")[0]: path for path in directory.glob("*.deb")}
 
 
-def with_version(package: Path, version: str) -> Path:
-    """Return a package with the same content and another version, dependencies among them too."""
-    tree = package.parent / f"{package.stem}-{version}"
+def with_version(package: Path, version: str, directory: Path) -> Path:
+    """Make a package with the same content and another version, dependencies among them too.
+
+    It comes to be in `directory`: the one with the packages is shared by the tests of a run.
+    """
+    tree = directory / f"{package.stem}-{version}"
     subprocess.run(["dpkg-deb", "-R", package, tree], check=True)
     control = tree / "DEBIAN" / "control"
     text = control.read_text()
     old = re.search(r"^Version: (.*)$", text, re.M)
     assert old
     control.write_text(text.replace(old[1], version))
-    made = package.parent / f"{package.name.partition('_')[0]}_{version}.deb"
+    made = directory / f"{package.name.partition('_')[0]}_{version}.deb"
     words = ["dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "-b", tree, made]
     subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["rm", "-rf", tree], check=True)
