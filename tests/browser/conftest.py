@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from made_site import CHROMIUM, QUIET, STATIC, Site
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from made_site import CHROMIUM, PATIENCE_MS, QUIET, STATIC, Site, open_context
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+expect.set_options(timeout=PATIENCE_MS)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,7 +26,9 @@ def chromium() -> Iterator[Browser]:
     if not shutil.which(CHROMIUM):
         pytest.skip("needs the Debian package chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=QUIET, timeout=PATIENCE_MS
+        )
         yield browser
         browser.close()
 
@@ -43,7 +47,8 @@ def site() -> Iterator[Site]:
 @pytest.fixture
 def page(chromium: Browser) -> Iterator[Page]:
     """A page of 1280 by 800 whose errors fail the test."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="dark")
+    size = {"width": 1280, "height": 800}
+    context = open_context(chromium, viewport=size, color_scheme="dark")
     page = context.new_page()
     faults: list[str] = []
     page.on("pageerror", lambda error: faults.append(str(error)))

@@ -6,6 +6,9 @@ import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext
 
 STATIC = Path(__file__).parents[2] / "src" / "steno" / "web" / "static"
 CHROMIUM = "/usr/bin/chromium"
@@ -23,6 +26,17 @@ POLICY = (
     " form-action 'self'"
 )
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+
+
+PATIENCE_MS = 100_000
+"""A browser on a busy machine takes long for everything."""
+
+
+def open_context(browser: Browser, **options: Any) -> BrowserContext:  # noqa: ANN401
+    """Return a new context with these options, in which nothing is given up soon."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(PATIENCE_MS)
+    return context
 
 
 class Site:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
+from waiting import wait_for
 
 
 def open_player(page: Page, address: str) -> None:
@@ -27,6 +28,20 @@ def drawn_rows(page: Page) -> list[str]:
     while rows and not rows[-1]:
         rows.pop()
     return rows
+
+
+def wait_for_rows(page: Page, rows: list[str]) -> None:
+    """Wait until the page has drawn these rows."""
+    try:
+        wait_for(lambda: drawn_rows(page) == rows, "other rows are drawn")
+    except AssertionError:
+        assert drawn_rows(page) == rows
+        raise
+
+
+def wait_for_details(page: Page) -> None:
+    """Wait until the player has all that it asks a server for beside what it plays."""
+    expect(page.locator("steno-player .badge")).to_be_visible()
 
 
 def settle(page: Page) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from made_site import STATIC
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from steno.formats.track import Finish, Header, Item
 from steno.model import End, Note, Output, Start, Window
@@ -66,7 +66,7 @@ def test_a_page_alone_plays_and_nothing_gets_out(page: Page, tmp_path: Path) -> 
     box = page.locator("steno-player .lane.of-files").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 5)
-    assert ATTACK[:60] in page.locator("steno-player .tip").inner_text()
+    expect(page.locator("steno-player .tip")).to_contain_text(ATTACK[:60])
     assert page.title() == ATTACK
     assert page.locator("img").count() == 0
     assert asked == [address]

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 from made_recordings import Recording
-from made_site import Site
-from player_driving import ask, drawn_rows, open_player, settle
-from playwright.sync_api import Browser, Page
+from made_site import Site, open_context
+from player_driving import ask, drawn_rows, open_player, settle, wait_for_details
+from playwright.sync_api import Browser, Page, expect
+from waiting import wait_for
 
 ESC, BEL, ST = "\x1b", "\x07", "\x1b\\"
 EVIL = "http://evil.invalid/steal"
@@ -123,7 +124,7 @@ window.Notification = class { constructor() { seen.push('notification'); } };
 @pytest.fixture
 def guarded(chromium: Browser, site: Site) -> Iterator[Page]:
     """A page that may use the clipboard, and on which anything unusual is noted in `unusual`."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    context = open_context(chromium, viewport={"width": 1280, "height": 800})
     context.grant_permissions(["clipboard-read", "clipboard-write"], origin=site.origin)
     context.add_init_script(WATCH)
     page = context.new_page()
@@ -152,7 +153,7 @@ def test_nothing_gets_out_of_a_hostile_recording(guarded: Page, site: Site) -> N
     address = site.put_player("/p", f'src="{base}"')
     open_player(page, address)
     page.evaluate("navigator.clipboard.writeText('mine')")
-    page.wait_for_load_state("networkidle")
+    wait_for_details(page)
     site.asked.clear()
     for tenth in range(11):
         ask(page, f"await p.seek(p.duration * {tenth / 10})")
@@ -163,7 +164,7 @@ def test_nothing_gets_out_of_a_hostile_recording(guarded: Page, site: Site) -> N
         ask(page, "await p.step()")
     ask(page, "await p.seek(0)")
     ask(page, "(p.speed = 16, await p.play())")
-    page.wait_for_timeout(1500)
+    wait_for(lambda: ask(page, "p.paused"), "it plays to its end")
     # All that shows a recording's words: the list, the hits, the tips, the badge.
     ask(page, "await p.find('script')")
     page.get_by_role("button", name="Commands and notes").click()
@@ -224,10 +225,10 @@ def test_a_hostile_recording_inside_a_page_stays_inside(guarded: Page, site: Sit
     lane = page.locator("steno-player .lane.of-files").bounding_box()
     assert lane is not None
     page.mouse.move(lane["x"] + 1, lane["y"] + 5)
-    assert HTML[0][:40] in page.locator("steno-player .tip").inner_text()
+    expect(page.locator("steno-player .tip")).to_contain_text(HTML[0][:40])
     page.keyboard.press("[")
     page.get_by_role("button", name="Commands and notes").click()
-    assert "ended by signal 9" in page.locator("steno-player .marks-list").inner_text()
+    expect(page.locator("steno-player .marks-list")).to_contain_text("ended by signal 9")
     assert page.evaluate("window.pwned") is None
     assert page.evaluate("window.seen") == []
     assert page.title() == "A page"
@@ -247,8 +248,8 @@ def test_nonsense_from_the_server_is_named(
     """An answer that is no recording gives one clear line, not a dead player."""
     answers = Recording([(0.0, "o", "x"), (1.0, "o", "y")]).answers()
     base = site.put_recording("bad", answers | {path: body})
-    page = chromium.new_page()
+    page = open_context(chromium).new_page()
     page.goto(site.put_player("/p", f'src="{base}"'))
     alert = page.get_by_role("alert")
-    alert.filter(has_text=says).wait_for(timeout=5000)
-    page.close()
+    expect(alert.filter(has_text=says)).to_be_visible()
+    page.context.close()

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from player_driving import ask, drawn_rows, open_player
+from made_site import open_context
+from player_driving import ask, drawn_rows, open_player, wait_for_rows
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from running_server import TEXTS, Running, make_lines, running_server
 
@@ -31,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def page(chromium: Browser, server: Running) -> Iterator[Page]:
     """A page of the auditor's, with the server's own policy; what goes wrong on it fails."""
-    context = chromium.new_context()
+    context = open_context(chromium)
     secret = server.accounts().add_link("audrey", 60_000_000)
     page = context.new_page()
     page.goto(f"{server.url}/once/{secret}")
@@ -127,20 +128,19 @@ def test_follows_a_recording_while_it_is_made(page: Page, server: Running) -> No
     expect(rows).to_contain_text(texts[4])
     assert ask(page, "p.live") is True
     expect(page.locator("steno-player .mark.note")).to_have_count(1)
-    assert drawn_rows(page) == texts[:5]
+    wait_for_rows(page, texts[:5])
 
     ask(page, "await p.seek(1.2)")
     server.deliver(LIVE, lines[5:8])
     expect(page.get_by_role("slider", name="Instant")).to_have_attribute("aria-valuemax", "7.0")
     assert drawn_rows(page) == texts[:2]
     page.get_by_role("button", name="Back to live").click()
-    expect(rows).to_contain_text(texts[7])
-    assert drawn_rows(page) == texts[:8]
+    wait_for_rows(page, texts[:8])
 
     server.deliver(LIVE, lines[8:])
     expect(page.locator("steno-player .badge")).to_have_text("verified: complete")
     expect(page.locator("steno-player .on-air")).to_be_hidden()
-    assert drawn_rows(page) == texts
+    wait_for_rows(page, texts)
     assert ask(page, "p.live") is False
 
 
@@ -167,8 +167,7 @@ def test_many_tabs_leave_the_server_reachable(page: Page, server: Running) -> No
     expect(tabs[0].locator("steno-player .layer")).to_contain_text(texts[4])
     server.deliver(rec, lines[5:])
     expect(tabs[0].locator("steno-player .badge")).to_have_text("verified: complete")
-    expect(tabs[0].locator("steno-player .layer")).to_contain_text(texts[5])
-    assert drawn_rows(tabs[0]) == texts
+    wait_for_rows(tabs[0], texts)
     expect(tabs[0].locator("h1 + p .badge").first).to_have_text("exit 0")
 
 
@@ -196,7 +195,7 @@ def test_a_converted_page_plays_alone(chromium: Browser, tmp_path: Path) -> None
     subprocess.run(
         [sys.executable, "-m", "steno.cli", "convert", str(recording), str(file)], check=True
     )
-    context = chromium.new_context(offline=True)
+    context = open_context(chromium, offline=True)
     alone = context.new_page()
     faults: list[str] = []
     alone.on("console", lambda message: faults.append(message.text))

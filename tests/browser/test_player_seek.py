@@ -10,6 +10,7 @@ from made_recordings import Recording, ten_hours
 from made_site import Site
 from player_driving import ask, drawn_rows, open_player
 from playwright.sync_api import Page
+from waiting import wait_for
 
 from steno.formats.tlog import Decoder, Placed
 from steno.store.segments import EventBuilder
@@ -77,12 +78,15 @@ def test_fetches_only_the_segments_it_needs(page: Page, site: Site, recording: R
     """A seek loads the segment that holds the instant and the one after it, nothing else."""
     base = site.put_recording("long", recording.answers())
     open_player(page, site.put_player("/p", f'src="{base}"'))
-    page.wait_for_load_state("networkidle")
+
+    def fetched() -> list[str]:
+        return [path for path in site.asked if "/segments/" in path]
+
+    wait_for(lambda: len(fetched()) == 2, "the first segments are not fetched")
     site.asked.clear()
     ask(page, "await p.seek(20000)")
-    page.wait_for_load_state("networkidle")
+    wait_for(lambda: len(fetched()) == 2, "the segments are not fetched")
     page.wait_for_timeout(200)
-    fetched = [path for path in site.asked if "/segments/" in path]
-    assert len(fetched) == 2
+    assert len(before := fetched()) == 2
     ask(page, "await p.seek(20001)")
-    assert [path for path in site.asked if "/segments/" in path] == fetched
+    assert fetched() == before

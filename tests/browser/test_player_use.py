@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from made_recordings import Recording
-from made_site import Site
-from player_driving import ask, drawn_rows, open_player, settle
+from made_site import Site, open_context
+from player_driving import ask, drawn_rows, open_player, wait_for_details
 from playwright.sync_api import Browser, Page, expect
+from waiting import wait_for
 
 LINES = [f"line {number} " + "x" * (number % 7) for number in range(100)]
 
@@ -48,6 +51,7 @@ def player(page: Page, site: Site) -> Page:
     """A page with this recording's player, the focus on the terminal."""
     site.put_recording("used", a_recording().answers())
     open_player(page, site.put_player("/p", 'src="/api/v1/recordings/used" linkable'))
+    wait_for_details(page)
     page.locator("steno-player .screen").focus()
     return page
 
@@ -70,39 +74,53 @@ def wait_for_time(page: Page, time: float) -> None:
     expect(slider).to_have_attribute("aria-valuenow", f"{time:.1f}")
 
 
+def press_until_said(page: Page, key: str, text: str) -> None:
+    """Press a key until the player says `text`, which it does for some seconds only."""
+
+    def is_said() -> bool:
+        page.keyboard.press(key)
+        with contextlib.suppress(AssertionError):
+            expect(page.get_by_text(text)).to_be_visible(timeout=3000)
+            return True
+        return False
+
+    wait_for(is_said, text)
+
+
 def test_keys_move_through_the_recording(player: Page) -> None:
     """Digits, arrows, brackets, points and Home and End go where the help says."""
     ways = {
-        "5": 50.0,
-        "5 ArrowRight": 55.0,
-        "5 ArrowLeft ArrowLeft": 40.0,
-        "5 Shift+ArrowLeft": 0.0,
-        "End": 100.0,
-        "End Home": 0.0,
-        "] ]": 30.0,
-        "9 [": 70.0,
-        "2 . .": 22.0,
-        "2 . . ,": 21.0,
+        "5 ArrowRight": [50.0, 55.0],
+        "5 ArrowLeft ArrowLeft": [50.0, 45.0, 40.0],
+        "5 Shift+ArrowLeft": [50.0, 0.0],
+        "End": [100.0],
+        "End Home": [100.0, 0.0],
+        "] ]": [10.0, 30.0],
+        "9 [": [90.0, 70.0],
+        "2 . . ,": [20.0, 21.0, 22.0, 21.0],
     }
-    for keys, time in ways.items():
+    for keys, times in ways.items():
         player.keyboard.press("0")
         wait_for_time(player, 0.0)
-        for key in keys.split():
+        for key, time in zip(keys.split(), times, strict=True):
             player.keyboard.press(key)
-            player.wait_for_timeout(50)
-        wait_for_time(player, time)
+            wait_for_time(player, time)
 
 
 def test_space_plays_and_pauses_and_angles_change_the_speed(player: Page) -> None:
     """Space starts and stops; > and < go through the speeds; the buttons show it."""
     for _ in range(3):
         player.keyboard.press(">")
+    begun_ms = player.evaluate("performance.now()")
     player.keyboard.press(" ")
-    player.get_by_role("button", name="Pause").wait_for()
-    player.wait_for_timeout(800)
+    expect(player.get_by_role("button", name="Pause")).to_be_visible()
+    wait_for(lambda: time_of(player) > 3, "it plays")
     player.keyboard.press(" ")
-    player.get_by_role("button", name="Play", exact=True).first.wait_for()
-    assert 3 < time_of(player) < 30
+    expect(player.get_by_role("button", name="Play", exact=True).first).to_be_visible()
+    stopped = time_of(player)
+    assert stopped <= 8 * (player.evaluate("performance.now()") - begun_ms) / 1000
+    player.wait_for_timeout(100)
+    assert time_of(player) == stopped
     assert ask(player, "p.speed") == 8
     expect(player.get_by_label("Speed")).to_have_value("8")
 
@@ -137,16 +155,16 @@ def test_the_help_opens_and_closes_and_gives_the_focus_back(player: Page) -> Non
     """? shows the keys in a dialog, Escape closes it, the focus is where it was."""
     player.keyboard.press("?")
     dialog = player.get_by_role("dialog", name="Keys")
-    dialog.wait_for()
-    assert "next piece" in dialog.inner_text()
+    expect(dialog).to_contain_text("next piece")
     player.keyboard.press("Escape")
-    dialog.wait_for(state="hidden")
-    assert ask(player, "p.shadowRoot.activeElement.className") == "screen"
+    expect(dialog).to_be_hidden()
+    expect(player.locator("steno-player .screen")).to_be_focused()
 
 
 def test_search_goes_from_hit_to_hit(player: Page) -> None:
     """/ asks, Enter goes to the first hit from here, n and N go on and round the end."""
     player.keyboard.press("/")
+    expect(player.get_by_role("searchbox")).to_be_focused()
     player.keyboard.type("line")
     player.keyboard.press("Enter")
     status = player.locator("steno-player .searchbar .count")
@@ -159,17 +177,20 @@ def test_search_goes_from_hit_to_hit(player: Page) -> None:
         wait_for_time(player, time)
     player.keyboard.press("N")
     expect(status).to_have_text("3 of 3")
-    assert player.evaluate("CSS.highlights.get('steno-hit').size") > 3
+    marked = "CSS.highlights.get('steno-hit').size"
+    wait_for(lambda: player.evaluate(marked) > 3, "the hits are marked")
     player.get_by_role("button", name="Close search").click()
-    assert player.evaluate("CSS.highlights.get('steno-hit').size") == 0
+    wait_for(lambda: player.evaluate(marked) == 0, "the marks go")
 
 
 def test_going_to_a_typed_time(player: Page) -> None:
     """The key g asks for a time; what is none is refused in words."""
     player.keyboard.press("g")
+    dialog = player.get_by_role("dialog", name="Go to a time")
+    expect(dialog.get_by_role("textbox")).to_be_focused()
     player.keyboard.type("soon")
     player.keyboard.press("Enter")
-    assert "not a time" in player.get_by_role("dialog", name="Go to a time").inner_text()
+    expect(dialog).to_contain_text("not a time")
     player.keyboard.press("ControlOrMeta+a")
     player.keyboard.type("1:15")
     player.keyboard.press("Enter")
@@ -180,12 +201,10 @@ def test_copies_clean_text_and_links(clipboard: Page, player: Page) -> None:
     """The key c copies the screen without padding, u the address that shows this instant."""
     player.keyboard.press("3")
     wait_for_time(player, 30.0)
-    player.keyboard.press("c")
-    player.get_by_text("copied the screen's text").wait_for()
+    press_until_said(player, "c", "copied the screen's text")
     text = player.evaluate("navigator.clipboard.readText()")
     assert text == "\n".join(line.rstrip() for line in LINES[7:30])
-    player.keyboard.press("u")
-    player.get_by_text("copied the link to this instant").wait_for()
+    press_until_said(player, "u", "copied the link to this instant")
     address = player.evaluate("navigator.clipboard.readText()")
     assert address.endswith("/p?t=30.0")
     open_player(player, address)
@@ -204,10 +223,12 @@ def test_a_selection_is_copied_without_padding(clipboard: Page, player: Page) ->
             selection.setBaseAndExtent(rows[0].firstChild.firstChild, 2, rows[2], 1);
         }"""
     )
+    player.evaluate("navigator.clipboard.writeText('nothing')")
     player.keyboard.press("ControlOrMeta+c")
-    text = player.evaluate("navigator.clipboard.readText()")
+    read = "navigator.clipboard.readText()"
+    wait_for(lambda: player.evaluate(read) != "nothing", "it is copied")
     first, second, third = (line.rstrip() for line in LINES[7:10])
-    assert text == f"{first[2:]}\n{second}\n{third}"
+    assert player.evaluate(read) == f"{first[2:]}\n{second}\n{third}"
 
 
 def test_the_terminal_takes_the_recordings_size(player: Page) -> None:
@@ -216,14 +237,12 @@ def test_the_terminal_takes_the_recordings_size(player: Page) -> None:
     expect(player.locator("steno-player .size")).to_have_text("80\u00d724")
     ask(player, "await p.seek(60)")
     expect(player.locator("steno-player .size")).to_have_text("100\u00d730")
-    assert ask(player, "p.shadowRoot.querySelectorAll('.row').length") == 30
+    expect(player.locator("steno-player .row")).to_have_count(30)
     overflow = "(s => s.scrollWidth - s.clientWidth)(p.shadowRoot.querySelector('.screen'))"
     player.set_viewport_size({"width": 390, "height": 800})
-    settle(player)
-    assert ask(player, overflow) <= 1
+    wait_for(lambda: ask(player, overflow) <= 1, "it does not fit")
     player.keyboard.press("z")
-    settle(player)
-    assert ask(player, overflow) > 300
+    wait_for(lambda: ask(player, overflow) > 300, "it is not in its real size")
     assert player.evaluate("document.documentElement.scrollWidth") <= 390
 
 
@@ -243,6 +262,7 @@ def test_marks_are_listed_and_lead_to_their_instants(player: Page) -> None:
         assert player.locator(f"steno-player .mark.{kind}").count() == count
     player.get_by_role("button", name="Commands and notes").click()
     items = player.get_by_role("dialog", name="Commands and notes").get_by_role("button")
+    expect(items.filter(has_text="sudo -i")).to_be_visible()
     texts = [text.replace("\n", " ") for text in items.all_inner_texts() if text]
     assert [text.split()[0] for text in texts] == ["0:10.0", "0:20.0", "0:30.0", "1:10.0", "1:20.0"]
     items.filter(has_text="sudo -i").click()
@@ -261,7 +281,7 @@ def test_the_slider_is_dragged(player: Page) -> None:
         player.mouse.move(box["x"] + box["width"] * share, y)
     player.mouse.up()
     expect(slider).to_have_attribute("aria-valuetext", "1:05.0 of 1:40")
-    assert "line 64" in drawn_rows(player)[-1]
+    wait_for(lambda: "line 64" in drawn_rows(player)[-1], "line 64 is not drawn")
 
 
 def test_the_badge_says_what_is_proven(player: Page) -> None:
@@ -288,9 +308,10 @@ def test_downloads_are_offered(player: Page) -> None:
 def test_text_is_readable_in_both_themes(chromium: Browser, site: Site, scheme: str) -> None:
     """Words of the controls and of the terminal stand out by 4.5 to 1 at least (WCAG AA)."""
     site.put_recording("used", a_recording().answers())
-    context = chromium.new_context(color_scheme=scheme)
+    context = open_context(chromium, color_scheme=scheme)
     page = context.new_page()
     open_player(page, site.put_player("/p", 'src="/api/v1/recordings/used" at="30"'))
+    wait_for_details(page)
     ratios = page.evaluate(
         """() => {
             const root = document.querySelector('steno-player').shadowRoot;

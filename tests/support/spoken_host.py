@@ -5,6 +5,8 @@ from __future__ import annotations
 import ssl
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 from steno.delivery.transport import HttpTransport
 from steno.errors import StenoError
@@ -69,19 +71,28 @@ class SpokenHost:
         state = "failed" if failure else "done"
         self._results.append(OrderResult(order.id, state, failure))
 
+    def keep_beating(self, *sessions: OpenSession, **facts: Any) -> None:  # noqa: ANN401
+        """Send such heartbeats in the background, twice a second."""
+        self._begin(lambda: self.beat(*sessions, **facts) and self._is_stopped.wait(0.5))
+
     def serve(self, *sessions: OpenSession, failure: str = "") -> None:
         """Carry out every order in the background, or fail in each with `failure`."""
 
+        def serve_once() -> None:
+            for order in self.orders(1.0).orders:
+                self.told.append(order)
+                self.answer(order, failure)
+            self.beat(*sessions)
+
+        self._begin(serve_once)
+
+    def _begin(self, work: Callable[[], object]) -> None:
         def run() -> None:
             while not self._is_stopped.is_set():
                 try:
-                    for order in self.orders(1.0).orders:
-                        self.told.append(order)
-                        self.answer(order, failure)
-                    self.beat(*sessions)
-                except (StenoError, RuntimeError):
-                    if not self._is_stopped.is_set():
-                        raise
+                    work()
+                except StenoError:  # a server that was busy for too long
+                    self._is_stopped.wait(0.5)
 
         self._thread = threading.Thread(target=run, daemon=True)
         self._thread.start()
@@ -90,5 +101,5 @@ class SpokenHost:
         """Speak no more."""
         self._is_stopped.set()
         if self._thread is not None:
-            self._thread.join(20)
+            self._thread.join(60)
         self._transport.close()

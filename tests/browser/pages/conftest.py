@@ -8,13 +8,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, expect
+from made_site import open_context
+from playwright.sync_api import Browser, ConsoleMessage
 from sessions import altered, hostile, ordinary, telling
 from visiting import Server, Visitor
 
 ORDINARY = 60
-
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="session")
@@ -44,7 +43,8 @@ def visit(chromium: Browser, server: Server) -> Iterator[Callable[..., Visitor]]
     contexts: list[Any] = []
 
     def make(width: int = 1280, height: int = 850, scheme: str = "light") -> Visitor:
-        context = chromium.new_context(
+        context = open_context(
+            chromium,
             viewport={"width": width, "height": height},
             color_scheme=scheme,
             timezone_id="Europe/Berlin",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 from sessions import HOSTILE, rec_of
-from visiting import Visitor
+from visiting import Visitor, settle, settle_recording
 
 Visit = Callable[..., Visitor]
 
@@ -61,6 +61,7 @@ def test_all_is_reached_with_the_keyboard_alone(visit: Visit) -> None:
     expect(page.get_by_role("heading", name="Recordings")).to_be_focused()
     page.reload()
     expect(page.locator("tbody tr").first).to_be_visible()
+    settle(page)
     seen = walk(page, 45)
     names = [str(each["name"]) for each in seen]
     assert names[0] == "Skip to the page"
@@ -71,8 +72,11 @@ def test_all_is_reached_with_the_keyboard_alone(visit: Visit) -> None:
     page.reload()
     expect(page.locator("tbody tr").first).to_be_visible()
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("main")).to_be_focused()
     page.keyboard.press("Tab")
+    expect(page.get_by_label("Find recordings")).to_be_focused()
     page.keyboard.type("label:pci")
     page.keyboard.press("Enter")
     expect(page.locator("tbody tr")).to_have_count(1)
@@ -85,6 +89,7 @@ def test_the_keyboard_gets_through_a_recordings_page(visit: Visit) -> None:
     """Neither the player nor the tabs hold the focus: Tab leaves them, arrows choose a tab."""
     page = visit().enter("kim", PATHS[2])
     expect(page.get_by_role("treeitem", name="cat /etc/shadow")).to_be_visible()
+    settle_recording(page)
     names = [str(each["name"]) for each in walk(page, 80)]
     assert "Check again now" in names
     page.get_by_role("tab", name="command").focus()
@@ -109,7 +114,7 @@ def test_every_page_fits_its_width_and_holds_still(visit: Visit, width: int, sch
     page = visitor.enter("olga")
     for path in PATHS:
         visitor.go(path)
-        expect(page.locator("h1").first).to_be_visible()
+        settle(page)
         page.wait_for_timeout(600)
         wide = page.evaluate("document.documentElement.scrollWidth")
         assert wide <= width, f"{path} is {wide} wide"
@@ -130,10 +135,10 @@ def test_hostile_names_and_lines_do_nothing(visit: Visit) -> None:
     expect(page.get_by_text("<i>kind</i>", exact=True)).to_be_visible()
     page.get_by_role("tab", name="of text").click()
     expect(page.get_by_text("hostileword").first).to_be_visible()
+    title = f"{HOSTILE} on evil\ufffdtxt.exe<svg/onload=document.title='owned'> · Steno"
+    expect(page).to_have_title(title)
     page.wait_for_timeout(500)
-    assert (
-        page.title() == f"{HOSTILE} on evil\ufffdtxt.exe<svg/onload=document.title='owned'> · Steno"
-    )
+    assert page.title() == title
     for tag in ("img", "script", "iframe", "object", "embed", "[onload], [onerror], [onmouseover]"):
         assert page.locator(f"steno-app {tag}").count() == 0, tag
 
@@ -160,6 +165,7 @@ def test_an_address_without_a_page_says_so(visit: Visit) -> None:
     """A wrong link within the site ends at a way back."""
     visitor = visit()
     page = visitor.enter("kim")
+    expect(page.locator("tbody tr").first).to_be_visible()
     page.evaluate("history.pushState(null, '', '/nowhere'); dispatchEvent(new Event('popstate'))")
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
     page.get_by_role("link", name="All recordings").click()

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 from sessions import Session, rec_of
-from visiting import Server, Visitor
+from visiting import Server, Visitor, expect_viewing
 
 Visit = Callable[..., Visitor]
 
@@ -150,8 +150,9 @@ def test_every_look_is_listed_for_auditors(visit: Visit) -> None:
     """Who played a recording, and from where, stands on its page."""
     visitor = visit()
     watched = visitor.enter("avery", TELLING)
-    expect(watched.get_by_role("treeitem").first).to_be_visible()
+    expect(watched.locator("steno-player .badge")).to_be_visible()
     page = visit().enter("kim", TELLING)
+    expect_viewing(page, "avery")
     table = page.get_by_role("table", name="Viewings")
     expect(table.get_by_role("row", name="avery").first).to_contain_text("127.0.0.1")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 from avery import F1, deliver_avery, import_trail
 from playwright.sync_api import expect
 from visiting import Server, Visitor
+from waiting import wait_for
 
 Visit = Callable[..., Visitor]
 
@@ -32,10 +32,7 @@ def avery(server: Server) -> str:
     rec = deliver_avery(server.store)
     import_trail(server, F1 / "audit-enriched.log")
     server.wait_indexed([rec])
-    until_s = time.monotonic() + 60
-    while server.store.find(rec).is_live:
-        assert time.monotonic() < until_s
-        time.sleep(0.05)
+    wait_for(lambda: not server.store.find(rec).is_live, "it is still live")
     return rec
 
 

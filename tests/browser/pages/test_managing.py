@@ -56,7 +56,8 @@ def test_users_are_added_changed_and_removed(visit: Visit) -> None:
     page.get_by_role("button", name="Add", exact=True).click()
     link = page.locator("steno-secret code").inner_text()
     row = page.get_by_role("row", name="newcomer")
-    page.get_by_label("Role of newcomer").select_option("auditor")
+    with page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        page.get_by_label("Role of newcomer").select_option("auditor")
     expect(page.get_by_label("Role of newcomer")).to_be_enabled()
     other = visit().page
     other.goto(link)

@@ -59,9 +59,9 @@ def test_a_session_that_ended_meanwhile_is_said(visit: Visit) -> None:
     """The next thing that is asked for leads to the sign-in, with the reason, and then on."""
     visitor = visit()
     page = visitor.sign_in("kim")
-    page.context.clear_cookies()
     page.get_by_role("link", name="Search").click()
     page.get_by_label("Search screens and audit events").fill("needle")
+    page.context.clear_cookies()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Your session has ended")).to_be_visible()
     page.get_by_label("Name").fill("kim")

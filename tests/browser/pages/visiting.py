@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page, expect
+from waiting import wait_for
 
 from steno.store.accounts import Accounts, Role
 from steno.store.accounts_file import AccountsFile
@@ -60,16 +61,52 @@ class Server:
 
     def wait_indexed(self, recs: list[str]) -> None:
         """Wait until the server's indexer has everything that was appended."""
-        until_s = time.monotonic() + 60
-        while any(self.store.derived_bytes(rec) < self.store.durable_bytes(rec) for rec in recs):
-            assert time.monotonic() < until_s, "the indexer does not catch up"
-            time.sleep(0.05)
+        store = self.store
+        wait_for(
+            lambda: all(store.derived_bytes(rec) >= store.durable_bytes(rec) for rec in recs),
+            "the indexer does not catch up",
+        )
 
     def close(self) -> None:
         """Stop it in good order."""
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(60)
         self.store.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until a page shows what it will; also one with a player."""
+    expect(page.locator("steno-app h1").first).to_be_visible()
+    for words in ("Loading…", "Searching…"):
+        expect(page.get_by_text(words)).to_have_count(0)
+
+
+def settle_recording(page: Page) -> None:
+    """Wait until a recording's page, as auditors see it, shows all that it will."""
+    settle(page)
+    expect(page.locator("steno-player .badge")).to_be_visible()
+    expect(page.get_by_role("table", name="Viewings")).to_be_visible()
+    expect(page.get_by_role("button", name="Check again now")).to_be_visible()
+
+
+def expect_viewing(page: Page, name: str) -> None:
+    """Wait until a recording's page tells of a viewer: the log is written beside the playing."""
+    row = page.get_by_role("table", name="Viewings").get_by_role("row", name=name)
+
+    def is_told() -> bool:
+        page.get_by_role("button", name="Look again").click()
+        with contextlib.suppress(AssertionError):
+            expect(row.first).to_be_visible(timeout=1000)
+            return True
+        return False
+
+    wait_for(is_told, f"{name} is not among the viewers")
+
+
+def player_time(page: Page) -> float:
+    """Return the instant that the player shows, in seconds."""
+    seconds: float = page.locator("steno-player").evaluate("p => p.currentTime")
+    return seconds
 
 
 class Visitor:
