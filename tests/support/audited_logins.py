@@ -52,8 +52,8 @@ echo "session optional pam_exec.so quiet /usr/bin/steno-note-login" >>/etc/pam.d
 for one in {people}; do {steno} host enable ${{one%:*}} --without-agent; done
 {steno} agent >>{base}/agent.log 2>&1 &
 for _ in $(seq 600); do [ -S /run/steno/agent.sock ] && break; sleep 0.1; done
-/usr/sbin/sshd -D -f {base}/sshd_config -E {base}/sshd.log &
 echo $$ >{base}/inside.pid
+/usr/sbin/sshd -D -f {base}/sshd_config -E {base}/sshd.log &
 wait
 """
 _SSHD = """\
