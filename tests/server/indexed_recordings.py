@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
+
+from waiting import wait_for
 
 from steno.formats.cutter import Cutter, Identity
 from steno.model import NO_AUDIT_SESSION, End, Output, Piece, Start, Window
@@ -57,9 +58,6 @@ def index_of(store: Store, rec: str) -> tuple[object, ...]:
     )
 
 
-def wait_until(is_so: Callable[[], bool], limit_s: float = 60.0) -> None:
+def wait_until(is_so: Callable[[], bool], limit_s: float = 100.0) -> None:
     """Wait for the background; fail when it takes too long."""
-    stop_s = time.monotonic() + limit_s
-    while not is_so():
-        assert time.monotonic() < stop_s, "it did not come about"
-        time.sleep(0.02)
+    wait_for(is_so, "it did not come about", limit_s)

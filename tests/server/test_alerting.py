@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from indexed_recordings import make_lines
 from journal_entries import hear, read_entries
+from waiting import wait_for
 
 from steno.audit.event import Event, Process, Who
 from steno.audit.trail import TrailEncoder, TrailHead, make_trail_id
@@ -232,7 +234,7 @@ def test_a_running_server_notices_what_grows(site: Site) -> None:
     alerting = Alerting(site.store, site.alerts, RULES, metrics, on_alert=tell)
     alerting.start()
     site.append(TRAIL, site.begin_trail() + site.event("nc", at_s=1))
-    assert came.wait(30)
+    assert came.wait(60)
     alerting.stop()
     assert [alert.rule for alert in told] == ["nc"]
     assert 'steno_alerts_total{severity="high"} 1' in metrics.expose()
@@ -253,11 +255,10 @@ def test_what_cannot_be_looked_at_keeps_nothing_else_waiting(site: Site) -> None
     metrics = Metrics()
     alerting = Alerting(site.store, site.alerts, RULES, metrics, on_alert=lambda _: came.release())
     alerting.start()
-    assert came.acquire(timeout=30)
+    assert came.acquire(timeout=60)
     site.append(TRAIL, site.begin_trail() + site.event("nc", at_s=2))
-    assert came.acquire(timeout=30)
-    while metrics.value("steno_alert_failures_total") < 30:
-        time.sleep(0.02)
+    assert came.acquire(timeout=60)
+    wait_for(lambda: metrics.value("steno_alert_failures_total") >= 30, "some are not tried")
     alerting.stop()
 
 
@@ -272,10 +273,10 @@ def test_where_nothing_is_found_nothing_is_written_at_once(site: Site) -> None:
     other = make_trail_id(BOOT_ID, "a2")
     site.append(TRAIL, quiet)
     site.append(other, site.begin_trail() + site.event("nc", at_s=2))
-    assert came.acquire(timeout=30)
+    assert came.acquire(timeout=60)
     assert site.alerts.position(TRAIL) is None
     site.append(TRAIL, site.event("nc", at_s=3))
-    assert came.acquire(timeout=30)
+    assert came.acquire(timeout=60)
     assert site.alerts.position(TRAIL) == site.store.size_bytes(TRAIL)
     site.append(TRAIL, site.event("ls", at_s=4))
     alerting.stop()
@@ -296,23 +297,23 @@ def test_other_rules_count_from_their_first_moment(site: Site, tmp_path: Path) -
     alerting = Alerting(site.store, site.alerts, first, reload=rules.read)
     alerting.start()
 
-    def wait_for(number: int) -> None:
-        until_s = time.monotonic() + 60
-        while len(site.alerts.page(AlertQuery()).items) < number:
-            assert time.monotonic() < until_s
-            time.sleep(0.02)
+    def wait_for_alerts(number: int) -> None:
+        wait_for(lambda: len(site.alerts.page(AlertQuery()).items) >= number, f"no {number} alerts")
 
     site.append(TRAIL, site.begin_trail() + site.event("nc", at_s=0))
-    wait_for(1)
+    wait_for_alerts(1)
     replace_file(file, text.format("nc'\nhm = 'x").encode())
     site.append(TRAIL, site.event("nc", at_s=1000))
-    wait_for(2)
+    wait_for_alerts(2)
     replace_file(file, text.format("ls").replace("one", "two").encode())
-    for step in range(200):
-        site.append(TRAIL, site.event("ls", at_s=2000 + 100 * step))
-        if any(rule == "two" for rule, _, _ in site.found()):
-            break
+    steps = itertools.count()
+
+    def is_found() -> bool:
+        site.append(TRAIL, site.event("ls", at_s=2000 + 100 * next(steps)))
         time.sleep(0.1)
+        return any(rule == "two" for rule, _, _ in site.found())
+
+    wait_for(is_found, "the new rules find nothing")
     alerting.stop()
     assert {rule for rule, _, _ in site.found()} == {"one", "two"}
 

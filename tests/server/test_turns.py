@@ -54,5 +54,5 @@ def test_closing_wakes_who_waits() -> None:
     thread = threading.Thread(target=lambda: found.append(turns.next(1e6)))
     thread.start()
     turns.close()
-    thread.join(10)
+    thread.join(60)
     assert found == [None]

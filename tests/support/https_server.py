@@ -85,7 +85,7 @@ class HttpsServer:
     ) -> None:
         self._server.should_exit = True
         self.fleet.end_all()
-        self._thread.join(30)
+        self._thread.join(60)
         self._socket.close()
         self.store.close()
         for file in self._files:
