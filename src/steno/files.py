@@ -85,8 +85,11 @@ def sync_directory(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def lock(path: Path) -> Iterator[None]:
+def lock(path: Path) -> Iterator[int]:
     """Hold the lock file `path`, which is made if need be; wait for others to let it go.
+
+    Yields its descriptor, which stays ours: a program that inherits it holds the lock, too, until
+    it has ended.
 
     Raises:
         OSError: It cannot be made; nothing is locked.
@@ -94,7 +97,7 @@ def lock(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 

@@ -2,7 +2,8 @@
 
 The real shell is kept in /etc/steno/shells before the passwd entry changes, and forgotten after
 it is back: whatever happens between, the session of a user whose entry says `steno-shell` finds its
-real shell. All changes hold /etc/steno/.shells.lock; usermod(8) changes the passwd file.
+real shell. All changes hold /etc/steno/.shells.lock; usermod(8) changes the passwd file, and holds
+the lock with us: where we are killed beside it, nobody forgets a shell that it is about to need.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def enable(
     """
     _require_login_shell(places)
     places.configuration.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with lock(places.configuration / ".shells.lock"):
+    with lock(places.configuration / ".shells.lock") as locked:
         passwd = parse_passwd(places.passwd.read_bytes())
         table = _read_table(places)
         chosen = _choose(places, passwd, users, groups, even_root)
@@ -81,7 +82,7 @@ def enable(
             replace_file(places.table, render_table(new), 0o644)
         _list_shell(places)
         return [
-            Change(user, shell, _set_shell(places, passwd[user], LOGIN_SHELL.encode()))
+            Change(user, shell, _set_shell(places, passwd[user], LOGIN_SHELL.encode(), locked))
             for user, shell in shells.items()
         ]
 
@@ -101,7 +102,7 @@ def disable(places: HostPlaces, users: Iterable[str], *, everybody: bool = False
         StenoError: usermod failed; those before are back to their own shell.
     """
     places.configuration.mkdir(mode=0o755, parents=True, exist_ok=True)
-    with lock(places.configuration / ".shells.lock"):
+    with lock(places.configuration / ".shells.lock") as locked:
         passwd = parse_passwd(places.passwd.read_bytes())
         table = _read_table(places)
         chosen = list(dict.fromkeys([*users, *(table if everybody else ())]))
@@ -112,7 +113,7 @@ def disable(places: HostPlaces, users: Iterable[str], *, everybody: bool = False
                 raise RefusedError(
                     f"{user}: {places.table} does not say which shell was theirs; use usermod -s"
                 )
-        changes = [_put_back(places, passwd, table, user) for user in chosen]
+        changes = [_put_back(places, passwd, table, user, locked) for user in chosen]
         left = {user: shell for user, shell in table.items() if user not in chosen}
         if left != table:
             replace_file(places.table, render_table(left), 0o644)
@@ -127,7 +128,11 @@ def _require_login_shell(places: HostPlaces) -> None:
 
 
 def _put_back(
-    places: HostPlaces, passwd: Mapping[str, Entry], table: Mapping[str, bytes], user: str
+    places: HostPlaces,
+    passwd: Mapping[str, Entry],
+    table: Mapping[str, bytes],
+    user: str,
+    locked: int,
 ) -> Change:
     """Give `user` the shell of the table, unless somebody changed the entry meanwhile."""
     entry = passwd.get(user)
@@ -135,7 +140,7 @@ def _put_back(
         return Change(user, passwd[user].shell, is_done=False)
     if entry is None or not is_recording_shell(entry.shell):
         return Change(user, entry.shell if entry else table[user], is_done=True)
-    return Change(user, table[user], _set_shell(places, entry, table[user]))
+    return Change(user, table[user], _set_shell(places, entry, table[user], locked))
 
 
 def _choose(
@@ -200,8 +205,11 @@ def _find_real(
         raise
 
 
-def _set_shell(places: HostPlaces, entry: Entry, shell: bytes) -> bool:
-    """Change the shell of a passwd entry; return whether it was another."""
+def _set_shell(places: HostPlaces, entry: Entry, shell: bytes, locked: int) -> bool:
+    """Change the shell of a passwd entry; return whether it was another.
+
+    What changes it inherits `locked`, the descriptor of the lock that is held.
+    """
     if entry.shell == shell:
         return False
     usermod = shutil.which("usermod", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
@@ -213,6 +221,7 @@ def _set_shell(places: HostPlaces, entry: Entry, shell: bytes) -> bool:
         stdin=subprocess.DEVNULL,
         capture_output=True,
         timeout=_USERMOD_S,
+        pass_fds=(locked,),
         check=False,
     )
     if done.returncode != 0:
