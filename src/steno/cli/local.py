@@ -73,8 +73,12 @@ def command(
             recorded = _show_recorded(base, began_unix_us, counted)
             page = f"/recordings/{recorded[-1].rec}"
         if not once:
+            # Before anybody is told of Ctrl-C: it may come at once.
+            awaited = {signal.SIGINT, signal.SIGTERM}
+            signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
             _tell_address(base, url, page)
-            _wait_for_interrupt()
+            signal.sigwait(awaited)
+            print(file=sys.stderr)
     return status if once else 0
 
 
@@ -227,10 +231,3 @@ def _tell_address(base: Path, url: str, page: str) -> None:
     print(f"           (works once; signs in {name}; a new one: steno user link {name})")
     print("terminal   steno ls, steno search WORD, steno play, steno verify")
     print(f"serving    {url} until Ctrl-C", flush=True)
-
-
-def _wait_for_interrupt() -> None:
-    awaited = {signal.SIGINT, signal.SIGTERM}
-    signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
-    signal.sigwait(awaited)
-    print(file=sys.stderr)
