@@ -37,7 +37,7 @@ def peer(path: Path, *answers: bytes) -> Iterator[list[bytes]]:
     thread.start()
     yield asked
     listener.close()
-    thread.join(10)
+    thread.join(60)
 
 
 def test_no_agent_is_no_failure_for_its_facts_but_for_orders(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_facts_come_from_what_the_agent_says(tmp_path: Path) -> None:
         b'"remote":"%s","started_unix_us":3}]}\n' % name
     )
     with peer(tmp_path / "socket", status, sessions):
-        facts = AgentControl(tmp_path / "socket").facts()
+        facts = AgentControl(tmp_path / "socket", timeout_s=60).facts()
     assert facts is not None
     assert (facts.version, facts.number, facts.started_unix_us) == ("1.2", 7, 5)
     assert facts.policy is not None
@@ -83,7 +83,7 @@ def test_an_order_that_the_agent_refuses_says_why(tmp_path: Path) -> None:
         peer(tmp_path / "socket", b'{"ok":false,"error":"no session r1"}\n') as asked,
         pytest.raises(RefusedError, match="no session r1"),
     ):
-        AgentControl(tmp_path / "socket").perform(
+        AgentControl(tmp_path / "socket", timeout_s=60).perform(
             HostOrder("1", "message", "r1", "ada", text="Bye \u2603")
         )
     assert asked == [b'{"do":"message","rec":"r1","by":"ada","text":"Bye \xe2\x98\x83"}\n']
@@ -105,13 +105,13 @@ def test_nonsense_on_the_socket_is_one_line(
 ) -> None:
     """Whatever answers there, the courier gets an error that says so."""
     with peer(tmp_path / "socket", answer), pytest.raises(error):
-        AgentControl(tmp_path / "socket").perform(KILL)
+        AgentControl(tmp_path / "socket", timeout_s=60).perform(KILL)
 
 
 def test_an_agent_that_is_not_ours_to_ask_is_none(tmp_path: Path) -> None:
     """It hangs up on other users: their couriers tell of their spools alone."""
     with peer(tmp_path / "socket", b""):
-        assert AgentControl(tmp_path / "socket").facts() is None
+        assert AgentControl(tmp_path / "socket", timeout_s=60).facts() is None
 
 
 def test_who_never_answers_is_not_waited_for(tmp_path: Path) -> None:
@@ -123,4 +123,4 @@ def test_who_never_answers_is_not_waited_for(tmp_path: Path) -> None:
         AgentControl(tmp_path / "socket", timeout_s=0.2).facts()
     listener.close()
     with pytest.raises(UnreachableError, match="no agent runs"):
-        AgentControl(tmp_path / "socket").perform(KILL)
+        AgentControl(tmp_path / "socket", timeout_s=60).perform(KILL)

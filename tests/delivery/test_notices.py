@@ -28,7 +28,7 @@ class Heard:
     def wait_for(self, rec: str) -> None:
         """Wait until `rec` was told of; then forget everything."""
         with self._changed:
-            assert self._changed.wait_for(lambda: rec in self.recs, 30)
+            assert self._changed.wait_for(lambda: rec in self.recs, 60)
             self.recs.clear()
 
 
@@ -46,7 +46,7 @@ def test_beginning_growing_and_ending_are_heard(tmp_path: Path) -> None:
     heard.wait_for("r1")
     notices.close()
     spool.begin("r2").close()
-    assert heard.recs == set()
+    assert heard.recs <= {"r1"}, "the end of r1 may be heard in two parts; r2 was not begun then"
 
 
 def test_events_that_were_lost_are_told(tmp_path: Path) -> None:

@@ -241,7 +241,7 @@ def test_the_thread_syncs_what_is_due() -> None:
         thread.watch(forgotten)
         thread.forget(forgotten)
         thread.watch(watched)
-        assert watched.synced.wait(10)
+        assert watched.synced.wait(60)
     assert not forgotten.synced.is_set()
 
 

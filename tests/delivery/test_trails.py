@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import os
 import resource
 import signal
 from pathlib import Path
 
 import pytest
+from processes import open_files
 
 from steno.audit.event import Event
 from steno.audit.trail import (
@@ -181,7 +181,7 @@ def test_a_full_disk_at_the_start_is_tried_again(tmp_path: Path) -> None:
     writer.append([make_event(1)])
     writer.close()
     spool.directory.joinpath(".trail").unlink()  # so that it has to be ended
-    descriptors = len(os.listdir("/proc/self/fd"))
+    descriptors = open_files(tmp_path)
     size_bytes = spool.entries()[0].size_bytes
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -193,7 +193,7 @@ def test_a_full_disk_at_the_start_is_tried_again(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert open_files(tmp_path) == descriptors
     TrailWriter(spool, make_origin()).end("stopped")
     [items] = read_trails(spool).values()
     assert isinstance(items[-1], TrailEnd)

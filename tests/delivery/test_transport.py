@@ -29,11 +29,8 @@ from steno.server.certificates import Authority
 
 
 @contextmanager
-def answering(answer: bytes, *, waits: bool = True) -> Iterator[int]:
-    """Answer every connection on loopback with these bytes and close it; yield the port.
-
-    Without `waits` the answer comes before anything was asked.
-    """
+def answering(answer: bytes) -> Iterator[int]:
+    """Answer every connection on loopback with these bytes and end it; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
@@ -42,14 +39,13 @@ def answering(answer: bytes, *, waits: bool = True) -> Iterator[int]:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                with connection:
-                    if waits:
-                        # All that was asked: closing before that would reset the connection.
-                        connection.settimeout(0.3)
-                        with suppress(TimeoutError):
-                            while connection.recv(65536):
-                                pass
+                with connection, suppress(OSError):
+                    connection.recv(65536)
                     connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
+                    # All that was asked: closing before that would reset the connection.
+                    while connection.recv(65536):
+                        pass
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
@@ -58,7 +54,7 @@ def answering(answer: bytes, *, waits: bool = True) -> Iterator[int]:
         thread.join(10)
 
 
-def ask(url: str, ca: bytes | None = None, *, timeout_s: float = 5) -> Answer:
+def ask(url: str, ca: bytes | None = None, *, timeout_s: float = 60) -> Answer:
     """Append to the server at `url`, trusting `ca` only."""
     context = ssl.create_default_context(cadata=ca.decode() if ca else None)
     transport = HttpTransport(url, context, "token", timeout_s=timeout_s)

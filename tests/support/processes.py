@@ -68,6 +68,15 @@ def _stat(pid: int) -> list[str]:
     return text.rpartition(")")[2].split()
 
 
+def open_files(directory: Path) -> list[str]:
+    """Return what this process has open below `directory`, and the directory itself."""
+    found = []
+    for descriptor in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # other threads may close theirs meanwhile
+            found.append(os.readlink(f"/proc/self/fd/{descriptor}"))
+    return sorted(path for path in found if f"{path}/".startswith(f"{directory}/"))
+
+
 def wait_for_end(pid: int) -> None:
     """Wait until a process is dead, reaped or not."""
     wait_for(lambda: state(pid) == "Z", f"process {pid} lives")

@@ -27,7 +27,7 @@ def listener(tmp_path: Path) -> Iterator[socket.socket]:
     """A journal socket of ours."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as server:
         server.bind(str(tmp_path / "socket"))
-        server.settimeout(10)
+        server.settimeout(60)
         yield server
 
 
@@ -113,9 +113,9 @@ mkdir -p /run/systemd/journal /run/log/journal /run/systemd/journald.conf.d
 echo '[Journal]
 Audit=' > /run/systemd/journald.conf.d/audit.conf
 {journald} & daemon=$!
-for try in $(seq 100); do [ -S /run/systemd/journal/socket ] && break; sleep 0.1; done
+for try in $(seq 400); do [ -S /run/systemd/journal/socket ] && break; sleep 0.1; done
 {python} {directory}/write.py {directory}/lines
-for try in $(seq 50); do
+for try in $(seq 200); do
   journalctl -a -o json -D /run/log/journal SYSLOG_IDENTIFIER=steno > {directory}/out || true
   [ "$(wc -l < {directory}/out)" -ge 6 ] && break; sleep 0.2
 done
@@ -147,7 +147,7 @@ def test_journald_takes_it(tmp_path: Path) -> None:
     (tmp_path / "lines").write_bytes(b"".join(lines))
     (tmp_path / "write.py").write_text(WRITE)
     script = SCRIPT.format(journald=JOURNALD, python=sys.executable, directory=tmp_path)
-    subprocess.run(["unshare", "-m", "sh", "-c", script], check=True, timeout=60)
+    subprocess.run(["unshare", "-m", "sh", "-c", script], check=True, timeout=110)
     entries = [json.loads(line) for line in (tmp_path / "out").read_text().splitlines()]
     assert [entry["MESSAGE"].encode() for entry in entries] == [line[:-1] for line in lines]
     assert [entry["TLOG_ID"] for entry in entries[:5]] == ["1", "2", "3", "4", "5"]

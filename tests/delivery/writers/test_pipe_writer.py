@@ -72,7 +72,7 @@ def test_a_command_is_recorded_into_a_pipe(pipe: Path, tmp_path: Path) -> None:
             timeout=60,
         )
         assert waited.returncode == 0, waited.stderr
-        assert reader.wait(30) == 0
+        assert reader.wait(60) == 0
     assert Recorded(tmp_path / "kept").output() == waited.stdout
     assert Recorded(tmp_path / "kept").end.exit_status == 0
 
