@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from running_server import Running, running_server
+from waiting import wait_for
 
 from steno.audit.event import Event, Who
 from steno.audit.trail import TrailEncoder, TrailHead, make_trail_id
@@ -75,10 +75,7 @@ def auditor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Auditor]:
         token_file.write_text(secret)
         auditor = Auditor(running, token_file)
         deliver(running)
-        for _ in range(600):
-            if len(auditor.alerts()) == 2:
-                break
-            time.sleep(0.05)
+        wait_for(lambda: len(auditor.alerts()) == 2, "two alerts")
         yield auditor
 
 

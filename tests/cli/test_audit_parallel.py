@@ -7,13 +7,13 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from processes import wait_for_end
 
 from steno.audit.coalescing import Coalescer, RecordGroup
 from steno.audit.records import LineReader
@@ -200,10 +200,8 @@ def test_workers_end_with_their_parent(end: str, tmp_path: Path) -> None:
             process.kill()
         process.stdout.close()
         process.wait(60)
-    deadline_s = time.monotonic() + 60
-    while any(Path(f"/proc/{pid}").exists() for pid in workers):
-        assert time.monotonic() < deadline_s
-        time.sleep(0.05)
+    for pid in workers:
+        wait_for_end(pid)
 
 
 def test_a_full_disk_is_told(tmp_path: Path) -> None:

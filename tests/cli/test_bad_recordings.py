@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,6 +10,7 @@ import httpx2
 import pytest
 from cli_recordings import make_recording
 from live_server import LiveServer, run_steno
+from waiting import wait_for
 
 from steno.delivery.spool import Spool
 
@@ -56,7 +56,10 @@ class Api:
 
     def __init__(self, url: str, token: str) -> None:
         self._client = httpx2.Client(
-            base_url=f"{url}/api/v1", headers={"Authorization": f"Bearer {token}"}, trust_env=False
+            base_url=f"{url}/api/v1",
+            headers={"Authorization": f"Bearer {token}"},
+            trust_env=False,
+            timeout=60,
         )
 
     def get(self, path: str) -> Any:  # noqa: ANN401  # JSON
@@ -82,10 +85,9 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         named = ["--directory", server.directory]
         run_steno("user", "add", "ada", "--role", "auditor", "--no-password", *named)
         api = Api(server.url, run_steno("token", "add", "ada", *named).stdout.strip())
-        deadline_s = time.monotonic() + 30
-        while len(api.get("/recordings")["items"]) < len(make_damaged()):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+        wait_for(
+            lambda: len(api.get("/recordings")["items"]) >= len(make_damaged()), "all in the index"
+        )
         yield api
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from live_server import LiveServer
 from mail_server import MailServer
+from waiting import wait_for
 
 from steno.delivery.spool import Spool
 from steno.formats.cutter import Cutter, Identity
@@ -35,14 +35,6 @@ def put_recording(spool: Spool, rec: str) -> None:
     file.finish()
 
 
-def wait_until(is_so: Callable[[], bool]) -> None:
-    """Wait for a condition."""
-    deadline_s = time.monotonic() + _PATIENCE_S
-    while not is_so():
-        assert time.monotonic() < deadline_s, "it did not come to that"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def mail_server(tmp_path: Path) -> Iterator[MailServer]:
     """Return a mail server, and write mail.toml for it."""
@@ -54,17 +46,18 @@ def mail_server(tmp_path: Path) -> Iterator[MailServer]:
     server.close()
 
 
-def follow(directory: Path, spool: Path, host: Path) -> subprocess.Popen[str]:
-    """Start `steno deliver --follow` with mail."""
+def follow(directory: Path, spool: Path, host: Path) -> subprocess.Popen[bytes]:
+    """Start `steno deliver --follow` with mail; what it says is in the file `said`."""
     options = ["--spool", spool, "--host-directory", host, "--mail", directory / "mail.toml"]
     command = [*STENO, "deliver", "--follow", *map(str, options)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with (directory / "said").open("wb") as said:
+        return subprocess.Popen(command, stderr=said)
 
 
-def stop(process: subprocess.Popen[str], number: signal.Signals = signal.SIGTERM) -> str:
-    """End it; return what it said."""
+def stop(process: subprocess.Popen[bytes], number: signal.Signals = signal.SIGTERM) -> None:
+    """End it."""
     process.send_signal(number)
-    return process.communicate(timeout=_PATIENCE_S)[1]
+    process.wait(_PATIENCE_S)
 
 
 def test_a_host_without_a_server_mails(mail_server: MailServer, tmp_path: Path) -> None:
@@ -72,12 +65,15 @@ def test_a_host_without_a_server_mails(mail_server: MailServer, tmp_path: Path) 
     spool = Spool(tmp_path / "spool")
     put_recording(spool, "one")
     process = follow(tmp_path, spool.directory, tmp_path / "host")
-    wait_until(lambda: (spool.directory / "one.mailed").exists())
+    wait_for((spool.directory / "one.mailed").exists, "the first mail")
     stop(process, signal.SIGKILL)
     put_recording(spool, "two")
     process = follow(tmp_path, spool.directory, tmp_path / "host")
-    wait_until(lambda: (spool.directory / "two.mailed").exists())
-    assert stop(process) == "steno: recording two was mailed to auditor@example.com\n"
+    wait_for((spool.directory / "two.mailed").exists, "the second mail")
+    wait_for((tmp_path / "said").read_bytes, "a word of it")
+    stop(process)
+    said = (tmp_path / "said").read_text()
+    assert said == "steno: recording two was mailed to auditor@example.com\n"
     assert process.returncode == 0
     subjects = [message["subject"] for message in mail_server.handler.messages]
     assert subjects == ["Session of avery on web1: cut off"] * 2
@@ -93,14 +89,15 @@ def test_what_is_delivered_is_mailed_too(mail_server: MailServer, tmp_path: Path
         mail_server.handler.verdict = "451 later, please"
         put_recording(spool, "one")
         process = follow(tmp_path, spool.directory, host)
-        wait_until(lambda: (spool.directory / "one.sent").exists())
-        wait_until(lambda: mail_server.handler.attempts > 0)
+        wait_for((spool.directory / "one.sent").exists, "the delivery")
+        put_off = b"recording one could not be mailed yet: mail server localhost"
+        wait_for(lambda: put_off in (tmp_path / "said").read_bytes(), "the refusal told")
+        assert mail_server.handler.attempts > 0
         assert (spool.directory / "one.mail").exists()
-        said = stop(process)
-        assert "recording one could not be mailed yet: mail server localhost" in said
+        stop(process)
         mail_server.handler.verdict = "250 OK"
         process = follow(tmp_path, spool.directory, host)
-        wait_until(lambda: spool.entry("one") is None)
+        wait_for(lambda: spool.entry("one") is None, "the mail and the delivery")
         stop(process)
         assert len(mail_server.handler.messages) == 1
 
@@ -111,6 +108,6 @@ def test_a_wrong_file_is_named(tmp_path: Path) -> None:
         if text is not None:
             (tmp_path / "mail.toml").write_text(text)
         process = follow(tmp_path, tmp_path / "spool", tmp_path / "host")
-        _, said = process.communicate(timeout=_PATIENCE_S)
-        assert process.returncode == 3
+        assert process.wait(_PATIENCE_S) == 3
+        said = (tmp_path / "said").read_text()
         assert said.startswith(f"steno: {tmp_path}/mail.toml: {why}")

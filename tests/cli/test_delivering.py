@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from https_server import LONG_AGO, HttpsServer
 from live_server import STENO, LiveServer, run_steno
 from recorded_lines import fill_spool, make_lines
+from waiting import wait_for
 
 from steno.delivery.credentials import Credentials, load, save
 from steno.delivery.spool import Spool
@@ -114,10 +114,7 @@ def test_following_delivers_what_comes(server: LiveServer, host: Path, tmp_path:
         lines = make_lines("cli-follow", 10, is_ended=True)
         for line in lines[:5]:
             file.append(line)
-        deadline_s = time.monotonic() + 30
-        while spool.delivered_bytes("cli-follow") < file.size_bytes:
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+        wait_for(lambda: spool.delivered_bytes("cli-follow") >= file.size_bytes, "the first half")
         for line in lines[5:]:
             file.append(line)
         file.finish()
@@ -126,11 +123,11 @@ def test_following_delivers_what_comes(server: LiveServer, host: Path, tmp_path:
         assert spool.entries() == []
         assert server.stored()["cli-follow"] == ("cli1", b"".join(lines))
         os.kill(follower.pid, signal.SIGTERM)
-        _, said = follower.communicate(timeout=30)
+        _, said = follower.communicate(timeout=60)
         assert (follower.returncode, said) == (0, b"")
     finally:
         follower.kill()
-        follower.wait(30)
+        follower.wait(60)
 
 
 def test_hosts_are_enrolled_listed_and_revoked(server: LiveServer, tmp_path: Path) -> None:
@@ -191,12 +188,9 @@ def test_following_outlives_who_started_it_just_long_enough(
         file = spool.begin("cli-until")
         line = make_lines("cli-until", 1)[0]
         file.append(line)
-        deadline_s = time.monotonic() + 30
-        while spool.delivered_bytes("cli-until") < len(line):
-            assert time.monotonic() < deadline_s
-            time.sleep(0.05)
+        wait_for(lambda: spool.delivered_bytes("cli-until") >= len(line), "the first line")
         file.close()
-        told, _ = follower.communicate(timeout=30)
+        told, _ = follower.communicate(timeout=60)
         assert follower.returncode == 0
         assert json.loads(told)["delivered"] == ["cli-until"]
         stored = server.stored()["cli-until"][1]
@@ -204,4 +198,4 @@ def test_following_outlives_who_started_it_just_long_enough(
         assert b'"torn"' in stored
     finally:
         follower.kill()
-        follower.wait(30)
+        follower.wait(60)

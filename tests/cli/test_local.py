@@ -8,12 +8,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx2
 import pytest
 from cli_recordings import Steno
+from waiting import wait_for
 
 from steno.cli.local import DEFAULT_LISTEN
 
@@ -89,15 +89,15 @@ def test_it_serves_until_interrupted_and_its_link_signs_in(tmp_path: Path) -> No
         said += line
     match = re.search(r"plays at +(\S+)", said)
     assert match
-    with httpx2.Client() as browser:
+    with httpx2.Client(timeout=60) as browser:
         first = browser.get(match[1])
         assert first.status_code == 303
         assert first.headers["location"].startswith("/recordings/")
         base = match[1].split("/once/")[0]
         assert browser.get(f"{base}/api/v1/session").json()["user"]["role"] == "admin"
-    assert httpx2.get(match[1]).status_code >= 400
+    assert httpx2.get(match[1], timeout=60).status_code >= 400
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=60) == 0
     with pytest.raises(httpx2.ConnectError):
         httpx2.get(f"{base}/healthz")
 
@@ -124,14 +124,14 @@ def test_a_server_that_is_killed_as_it_starts_is_said(tmp_path: Path) -> None:
     log = tmp_path / "srv/server.log"
     log.parent.mkdir(mode=0o700)
     log.write_text("an older server's last words\n")
+    # It waits where it reads its authority's certificate, for as long as we take to find it.
+    (tmp_path / "srv/ca").mkdir()
+    os.mkfifo(tmp_path / "srv/ca/ca.pem")
     process = subprocess.Popen(
         local(tmp_path, "--once", "--", "true"), stdin=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
-    deadline = time.monotonic() + 60
-    while not (servers := _servers_of(process.pid)):
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-    os.kill(servers[0], signal.SIGSEGV)
+    [server] = wait_for(lambda: _servers_of(process.pid), "a server")
+    os.kill(server, signal.SIGSEGV)
     said = process.communicate(timeout=60)[1].decode()
     assert process.returncode == 1
     how = f"ended by signal 11 (Segmentation fault); its log is {log}"
@@ -149,17 +149,12 @@ def test_nothing_is_left_running(tmp_path: Path) -> None:
     subprocess.run(
         local(tmp_path, "--once", "--", "true"), capture_output=True, timeout=100, check=True
     )
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        left = [
-            pid
-            for pid in os.listdir("/proc")
-            if pid.isdecimal() and os.fsencode(tmp_path) in _read_arguments(pid)
-        ]
-        if not left:
-            return
-        time.sleep(0.1)
-    raise AssertionError(f"still running: {left}")
+
+    def is_nothing_left() -> bool:
+        pids = (pid for pid in os.listdir("/proc") if pid.isdecimal())
+        return not any(os.fsencode(tmp_path) in _read_arguments(pid) for pid in pids)
+
+    wait_for(is_nothing_left, "the end of all that was started")
 
 
 def _read_arguments(pid: str) -> bytes:

@@ -6,6 +6,7 @@ import os
 import pwd
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,13 @@ STENO = [sys.executable, "-m", "steno.cli"]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can be anybody else")
-def test_root_makes_files_for_the_directorys_owner(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> None:
+def test_root_makes_files_for_the_directorys_owner() -> None:
     """Accounts that root adds to a service's directory belong to the service, not to root."""
     nobody = pwd.getpwnam("nobody")
     words = ["setpriv", "--reuid=nobody", "--clear-groups", "test", "-r", __file__]
     if subprocess.run(words, check=False).returncode:
         pytest.skip("this tree is in a directory that other users may not enter")
-    directory = Path("/var/tmp") / tmp_path_factory.mktemp("owned").name
-    directory.mkdir(mode=0o700)
+    directory = Path(tempfile.mkdtemp(dir="/var/tmp"))
     os.chown(directory, nobody.pw_uid, nobody.pw_gid)
     try:
         added = [*STENO, "user", "add", "ada", "--role", "admin", "--no-password"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cli_recordings import make_recording
 from driven import STENO
+from waiting import Patience
 from watching import Watcher
 
 from steno.server.indexer import Indexer
@@ -96,6 +97,20 @@ def test_going_to_commands(tlog_recordings: Path) -> None:
     assert person.finish() == 0
 
 
+def press_in_time(person: Person, key: bytes, text: str) -> None:
+    """Press a key a moment later, and again where a busy machine was too late with it."""
+    patience = Patience(60)
+    while True:
+        time.sleep(0.3)
+        person.send(key)
+        try:
+            person.wait_for(text, timeout_s=5)
+        except AssertionError:
+            assert patience.lasts()
+        else:
+            return
+
+
 def test_going_back_while_it_plays(recording: Path) -> None:
     """Shortly after a jump, C leads to the command before, though playing has gone on."""
     person = Person("-s", "0.0625", recording)
@@ -103,9 +118,7 @@ def test_going_back_while_it_plays(recording: Path) -> None:
     person.send(b"ccc")
     person.wait_for("command 3 of 3")
     for number in (2, 1):
-        time.sleep(0.3)
-        person.send(b"C")
-        person.wait_for(f"command {number} of 3")
+        press_in_time(person, b"C", f"command {number} of 3")
     person.send(b"q")
     assert person.finish() == 0
 
@@ -243,7 +256,7 @@ def test_a_terminal_that_vanishes_ends_the_player(recording: Path) -> None:
     person = Person("-p", recording)
     person.wait_for("paused")
     person.hang_up()
-    assert person.process.wait(timeout=20) != 0
+    assert person.process.wait(timeout=60) != 0
 
 
 def test_hostile_codes_do_not_reach_the_terminal(tmp_path: Path) -> None:

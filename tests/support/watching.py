@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
-import time
 from collections.abc import Sequence
 
 from driven import Driven
+from waiting import Patience
 
 from steno.screen.emulator import Emulator
 
@@ -27,10 +28,19 @@ class Watcher(Driven):
 
     def wait_for(self, text: str, timeout_s: float = 60) -> None:
         """Wait until `text` stands on the screen."""
-        deadline = time.monotonic() + timeout_s
-        while text not in self.text() + "\n":
-            assert time.monotonic() < deadline, f"no {text!r} in:\n{self.text()}"
+        patience = Patience(timeout_s)
+        while not self._comes_to(text):
+            assert patience.lasts(), f"no {text!r} in:\n{self.text()}"
             self._read(0.1)
+
+    def _comes_to(self, text: str) -> bool:
+        """Look at the screen as it was and becomes: what stood there for a moment was there."""
+        for piece in [b"", *re.findall(rb"[\x1b\r]?[^\x1b\r]*", bytes(self.seen[self._shown :]))]:
+            self.screen.feed(piece)
+            self._shown += len(piece)
+            if text in self.screen.text() + "\n":
+                return True
+        return False
 
     def read_screen(self) -> Emulator:
         """Return the screen, after a moment for more to come."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from driven import STENO, Recorded
+from waiting import wait_for
 
 
 def run(*words: str | bytes | Path, **more: object) -> subprocess.CompletedProcess[bytes]:
@@ -47,10 +47,7 @@ def test_a_semaphore_that_cannot_be_written_ends_the_command(tmp_path: Path) -> 
     assert (ran.returncode, ran.stderr.count(b"\n")) == (1, 1)
     assert b"semaphore /none/x: No such file" in ran.stderr
     assert Recorded(path).end.reason == "recorder"
-    deadline = time.monotonic() + 20
-    while any(words == command for words in read_commands()):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for(lambda: command not in read_commands(), "the end of the command")
 
 
 def test_bytes_that_are_no_utf8_are_kept_and_shown(tmp_path: Path) -> None:

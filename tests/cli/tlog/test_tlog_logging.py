@@ -31,7 +31,7 @@ echo '[Journal]
 Audit=' > /run/systemd/journald.conf.d/audit.conf
 {journald} 2>/dev/null & daemon=$!
 trap 'kill $daemon; wait $daemon' EXIT
-for try in $(seq 200); do [ -S /run/systemd/journal/socket ] && break; sleep 0.05; done
+for try in $(seq 1200); do [ -S /run/systemd/journal/socket ] && break; sleep 0.05; done
 {script}
 journalctl --sync 2>/dev/null || sleep 0.5
 """
@@ -56,12 +56,15 @@ def test_recordings_show_up_in_cockpit(programs: Programs, tmp_path: Path) -> No
     for kind in BOTH:
         rec, session = (programs.path(kind, f"tlog-rec{end}") for end in ("", "-session"))
         # The journal looks at a program when it reads an entry: tlog's must still run then.
+        stay = f"while [ ! -e {tmp_path}/kept ]; do sleep 0.1; done"
         options = "-w journal --journal-priority=notice --latency=1"
-        lines.append(f"{rec} {options} sh -c 'echo by-rec; sleep 3' &")
-        lines.append(f"{session} -c 'echo by-session; sleep 3' &")
+        lines.append(f"{rec} {options} sh -c 'echo by-rec; {stay}' &")
+        lines.append(f"{session} -c 'echo by-session; {stay}' &")
     theirs, ours = (f"{programs.path(kind, 'tlog-play')} -r journal" for kind in BOTH)
     ask = f"""
         {chr(10).join(lines)}
+        until [ $({COCKPIT} {COCKPITS_NAMES} | grep -c '"MESSAGE".*by-') -ge 4 ]; do sleep 0.2; done
+        touch {tmp_path}/kept
         wait $(jobs -p | tail -n +2)
         cd {tmp_path}
         {COCKPIT} {COCKPITS_NAMES} > list
@@ -122,6 +125,7 @@ def test_the_journals_fields_can_be_left_out(programs: Programs, tmp_path: Path)
     rec, play = (programs.path(STAND_IN, name) for name in ("tlog-rec", "tlog-play"))
     ask = f"""
         {rec} -w journal --journal-augment=no echo bare
+        until [ -n "$({COCKPIT} _COMM=tlog-rec)" ]; do sleep 0.1; done
         {COCKPIT} _COMM=tlog-rec > {tmp_path}/list
         now=$(date +%s)
         {play} -r journal -M _COMM=tlog-rec -M AND -M PRIORITY=6 -S $((now - 60)) > {tmp_path}/since

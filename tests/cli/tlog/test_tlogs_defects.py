@@ -14,10 +14,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from statistics import median
 
 import pytest
 from driven import Driven, Recorded
+from processes import wait_for_end
 from tlog_programs import BOTH, OWN_DEV, STAND_IN, TLOG, Programs, needs_both
+from waiting import wait_for
 
 from steno.model import Output
 
@@ -29,21 +32,15 @@ NEW_AUDIT_SESSION = "echo 0 > /proc/self/loginuid"
 
 def read_cpu_s(pid: int) -> float:
     """Return the processor time that a process has used, proc(5)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def wait_for_childs_end(pid: int, last_deed: Path) -> None:
     """Wait until the process's child has done its last deed, and has ended."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if last_deed.exists():
-            listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            states = [Path(f"/proc/{child}/stat").read_text().split()[2] for child in listed]
-            if set(states) <= {"Z"}:
-                return
-        time.sleep(0.02)
-    raise AssertionError("the command did not end")
+    wait_for(last_deed.exists, "the command's last deed")
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        wait_for_end(int(child))
 
 
 def keep_in_file(programs: Programs, path: Path, **more: object) -> None:
@@ -71,7 +68,7 @@ def test_no_output_is_lost_without_a_terminal(programs: Programs, tmp_path: Path
         wait_for_childs_end(process.pid, Path(f"{path}.over"))
         process.stdin.close()
         got[kind] = process.stdout.read()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     assert got[STAND_IN] == everything
     assert Recorded(tmp_path / "steno.log").output() == everything
     assert len(got[TLOG]) < len(everything)
@@ -84,13 +81,13 @@ def test_closed_streams_do_not_hang_it(programs: Programs, tmp_path: Path, close
     script = f'"$@" {closed}>&-'
     words = ["-o", str(path), "sh", "-c", "echo said 2>/dev/null; exit 3"]
     command = programs.wrap(["sh", "-c", script, "x", programs.path(STAND_IN, "tlog-rec"), *words])
-    assert subprocess.run(command, check=False, timeout=30, capture_output=True).returncode == 3
+    assert subprocess.run(command, check=False, timeout=60, capture_output=True).returncode == 3
     assert Recorded(path).end.exit_status == 3
     if closed == 1:
         assert Recorded(path).output() == b"said\n"
         stock = ["timeout", "--signal=KILL", "1", "/usr/bin/tlog-rec", *words]
         command = programs.wrap(["sh", "-c", script, "x", *stock])
-        hung = subprocess.run(command, check=False, timeout=30, capture_output=True)
+        hung = subprocess.run(command, check=False, timeout=60, capture_output=True)
         assert hung.returncode in (-signal.SIGKILL, 128 + signal.SIGKILL)
 
 
@@ -113,7 +110,7 @@ def test_a_reader_that_stops_costs_nothing(
         assert os.read(reader, 2) == b"y\n"
         if is_gone:
             os.close(reader)
-            assert process.wait(30) == 128 + signal.SIGPIPE
+            assert process.wait(60) == 128 + signal.SIGPIPE
             return
         deadline = time.monotonic() + 60
         while True:  # until it stands: the pipes are full
@@ -245,7 +242,11 @@ for number in range(500):
 
 
 def lose_us(recorded: Recorded) -> int:
-    """Return by how much messages are shorter than the times that the program wrote in them."""
+    """Return by how much messages are shorter than the times that the program wrote in them.
+
+    The middle one of several counts at each end: a machine that stands still while the program or
+    its recorder has one in hand makes that one late.
+    """
     lost_us = 0
     # Numbers that two messages share are shorter.
     whole = re.compile(rb"\d{%d} " % max(map(len, recorded.output().split())))
@@ -253,8 +254,9 @@ def lose_us(recorded: Recorded) -> int:
         pieces = [piece for piece in message.pieces if isinstance(piece, Output)]
         times = [(p.at_us, int(p.data)) for p in pieces if whole.fullmatch(p.data)]
         if times:
-            (first_at, first_true), (last_at, last_true) = times[0], times[-1]
-            lost_us += (last_true - first_true) - (last_at - first_at)
+            ahead_us = [true - at for at, true in times]
+            count = min(15, len(ahead_us))
+            lost_us += round(median(ahead_us[-count:]) - median(ahead_us[:count]))
     return lost_us
 
 
