@@ -76,7 +76,7 @@ def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
         ],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=280,
     )
     if "libclang_rt" in build.stderr:
         pytest.skip("clang's runtime is not installed (Debian: libclang-rt-dev)")
@@ -92,6 +92,6 @@ def test_fuzzing_finds_nothing(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         cwd=tmp_path,
-        timeout=100,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-3000:]

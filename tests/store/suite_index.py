@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from places import (
     Stores,
@@ -13,6 +11,7 @@ from places import (
     summary,
     text_lines,
 )
+from waiting import wait_for
 
 from steno.errors import (
     NotFoundError,
@@ -161,9 +160,7 @@ class IndexSuite:
         put(here, "r", "one")
         expected = [Change("r", "appended", 4), Change("r", "derived", 10)]
         assert heard["here"] == expected
-        deadline = time.monotonic() + 10
-        while len(heard["there"]) < 2 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for(lambda: len(heard["there"]) >= 2, "both changes")
         assert heard["there"] == expected
         for end in ends:
             end()

@@ -27,7 +27,7 @@ def check_with_analyser(sources: Iterable[Path]) -> None:
     if CLANG is None:
         pytest.skip("clang is not installed")
     command = [CLANG, "--analyze", "--analyzer-output", "text", *_FLAGS, *map(str, sources)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
@@ -48,14 +48,14 @@ def run_sanitized(
     flags = ["-g", "-O1", "-shared", "-fPIC", "-fsanitize=address,undefined"]
     flags += ["-fno-sanitize-recover=all", *_FLAGS, *options]
     command = [GCC, *flags, *map(str, sources), "-o", str(module)]
-    subprocess.run(command, check=True, timeout=100)
+    subprocess.run(command, check=True, timeout=280)
     done = subprocess.run(
         [sys.executable, "-c", trial, str(module), *arguments],
         env=os.environ
         | {"LD_PRELOAD": sanitizer, "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"},
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout

@@ -49,7 +49,7 @@ def run_node(directory: Path) -> Iterator[str]:
             return False
 
     try:
-        wait_for(is_up, "OpenSearch does not answer", timeout_s=110)
+        wait_for(is_up, "OpenSearch does not answer", timeout_s=240)
         yield url
     finally:
         node.kill()
