@@ -79,6 +79,8 @@ EOF
 agent=$!
 for _ in $(seq 600); do [ -S /run/steno/agent.sock ] && break; sleep 0.1; done
 /usr/sbin/sshd -f "$base/layers/sshd_config" -E "$base/sshd.log"
+# sshd goes to the background before it listens.
+for _ in $(seq 600); do [ -n "$(ss -Hltn 'sport = :2222')" ] && break; sleep 0.1; done
 status=0
 "$@" || status=$?
 kill "$agent" || true

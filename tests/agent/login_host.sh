@@ -53,7 +53,9 @@ steno agent >"$base/agent.log" 2>&1 &
 agent=$!
 for _ in $(seq 600); do [ -S /run/steno/agent.sock ] && break; sleep 0.1; done
 /usr/sbin/sshd -f "$base/layers/sshd_config" -E "$base/sshd.log"
-options=(-q -i "$base/layers/key" -o IdentitiesOnly=yes -o StrictHostKeyChecking=no
+# sshd goes to the background before it listens.
+for _ in $(seq 600); do [ -n "$(ss -Hltn 'sport = :2222')" ] && break; sleep 0.1; done
+options=(-o LogLevel=ERROR -i "$base/layers/key" -o IdentitiesOnly=yes -o StrictHostKeyChecking=no
     -o UserKnownHostsFile=/dev/null -F /dev/null)
 into() { ssh "${options[@]}" -p 2222 "$@"; }
 copy() { sftp "${options[@]}" -P 2222 -b - "$1@127.0.0.1" <<<"pwd"; }

@@ -15,7 +15,7 @@ from steno.formats.tlog import decode_message
 from steno.model import End, Start
 
 SCRIPT = Path(__file__).parent / "login_host.sh"
-MISSING = [name for name in ("unshare", "sshd", "sftp", "ip") if shutil.which(name) is None]
+MISSING = [name for name in ("unshare", "sshd", "sftp", "ip", "ss") if shutil.which(name) is None]
 
 pytestmark = [
     pytest.mark.real,
