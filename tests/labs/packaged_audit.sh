@@ -23,6 +23,9 @@ trap clean_up EXIT
 
 inside() { chroot "$root" "$@"; }
 plugin() { pgrep -P "$daemon" -f steno-audit | head -1; }
+another() { # another plugin than the one that was there
+    plugin | grep -vx "$pid" || true
+}
 await() { # await COMMAND...: until it says something
     for _ in $(seq 600); do
         [ -z "$("$@" 2>/dev/null)" ] || return 0
@@ -57,7 +60,8 @@ echo "running $(findings)"
 inside dpkg -i --force-depends /root/steno.deb >/dev/null 2>&1
 act packaged-two
 await kept packaged-two
-[ "$(plugin)" != "$pid" ] && echo "upgraded yes"
+await another
+echo "upgraded yes"
 inside dpkg -r steno >/dev/null 2>&1
 for _ in $(seq 600); do
     [ -n "$(plugin)" ] || break

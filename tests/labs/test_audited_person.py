@@ -228,7 +228,7 @@ def place(kernel_audit: KernelAudit, tmp_path_factory: pytest.TempPathFactory) -
             deliver.send_signal(signal.SIGTERM)
             deliver.wait(60)
             pages.shutdown()
-    assert who_is_left(directory) == []
+    wait_for(lambda: not who_is_left(directory), "somebody is left")
 
 
 def _live(logins: AuditedLogins, place: Place) -> None:

@@ -16,7 +16,15 @@ from driven import Driven
 from guest import Guest, Lab
 from guest_tree import Tree
 from packages import Packages, install
-from steno_guests import PASSWORD, boot_server, console, enrol, name, ssh
+from steno_guests import (
+    PASSWORD,
+    boot_server,
+    console,
+    enrol,
+    name,
+    ssh,
+    wait_for_delivery,
+)
 from waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -128,6 +136,12 @@ def come_later(place: Place) -> None:
         return bool(roots) and roots[0]["closed_unix_us"] is not None
 
     wait_for(has_come, "the last login", 120)
+    wait_for_delivery(place.host, place.server, 2)
+
+    def are_joined() -> bool:
+        return sorted(len(row["recordings"]) for row in place.rows("logins")) == [0, 1, 1]
+
+    wait_for(are_joined, "logins with their recordings")
 
 
 def test_logins_are_listed_beside_their_recordings(place: Place) -> None:

@@ -30,11 +30,13 @@ def host(lab: Lab, guest_tree: Tree, packages: Packages) -> Guest:
     return guest
 
 
-def log_in(host: Guest) -> bytes:
-    """Log in as pat, say something, leave; return what was seen."""
+def log_in(host: Guest, *greeting: bytes) -> bytes:
+    """Log in as pat; once greeted, ask for the shell and leave. Return what was seen."""
     terminal = Driven(ssh(host, "pat", host, "-tt"))
-    terminal.send(b"echo $SHELL; exit\n")
-    terminal.finish(60)
+    if greeting:
+        terminal.expect(*greeting)
+        terminal.send(b"echo $SHELL; exit\n")
+    terminal.finish()
     seen = bytes(terminal.seen)
     terminal.close()
     return seen
@@ -57,6 +59,5 @@ def test_local_users_say_which_shell_is_theirs(host: Guest) -> None:
     """Who has tlog's login shell is refused with a clear line, until their real shell is known."""
     assert b"pat: the real shell is not known" in log_in(host)
     host.run("steno", "host", "enable", "pat", "--shell", "/bin/bash")
-    seen = log_in(host)
-    assert b"This session is recorded." in seen
+    seen = log_in(host, b"This session is recorded.", b"$ ")
     assert b"/bin/bash\r\n" in seen

@@ -162,7 +162,7 @@ def test_a_login_at_the_console(place: Place) -> None:
 
 def run(place: Place, words: list[str], stdin: bytes = b"") -> bytes:
     """Run a command at the desk that has to succeed; return its output."""
-    done = subprocess.run(words, input=stdin, capture_output=True, check=False, timeout=120)
+    done = subprocess.run(words, input=stdin, capture_output=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -296,6 +296,7 @@ def test_the_server_knows_how_the_host_is(place: Place) -> None:
     terminal.finish(60)
     place.seen["known"] = bytes(terminal.seen)
     terminal.close()
+    wait_for_delivery(place.host, place.server, place.count)
 
 
 def test_an_administrator_ends_a_session_from_afar(place: Place) -> None:
@@ -323,7 +324,9 @@ def test_an_administrator_ends_a_session_from_afar(place: Place) -> None:
 
 def test_nothing_is_left_open(place: Place) -> None:
     """At the end no session, no process of Steno's login shell and no warning is left."""
-    assert place.host.text("steno", "agent", "sessions", "--json") == "[]"
-    assert place.host.attempt("pgrep", "-x", "steno-shell").returncode == 1
+    host = place.host
+    wait_for(lambda: host.text("steno", "agent", "sessions", "--json") == "[]", "a session is left")
+    gone = ["sh", "-c", "! pgrep -x steno-shell"]
+    host.wait_until(*gone, what="the end of all login shells")
     assert place.host.text("systemctl", "is-system-running") == "running"
     assert "Traceback" not in place.host.journal() + place.server.journal()

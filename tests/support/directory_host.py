@@ -58,6 +58,12 @@ ldap_schema = rfc2307bis
 ldap_id_use_start_tls = true
 ldap_tls_cacert = /etc/lab/cert.pem
 ldap_tls_reqcert = demand
+ldap_network_timeout = 60
+ldap_opt_timeout = 60
+ldap_search_timeout = 60
+dns_resolver_timeout = 60
+offline_timeout = 1
+timeout = 60
 entry_cache_timeout = 5
 """
 
@@ -77,8 +83,11 @@ domains = lab
 [nss]
 filter_users = root
 memcache_timeout = 0
+entry_negative_timeout = 1
+timeout = 60
 
 [pam]
+timeout = 60
 
 """
 

@@ -99,7 +99,7 @@ class Lab:
         assert self._init.stdin is not None
         assert self._init.stdout is not None
         self._init.stdin.close()
-        self._init.wait(60)
+        self._init.wait(120)
         self._init.stdout.close()
         for ended in [*self.guests, *self._wires]:
             ended.forget()
@@ -110,7 +110,7 @@ class Lab:
         first = children(self._init.pid)[0]
         return ["nsenter", "-t", str(first), "-m", "-p", "-n", "-u", "-C", "--", *command]
 
-    def run(self, *command: str, timeout_s: float = 120) -> bytes:
+    def run(self, *command: str, timeout_s: float = 300) -> bytes:
         """Run a command in the laboratory; return its output. It has to succeed."""
         return run_checked(self.enter(*command), b"", timeout_s).stdout
 
@@ -245,13 +245,13 @@ class Guest:
         return [*target, "/usr/bin/env", "-i", *environ, *command]
 
     def run(
-        self, *command: str, stdin: bytes = b"", timeout_s: float = 120
+        self, *command: str, stdin: bytes = b"", timeout_s: float = 300
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command as root that has to succeed."""
         return run_checked(self.enter(*command), stdin, timeout_s)
 
     def attempt(
-        self, *command: str, stdin: bytes = b"", timeout_s: float = 120
+        self, *command: str, stdin: bytes = b"", timeout_s: float = 300
     ) -> subprocess.CompletedProcess[bytes]:
         """Run a command as root, however it ends."""
         words = self.enter(*command)
@@ -277,7 +277,7 @@ class Guest:
         script = 'mkdir -p "$(dirname "$1")" && cat >"$1" && chmod "$2" "$1"'
         self.run("sh", "-euc", script, "sh", path, f"{mode:o}", stdin=content)
 
-    def wait_until(self, *command: str, what: str = "", timeout_s: float = 120) -> None:
+    def wait_until(self, *command: str, what: str = "", timeout_s: float = 300) -> None:
         """Run a command again and again until it succeeds."""
         last: list[subprocess.CompletedProcess[bytes]] = []
 
