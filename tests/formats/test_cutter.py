@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import make_start, pieces_in_order
 
@@ -50,6 +50,8 @@ def test_no_byte_is_lost(pieces: list[Piece], limit_bytes: int, cuts: set[int]) 
 
 
 @given(st.binary(min_size=1, max_size=5000), st.sampled_from([256, 1000, 16384]))
+@example(b"\xff\x00" * 2500, 16384)  # what takes most: bytes and control characters by turns
+@example(b"\xff\xff\x1b" * 1500, 4096)
 def test_no_message_exceeds_its_limit(data: bytes, limit_bytes: int) -> None:
     """A message's payload stays within the limit, however large a piece is."""
     bare = len(cut_all([], limit_bytes, set())[0])

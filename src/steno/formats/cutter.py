@@ -19,8 +19,11 @@ _RECORD_BYTES = 100
 """Room for a window's or a note's record, and what is kept free for one beside data."""
 _MARKS = {"in": "<[", "out": ">]", "err": ">]"}
 """See payload.Stream."""
-_MAX_EXPANSION = 7
-"""A byte takes at most this much payload: `255,` and its share of a U+FFFD, or `\\u001b`."""
+_MAX_EXPANSION = 10
+"""A byte takes at most this much payload.
+
+That is, `255,`, a U+FFFD and `]1/1` by turns with `\\u001b` and `>1`.
+"""
 
 
 class Identity(msgspec.Struct, frozen=True):
