@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from waiting import wait_for
 
 from steno.agent import ring as ring_module
 from steno.agent import ring_lane
@@ -207,6 +208,20 @@ class Agent:
         if self.ring.is_pressed:
             self._append(self.session.cut(at_us))
             self.ring.checkpoint(encode_kept(self.session.state()))
+
+    def settle(self, shown: bytes, received: bytes) -> None:
+        """Serve both sides until so much has arrived, and for some turns more."""
+
+        def has_arrived() -> bool:
+            self.turn()
+            self.sides.look(65536)
+            self.sides.receive(65536)
+            lengths = len(self.sides.shown), len(self.sides.received)
+            return lengths[0] >= len(shown) and lengths[1] >= len(received)
+
+        wait_for(has_arrived, lambda: f"not all arrives: {self.sides.shown!r} of {shown!r}")
+        for _ in range(3):  # in which nothing may come a second time
+            has_arrived()
 
     def tick(self) -> None:
         """Put what is pending into lines."""

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -235,25 +236,51 @@ def test_every_key_is_documented() -> None:
 
 
 class Manager:
-    """A service manager's socket, and what was said to it."""
+    """A service manager's socket, and what was said to it; it is always heard, as systemd does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.bind(str(path))
-        self.socket.settimeout(LONG_S)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        self._said: list[str] = []
+        self._next = 0
+        self._hearing = threading.Thread(target=self._hear, daemon=True)
+        self._hearing.start()
+
+    def _hear(self) -> None:
+        while packet := self._socket.recv(65536):
+            self._said.append(packet.decode())
 
     def wait_for(self, word: str) -> str:
         """Return the next message that has a line that begins so."""
-        while True:
-            text = self.socket.recv(65536).decode()
-            if any(line.startswith(word) for line in text.splitlines()):
-                return text
+
+        def find() -> str | None:
+            while self._next < len(self._said):
+                text = self._said[self._next]
+                self._next += 1
+                if any(line.startswith(word) for line in text.splitlines()):
+                    return text
+            return None
+
+        return wait_for(find, lambda: f"no {word} in {self._said}")
+
+    def close(self) -> None:
+        """Hear no more."""
+        self._socket.shutdown(socket.SHUT_RD)
+        self._hearing.join()
+        self._socket.close()
 
 
-def test_a_service_manager_is_kept_informed(host: AgentHost) -> None:
+@pytest.fixture
+def manager(host: AgentHost) -> Iterator[Manager]:
+    """The service manager of a host."""
+    made = Manager(host.directory / "notify")
+    yield made
+    made.close()
+
+
+def test_a_service_manager_is_kept_informed(host: AgentHost, manager: Manager) -> None:
     """READY when sessions are taken, signs of life, RELOADING and READY around a reload."""
-    manager = Manager(host.directory / "notify")
     host.configure()
     listener = listen(str(host.build.socket), socket.SOCK_SEQPACKET, 0o666)
     code = (

@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 from steno.agent import keeper
 from steno.agent.keep import NoKeep, StoreKeep, open_keep
@@ -38,6 +38,9 @@ class _Kept:
     def lines(self) -> list[str]:
         return self.log.read_text().splitlines() if self.log.exists() else []
 
+    def say(self) -> str:
+        return f"its program has written {self.lines()}"
+
 
 @pytest.fixture
 def kept(tmp_path: Path) -> Iterator[_Kept]:
@@ -49,17 +52,10 @@ def kept(tmp_path: Path) -> Iterator[_Kept]:
         made.process.wait(_LONG_S)
 
 
-def _wait_for(is_so: Callable[[], bool]) -> None:
-    until_s = time.monotonic() + _LONG_S
-    while not is_so():
-        assert time.monotonic() < until_s, "waited too long"
-        time.sleep(0.02)
-
-
 def test_a_killed_agent_gets_back_what_it_stored(kept: _Kept) -> None:
     """Descriptors and what is in them survive, those that were removed do not."""
     kept.start("3", "stay")
-    _wait_for(lambda: len(kept.lines()) == 4)
+    wait_for(lambda: len(kept.lines()) == 4, kept.say)
     again = "[(0, ['master', 'ring'])] False"
     assert kept.lines() == ["1 [] False", f"2 {again}", f"3 {again}", f"4 {again}"]
 
@@ -67,7 +63,7 @@ def test_a_killed_agent_gets_back_what_it_stored(kept: _Kept) -> None:
 def test_what_was_removed_just_before_death_is_gone(kept: _Kept) -> None:
     """A message that was sent before the kill counts, though it is read after."""
     kept.start("0", "remove")
-    _wait_for(lambda: len(kept.lines()) >= 2)
+    wait_for(lambda: len(kept.lines()) >= 2, kept.say)
     assert kept.lines()[:2] == ["1 [] False", "1 [] False"]
 
 
@@ -80,7 +76,7 @@ def test_an_agent_that_never_gets_ready_ends_its_keeper(kept: _Kept) -> None:
 def test_stopping_the_keeper_stops_the_agent(kept: _Kept) -> None:
     """SIGTERM to the keeper ends the agent, and the keeper after it."""
     process = kept.start("0", "stay")
-    _wait_for(lambda: len(kept.lines()) == 1)
+    wait_for(lambda: len(kept.lines()) == 1, kept.say)
     process.terminate()
     assert process.wait(_LONG_S) == 128 + signal.SIGTERM
 
@@ -88,7 +84,7 @@ def test_stopping_the_keeper_stops_the_agent(kept: _Kept) -> None:
 def test_a_second_keeper_refuses(kept: _Kept) -> None:
     """The socket of a keeper that lives is not taken from it; one that was left behind is."""
     first = kept.start("0", "stay")
-    _wait_for(lambda: len(kept.lines()) == 1)
+    wait_for(lambda: len(kept.lines()) == 1, kept.say)
     second = kept.start("0", "stay")
     assert second.wait(_LONG_S) == 1
     assert second.stderr is not None
@@ -98,20 +94,20 @@ def test_a_second_keeper_refuses(kept: _Kept) -> None:
     first.wait(_LONG_S)
     os.kill(orphan, signal.SIGKILL)
     kept.start("0", "stay")
-    _wait_for(lambda: len(kept.lines()) == 2)
+    wait_for(lambda: len(kept.lines()) == 2, kept.say)
 
 
 def test_strangers_messages_are_not_believed(kept: _Kept) -> None:
     """Only the agent may store or remove."""
     kept.start("0", "stay")
-    _wait_for(lambda: len(kept.lines()) == 1)
+    wait_for(lambda: len(kept.lines()) == 1, kept.say)
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as stranger:
         stranger.connect(str(kept.address))
         stranger.send(b"FDSTOREREMOVE=1\nFDNAME=0R")
         socket.send_fds(stranger, [b"FDSTORE=1\nFDNAME=9R"], [0])
     agent = _child_of(kept.process)
     os.kill(agent, signal.SIGKILL)
-    _wait_for(lambda: len(kept.lines()) == 2)
+    wait_for(lambda: len(kept.lines()) == 2, kept.say)
     assert kept.lines()[1] == "2 [(0, ['master', 'ring'])] False"
 
 

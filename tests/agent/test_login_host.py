@@ -19,6 +19,7 @@ MISSING = [name for name in ("unshare", "sshd", "sftp", "ip", "ss") if shutil.wh
 
 pytestmark = [
     pytest.mark.real,
+    pytest.mark.timeout(400),
     pytest.mark.skipif(os.geteuid() != 0, reason="namespaces of hosts are made by root only"),
     pytest.mark.skipif(bool(MISSING), reason="needs Debian's openssh-server and iproute2"),
 ]
@@ -43,7 +44,7 @@ class LoginHost:
 @pytest.fixture(scope="module")
 def host() -> Iterator[LoginHost]:
     """Return the host after a command, two copies by sftp, and one without the hook's program."""
-    with run_host(SCRIPT, timeout_s=110) as base:
+    with run_host(SCRIPT, timeout_s=300) as base:
         yield LoginHost(base)
 
 

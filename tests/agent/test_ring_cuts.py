@@ -81,11 +81,7 @@ class _Story:
     def finish(self) -> list[Piece]:
         """Let everything pass; return what was recorded, the chain being whole."""
         self.fuse.stores = None
-        idle = 0
-        while idle < 3:
-            self.agent.turn()
-            moved = self.sides.look(65536) + self.sides.receive(65536)
-            idle = 0 if moved else idle + 1
+        self.agent.settle(self.printed, self.typed)
         recording = self.agent.end()
         self.sides.close()
         lines = recording.splitlines(keepends=True)

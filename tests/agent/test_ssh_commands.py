@@ -121,7 +121,7 @@ def test_what_was_compared_is_right(host: Host) -> None:
     assert plain["no_input"] == [0, "end\n", "end\n"]
     assert plain["early_end"] == "y\n"
     assert plain["half_closed"] == "3000000"
-    assert plain["background"] == ["early\nlate\n", True, True]
+    assert plain["background"] == ["early\nlate\n", True, "sleep\x003000\0"]
     assert plain["copies"] == {
         "scp": [0, 0, True],
         "scp -O": [0, 0, True],

@@ -212,10 +212,7 @@ def test_reading_stops_while_nobody_takes_what_was_read(agent: Agent) -> None:
         agent.turn()
     assert agent.ring.read(Way.OUTPUT, agent.sides.master, 0) is None
     agent.take_up(Fuse(None))
-    idle = 0
-    while idle < 3:
-        agent.turn()
-        idle = 0 if agent.sides.look(65536) else idle + 1
+    agent.settle(printed, b"")
     assert agent.sides.shown == printed
 
 

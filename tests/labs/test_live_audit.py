@@ -67,7 +67,7 @@ class Place:
                 if event.action == "ran" and program in (event.process.arguments or [])
             ]
 
-        return wait_for(look, self.host.explain(f"no event of {program} came"))[0]
+        return wait_for(look, lambda: self.host.explain(f"no event of {program} came"))[0]
 
 
 def _began(items: list[TrailItem]) -> int:
@@ -137,7 +137,7 @@ def test_a_killed_plugin_loses_nothing_silently(place: Place) -> None:
         def is_back(gone: int = killed) -> bool:
             return place.host.plugin_pid() not in (None, gone)
 
-        wait_for(is_back, place.host.explain("auditd does not start the plugin anew"))
+        wait_for(is_back, lambda: place.host.explain("auditd does not start the plugin anew"))
     session = Session(UID, "/bin/echo", "after-the-kill")
     session.finish()
     last = place.wait_for_program(session.number, "after-the-kill")

@@ -80,7 +80,9 @@ def test_a_recorded_sessions_events_are_kept(place: Place) -> None:
     start = recorded.start
     assert (start.login_uid, start.audit_session is not None) == (UID, True)
     for word in ("recorded-one", "recorded-two"):
-        [event] = wait_for(lambda word=word: place.ran(word), place.audit.explain("no event"))  # type: ignore[misc]
+        [event] = wait_for(
+            lambda word=word: place.ran(word), lambda: place.audit.explain("no event")
+        )  # type: ignore[misc]
         assert event.audit_session == start.audit_session
         assert event.who.login_uid == UID
         pieces = [piece for message in recorded.messages for piece in message.pieces]

@@ -85,7 +85,7 @@ class AgentHost:
                 stderr=log,
                 env={key: value for key, value in os.environ.items() if key != "NOTIFY_SOCKET"},
             )
-        wait_for(self._answers, f"the agent does not answer: {self.log.read_text()}")
+        wait_for(self._answers, lambda: f"the agent does not answer: {self.log.read_text()}")
         return self.process
 
     def _answers(self) -> bool:
@@ -123,7 +123,7 @@ class AgentHost:
             paths = [path for path in self.spool.glob("*.done") if path.name not in self._seen]
             return paths if len(paths) >= count else []
 
-        paths = wait_for(find, f"there are not {count} recordings: {self.log.read_text()}")
+        paths = wait_for(find, lambda: f"there are not {count} recordings: {self.log.read_text()}")
         self._seen |= {path.name for path in paths}
         return sorted(map(Recorded, paths), key=lambda one: one.start.started_unix_us)
 

@@ -230,8 +230,8 @@ class AuditHost:
                 stdout=log,
                 stderr=log,
             )
-        wait_for(lambda: read_status().daemon_pid, self.explain("auditd does not start"))
-        wait_for(self.state, self.explain("the plugin does not start"))
+        wait_for(lambda: read_status().daemon_pid, lambda: self.explain("auditd does not start"))
+        wait_for(self.state, lambda: self.explain("the plugin does not start"))
 
     def stop_daemon(self) -> None:
         """Stop auditd in good order, and wait until its plugin has ended, too."""

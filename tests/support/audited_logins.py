@@ -134,7 +134,7 @@ class AuditedLogins:
                 start_new_session=True,
             )
         try:
-            wait_for(self._answers, self.explain("sshd does not answer"))
+            wait_for(self._answers, lambda: self.explain("sshd does not answer"))
         except BaseException:
             self.close()
             raise

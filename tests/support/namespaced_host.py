@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 import sysconfig
@@ -21,18 +22,20 @@ def run_host(script: Path, *arguments: str, timeout_s: float) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="steno-host-") as directory:
         base = Path(directory)
         base.chmod(0o755)
-        done = subprocess.run(
-            [
-                *("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"),
-                *("bash", str(script), directory, sysconfig.get_path("scripts"), sys.executable),
-                *arguments,
-            ],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
+        words = ["unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
+        words += ["bash", str(script), directory, sysconfig.get_path("scripts"), sys.executable]
+        said = base / "said.log"
+        status = "not in time"
+        with said.open("wb") as log, contextlib.suppress(subprocess.TimeoutExpired):
+            done = subprocess.run(
+                [*words, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                timeout=timeout_s,
+                check=False,
+            )
+            status = str(done.returncode)
         logs = [path.read_text() for path in base.glob("*.log")]
-        assert done.returncode == 0, "\n".join([done.stdout, done.stderr, *logs])
+        assert status == "0", "\n".join([status, *logs])
         yield base

@@ -12,14 +12,19 @@ _LONGEST_LOOK_S = 5.0
 """What took longer than this between two looks was a machine that stood still, not a program."""
 
 
-def wait_for(look: Callable[[], T | None], what: str, timeout_s: float = 60.0) -> T:
+def wait_for(
+    look: Callable[[], T | None], what: str | Callable[[], str], timeout_s: float = 60.0
+) -> T:
     """Return what `look` does as soon as that is true; fail naming `what` if it is not in time.
 
     It is asked often in the first seconds, then ten times a second: what it does may cost much.
+    Where `what` is to show how things stand, it is a function: that is called when time is over.
     """
     patience = Patience(timeout_s)
     while not (found := look()):
-        assert patience.lasts(), f"waited {timeout_s:.0f} s in vain: {what}"
+        if not patience.lasts():
+            said = what() if callable(what) else what
+            raise AssertionError(f"waited {timeout_s:.0f} s in vain: {said}")
         time.sleep(min(0.02 + patience.waited_s / 50, 0.1))
     return found
 

@@ -25,7 +25,7 @@ def test_who_only_looks_does_not_keep_the_plugin_from_it(tmp_path: Path) -> None
     fcntl.flock(looking, fcntl.LOCK_SH)
     looked = threading.Timer(0.5, os.close, [looking])
     looked.start()
-    precedence = Precedence(tmp_path)
+    precedence = Precedence(tmp_path, patience_s=100)
     looked.join()
     assert is_taken(tmp_path)
     precedence.close()

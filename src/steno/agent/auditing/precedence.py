@@ -27,7 +27,7 @@ log = logging.getLogger("steno.audit")
 class Precedence:
     """The plugin's side: holds the lock until it is closed, or the process ends."""
 
-    def __init__(self, spool: Path) -> None:
+    def __init__(self, spool: Path, *, patience_s: float = _GIVEN_WAY_S) -> None:
         """Take the lock, and wait a few seconds until a reader of the journal has given way.
 
         What auditd writes meanwhile waits in its socket. Where there can be no lock, nobody waits.
@@ -36,7 +36,7 @@ class Precedence:
         with suppress(OSError):
             spool.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._descriptor = os.open(spool / _FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            until_s = time.monotonic() + _GIVEN_WAY_S
+            until_s = time.monotonic() + patience_s
             # Who looks whether it is taken holds it for a moment.
             while not _take(self._descriptor) and time.monotonic() < until_s:
                 time.sleep(_LOOK_S)
