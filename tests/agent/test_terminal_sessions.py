@@ -9,6 +9,7 @@ import termios
 
 import pytest
 from agent_host import AgentHost
+from processes import state
 from waiting import wait_for
 
 LONG = 60.0
@@ -109,9 +110,12 @@ def test_all_output_arrives_before_the_end(common_host: AgentHost) -> None:
 def test_what_the_shell_leaves_behind_does_not_hold_the_session(common_host: AgentHost) -> None:
     """A program in the background that keeps the terminal open does not keep the session."""
     host = common_host
-    session = host.shell("-steno-shell", "-c", "trap '' HUP; sleep 30 & echo gone")
-    session.expect(b"gone")
-    session.finish(20)
+    session = host.shell("-steno-shell", "-c", "trap '' HUP; sleep 300 & echo gone=$!:")
+    session.expect(b"gone=", b":")
+    session.finish()
+    left = int(bytes(session.seen).partition(b"gone=")[2].partition(b":")[0])
+    assert state(left) == "S", "it had ended already"
+    os.kill(left, signal.SIGKILL)
     (recorded,) = host.recordings()
     assert recorded.end.reason == "exit"
 

@@ -12,8 +12,10 @@ import socket
 import subprocess
 import sysconfig
 import threading
-import time
 from pathlib import Path
+
+from processes import wait_for_end
+from waiting import wait_for
 
 PASSWORD = "lab-word"
 USER, UID = "stenotester", 29997
@@ -108,10 +110,10 @@ class LoginLab:
 
     def wait_logged(self, text: str) -> None:
         """Wait until a line with `text` was written to syslog."""
-        deadline = time.monotonic() + 60
-        while not any(text in line for line in self._lines):
-            assert time.monotonic() < deadline, (text, self._lines)
-            time.sleep(0.02)
+        wait_for(
+            lambda: any(text in line for line in self._lines),
+            lambda: f"no line with {text!r} in {self._lines}",
+        )
 
     def _read_log(self) -> None:
         # A socket that nobody reads would soon hold up everybody who logs.
@@ -122,9 +124,7 @@ class LoginLab:
         """End all that runs inside; the mounts go with it."""
         self._holder.kill()
         self._holder.wait()
-        deadline = time.monotonic() + 20
-        while Path(f"/proc/{self.pid}").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_for_end(self.pid)
         if self._holder.stdout:
             self._holder.stdout.close()
         self.log.shutdown(socket.SHUT_RD)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from audited_session import BOOT_ID, make_recording, make_trail, read_events
 from running_server import Running, running_server
+from waiting import wait_for
 
 from steno.store.opening import open_store
 
@@ -28,10 +28,10 @@ def audited(tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Ite
         for rec in (OWN, OTHER):
             server.wait_for(rec, lambda summary: not summary.is_live)
         store = open_store(server.config.store_directory)
-        stop_s = time.monotonic() + 60
-        while sum(one.events for one in store.trail_summaries()) < len(events):
-            assert time.monotonic() < stop_s, "the trail was not indexed in time"
-            time.sleep(0.05)
+        wait_for(
+            lambda: sum(one.events for one in store.trail_summaries()) >= len(events),
+            "the trail is not indexed",
+        )
         store.close()
         yield server
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from audited_session import BOOT_ID, make_recording, make_trail, read_events, read_typed
 from made_events import START_US, Session
 from running_server import Running, running_server
+from waiting import wait_for
 
 from steno.audit.event import Event
 from steno.cli.remote import RemoteLibrary
@@ -33,10 +33,10 @@ def wait_for_events(running: Running, count: int) -> None:
     """Wait until so many events are in the index."""
     store = open_store(running.config.store_directory)
     try:
-        stop_s = time.monotonic() + 60
-        while sum(one.events for one in store.trail_summaries()) < count:
-            assert time.monotonic() < stop_s, "the trail was not indexed in time"
-            time.sleep(0.05)
+        wait_for(
+            lambda: sum(one.events for one in store.trail_summaries()) >= count,
+            "the trail is not indexed",
+        )
     finally:
         store.close()
 

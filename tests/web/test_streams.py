@@ -201,7 +201,7 @@ def test_a_busy_stream_ends_with_its_session_too(
     """However much there is to send, somebody who was removed gets no more of it."""
     # Longer than another process's news take to come, so that the stream has no quiet moment.
     monkeypatch.setattr(streams, "HEARTBEAT_S", 1.5)
-    lines = make_live_lines("busy", [f"line {number}" for number in range(200)])
+    lines = make_live_lines("busy", [f"line {number}" for number in range(3000)])
     fresh.deliver("busy", lines[:1])
     fresh.wait_for("busy", lambda summary: summary.is_live)
     with follow(fresh.sign_in("alice"), "/api/v1/recordings/busy/live") as events:
