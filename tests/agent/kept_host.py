@@ -11,6 +11,7 @@ from pathlib import Path
 
 from counting import LONG_S
 from driven import STENO, Driven
+from processes import state
 from shell_builds import Build
 from waiting import wait_for
 
@@ -76,7 +77,7 @@ class KeptHost:
         """Return the processes of a session below the one that was started."""
         path = Path(f"/proc/{session.process.pid}/task/{session.process.pid}/children")
         children = [int(word) for word in path.read_text().split()]
-        return [child for child in children if not _is_dead(child)]
+        return [child for child in children if state(child) != "Z"]
 
     @property
     def agent(self) -> int | None:
@@ -123,9 +124,3 @@ class KeptHost:
     def recordings(self) -> list[Path]:
         """Return the finished recordings' files."""
         return sorted(self.spool.glob("*.done"))
-
-
-def _is_dead(pid: int) -> bool:
-    """Return whether a process has ended and was not waited for yet."""
-    stat = Path(f"/proc/{pid}/stat").read_text()
-    return stat.rpartition(")")[2].split()[0] == "Z"
