@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sessions import HOSTILE, rec_of
 from visiting import Visitor, settle, settle_recording
 
@@ -120,6 +121,28 @@ def test_every_page_fits_its_width_and_holds_still(visit: Visit, width: int, sch
         assert wide <= width, f"{path} is {wide} wide"
         # 0.1 is what https://web.dev/articles/cls calls good.
         assert page.evaluate(SHIFTS) < 0.1, path
+
+
+def test_a_player_that_is_late_moves_nothing(visit: Visit) -> None:
+    """What stands around the player is shown with it, however long its script takes."""
+    page = visit(width=800).enter("olga")
+
+    def delay(route: Route) -> None:
+        time.sleep(1)
+        route.continue_()
+
+    page.route("**/static/player.js", delay)
+    page.goto(page.url + PATHS[3].lstrip("/"))
+    settle_recording(page)
+    assert page.evaluate(SHIFTS) < 0.1
+
+
+def test_a_page_without_its_player_shows_the_rest(visit: Visit) -> None:
+    """Where the player's script cannot be had, facts and evidence are shown all the same."""
+    page = visit().enter("olga")
+    page.route("**/static/player.js", lambda route: route.fulfill(status=404))
+    page.goto(page.url + PATHS[3].lstrip("/"))
+    expect(page.get_by_role("button", name="Check again now")).to_be_visible()
 
 
 def test_hostile_names_and_lines_do_nothing(visit: Visit) -> None:

@@ -38,6 +38,12 @@ const RECOUNT_MS = 3000;
 /** A player that is ready still says a word or two (verified, live), which may take a line more. */
 const SETTLE_MS = 200;
 
+/** Wait until the page's scripts have run, or could not be had. */
+async function scriptsRan(): Promise<void> {
+  if (document.readyState === "complete") return;
+  await new Promise((resolve) => window.addEventListener("load", resolve, { once: true }));
+}
+
 /** Then what stands beside the player comes below it, and the trail has a tab of its own. */
 const NARROW = matchMedia("(max-width: 1000px)");
 
@@ -154,8 +160,10 @@ export class RecordingPage extends PageElement {
     void this.load(async (signal) => {
       const { rec, atSeconds, find, event } = this.route;
       this.recording = await this.context.api.recording(rec, signal);
-      // A player that is late, or never comes, must not hide the rest.
-      if (!customElements.get("steno-player")) this.hasPlayer = true;
+      // A player that never comes must not hide the rest.
+      void scriptsRan().then(() => {
+        if (!customElements.get("steno-player")) this.hasPlayer = true;
+      });
       if (this.recording.rec === rec) return;
       // The address had the id's beginning only: the whole one is what should be kept and sent on.
       const atUs = atSeconds === null ? null : atSeconds * 1e6;
