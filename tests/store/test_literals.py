@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from hypothesis import assume, example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from steno.store.folding import fold
@@ -66,6 +66,7 @@ TEXTS = st.text("abcABéÉßẞsS\u017fkKΐ- .1(\\]{", max_size=14)
 
 
 @given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=8).map("".join), TEXTS, st.booleans())
+@settings(max_examples=150)
 @example("a{2}{0}bcd", "bcd", False)
 @example(r"[[:alpha:]]]abc", "a]abc", False)
 def test_matching_texts_are_found(pattern: str, text: str, ignores_case: bool) -> None:
@@ -73,7 +74,7 @@ def test_matching_texts_are_found(pattern: str, text: str, ignores_case: bool) -
     try:
         compiled = compile_pattern(pattern, ignores_case=ignores_case)
     except ValueError:
-        assume(False)
+        return  # more than half of them are none
     if compiled.spans(text) is not None:
         assert is_found(literals_query(pattern), fold(text))
         assert compiled.may_match_within(f"x\n{text}\ny".encode())
