@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from waiting import wait_for
 
 PASSWD = """\
 root:x:0:0:root:/root:/bin/bash
@@ -220,6 +222,36 @@ def test_killed_anywhere_nobody_is_without_a_shell(image: Path) -> None:
     assert steno("enable", "ann", "ben", "--root", str(image)).returncode == 0
     assert steno("disable", "--all", "--root", str(image)).returncode == 0
     assert {user: shells_of(image)[user] for user in real} == real
+
+
+SLOW_USERMOD = """\
+#!/bin/sh
+touch "$0.begun"
+until [ -e "$0.go" ]; do sleep 0.05; done
+exec {usermod} "$@"
+"""
+
+
+def test_what_a_killed_command_left_running_is_waited_for(image: Path, tmp_path: Path) -> None:
+    """Where usermod outlives who called it, the next command begins when it has ended."""
+    (tmp_path / "bin").mkdir()
+    slow = tmp_path / "bin/usermod"
+    usermod = shutil.which("usermod", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+    slow.write_text(SLOW_USERMOD.format(usermod=usermod))
+    slow.chmod(0o755)
+    command = [sys.executable, "-m", "steno.cli", "host"]
+    environ = {**os.environ, "PATH": f"{slow.parent}:{os.environ['PATH']}"}
+    killed = subprocess.Popen([*command, "enable", "ann", "--root", str(image)], env=environ)
+    wait_for(Path(f"{slow}.begun").exists, "usermod")
+    killed.kill()
+    killed.wait()
+    waiting = subprocess.Popen([*command, "disable", "ann", "--root", str(image)])
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        waiting.wait(2)
+    Path(f"{slow}.go").touch()
+    assert waiting.wait(60) == 0
+    assert shells_of(image)["ann"] == "/bin/bash"
+    assert table_of(image) == []
 
 
 def test_a_damaged_table_is_not_written_over(image: Path) -> None:
