@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from processes import wait_for_end
 from waiting import wait_for
 
 PASSWD = """\
@@ -226,7 +227,8 @@ def test_killed_anywhere_nobody_is_without_a_shell(image: Path) -> None:
 
 SLOW_USERMOD = """\
 #!/bin/sh
-touch "$0.begun"
+echo $$ > "$0.pid"
+mv "$0.pid" "$0.begun"
 until [ -e "$0.go" ]; do sleep 0.05; done
 exec {usermod} "$@"
 """
@@ -249,6 +251,7 @@ def test_what_a_killed_command_left_running_is_waited_for(image: Path, tmp_path:
     with contextlib.suppress(subprocess.TimeoutExpired):
         waiting.wait(2)
     Path(f"{slow}.go").touch()
+    wait_for_end(int(Path(f"{slow}.begun").read_text()))
     assert waiting.wait(60) == 0
     assert shells_of(image)["ann"] == "/bin/bash"
     assert table_of(image) == []
