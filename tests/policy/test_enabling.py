@@ -230,7 +230,7 @@ SLOW_USERMOD = """\
 echo $$ > "$0.pid"
 mv "$0.pid" "$0.begun"
 until [ -e "$0.go" ]; do sleep 0.05; done
-exec {usermod} "$@"
+exec {usermod} "$@" 2>/dev/null  # nobody is left to hear that this host has no such shell
 """
 
 
