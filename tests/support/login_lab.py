@@ -56,6 +56,7 @@ class LoginLab:
         directory.chmod(0o755)
         for name in ("steno-shell", "steno-wait"):
             shutil.copy(Path(sysconfig.get_path("scripts")) / name, directory / name)
+            (directory / name).chmod(0o711)  # as the package has them: nobody may trace them
         self._make_files()
         self.log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.log.bind(str(directory / "log"))
