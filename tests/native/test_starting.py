@@ -167,7 +167,7 @@ def test_in_the_background_it_waits(
     session.send_until(b"jobs\r", b"Stopped")
     assert server.served == []
     session.send(b"fg\r")
-    session.expect(b"You are recorded.")
+    session.expect(b"You are recorded.", b"$ ")
     session.send(b"exit 4\r")
     session.expect(b"exit 4\r\n", b"$ ")
     session.send(b"exit $?\r")
