@@ -39,8 +39,8 @@ const HANDLERS: Readonly<Record<Simple, Handler>> = {
   nextTrouble: (player) => player.goToTrouble(1),
   previousTrouble: (player) => player.goToTrouble(-1),
   search: (_player, view) => view.searchBar.open(),
-  nextHit: (player) => player.search.step(1, player.playback.time),
-  previousHit: (player) => player.search.step(-1, player.playback.time),
+  nextHit: (player) => player.search.step(1, player.playback.destination),
+  previousHit: (player) => player.search.step(-1, player.playback.destination),
   goTo: (player, view) => view.timePanel.ask(player.playback.time),
   copy: (player, view) => view.copy(player.screenText(), "the screen's text"),
   link: (player) => player.copyLink(),
@@ -52,7 +52,7 @@ const HANDLERS: Readonly<Record<Simple, Handler>> = {
 
 /** Do it. What takes longer goes on by itself; a newer action takes over. */
 export function perform(action: Action, player: Player, view: View): void {
-  if (action.do === "skip") void player.seek(player.playback.time + action.seconds);
+  if (action.do === "skip") void player.seek(player.playback.destination + action.seconds);
   else if (action.do === "tenth") void player.seek((player.playback.duration * action.tenth) / 10);
   else HANDLERS[action.do](player, view);
 }

@@ -55,6 +55,8 @@ export class Playback {
   /** Where the emulator stands; null while that is changing. */
   private position: Position | null = null;
   private pauseSince = 0;
+  /** Where a seek that is under way goes. */
+  private goal: number | null = null;
   /** Counts what was asked for; work for an older turn ends unseen. */
   private turn = 0;
   private cancelFrame: () => void = () => undefined;
@@ -70,6 +72,11 @@ export class Playback {
 
   get duration(): number {
     return this.length;
+  }
+
+  /** The instant that is shown, or that will be once the seek under way has arrived. */
+  get destination(): number {
+    return this.goal ?? this.time;
   }
 
   get speed(): number {
@@ -102,7 +109,7 @@ export class Playback {
   play(): void {
     if (this.isPlaying || this.starts.length === 0) return;
     this.isPlaying = true;
-    if (!this.isLive && this.time >= this.length) void this.seek(0);
+    if (!this.isLive && this.destination >= this.length) void this.seek(0);
     else this.start();
     this.listener.state();
   }
@@ -111,7 +118,7 @@ export class Playback {
     if (!this.isPlaying && !this.isFollowing) return;
     this.isPlaying = false;
     this.isFollowing = false;
-    this.stop();
+    if (this.goal === null) this.stop();
     this.listener.state();
   }
 
@@ -132,14 +139,14 @@ export class Playback {
   /** Pause and play the next piece, whatever it is. */
   async step(): Promise<void> {
     this.pause();
-    const next = await this.attempt(() => this.nextEventAt());
+    const next = await this.attempt(() => this.eventAfter(this.destination));
     if (next !== null) await this.go(next);
   }
 
   /** Pause and go back to before the last piece. */
   async stepBack(): Promise<void> {
     this.pause();
-    const before = await this.attempt(() => this.twoEventsBefore(this.time));
+    const before = await this.attempt(() => this.twoEventsBefore(this.destination));
     if (before !== null) await this.go(before);
   }
 
@@ -186,15 +193,15 @@ export class Playback {
 
   private stop(): void {
     this.turn++;
+    this.goal = null;
     this.cancelFrame();
     this.setBuffering(false);
   }
 
   private start(): void {
-    const turn = ++this.turn;
     this.lastFrame = this.ticker.now();
-    if (this.position === null) void this.go(this.time);
-    else this.schedule(turn);
+    if (this.goal !== null || this.position === null) void this.go(this.destination);
+    else this.schedule(++this.turn);
   }
 
   private schedule(turn: number): void {
@@ -212,6 +219,7 @@ export class Playback {
 
   private fail(turn: number, error: unknown): void {
     if (turn !== this.turn) return;
+    this.goal = null;
     this.isPlaying = false;
     this.isFollowing = false;
     this.setBuffering(false);
@@ -221,6 +229,7 @@ export class Playback {
 
   private async go(time: number): Promise<void> {
     const turn = ++this.turn;
+    this.goal = time;
     this.cancelFrame();
     try {
       await this.arrive(turn, time);
@@ -245,6 +254,7 @@ export class Playback {
       return;
     }
     this.show(emulator);
+    this.goal = null;
     this.time = time;
     this.pauseSince = time;
     this.position = { segment: plan.segment, event: upTo };
@@ -323,10 +333,10 @@ export class Playback {
     this.listener.state();
   }
 
-  private async nextEventAt(): Promise<number | null> {
-    for (let n = segmentAt(this.starts, this.time); n < this.starts.length; n++) {
+  private async eventAfter(time: number): Promise<number | null> {
+    for (let n = segmentAt(this.starts, time); n < this.starts.length; n++) {
       const segment = await this.get(n);
-      const event = segment.events[eventsUpTo(segment.events, this.time)];
+      const event = segment.events[eventsUpTo(segment.events, time)];
       if (event) return event[0];
     }
     return null;

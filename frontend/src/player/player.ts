@@ -130,7 +130,7 @@ export class Player {
   /** Search, and go to the first hit from here on; returns the number of hits. */
   async find(query: string): Promise<number> {
     await this.open();
-    return this.search.find(query, this.playback.time);
+    return this.search.find(query, this.playback.destination);
   }
 
   async step(): Promise<void> {
@@ -191,7 +191,7 @@ export class Player {
 
   private goToNeighbour(sorted: readonly Named[], by: 1 | -1, what: string): void {
     const slack = this.playback.isPlaying ? 0.5 * this.playback.speed : 0.001;
-    const next = neighbour(sorted, this.playback.time, by, slack);
+    const next = neighbour(sorted, this.playback.destination, by, slack);
     if (next) void this.seek(next.at).then(() => this.view.status.say(next.label));
     else this.view.status.say(`no ${what} ${by > 0 ? "after" : "before"} this`);
   }
@@ -245,7 +245,7 @@ export class Player {
     this.take(index, last);
     this.live.start(index.duration);
     if (wasFollowing) await this.follow();
-    else await this.seek(this.playback.time);
+    else await this.seek(this.playback.destination);
   }
 
   private noteLive(events: readonly SegmentEvent[]): void {

@@ -110,6 +110,36 @@ test("of many seeks at once the last one wins", async () => {
   assert.equal(lastLine(), "line 49");
 });
 
+test("what is asked for while a seek is under way counts from where it goes", async () => {
+  const { playback, lastLine } = playbackOf(100);
+  await playback.seek(3);
+  const far = playback.seek(55.5);
+  assert.deepEqual([playback.time, playback.destination], [3, 55.5]);
+  const on = playback.seek(playback.destination + 5);
+  await Promise.all([far, on]);
+  assert.deepEqual([playback.time, playback.destination], [60.5, 60.5]);
+  const back = playback.seek(20.5);
+  await Promise.all([back, playback.step()]);
+  assert.equal(playback.time, 21);
+  assert.equal(lastLine(), "line 20");
+});
+
+test("a seek arrives, whether playing begins or ends meanwhile", async () => {
+  const { playback, frames } = playbackOf(100);
+  await playback.seek(3);
+  const seek = playback.seek(55);
+  playback.play();
+  await seek;
+  await frames.run(1);
+  assert.ok(playback.time >= 55.5 && playback.time <= 56.5, `${playback.time}`);
+  const other = playback.seek(20);
+  playback.pause();
+  await other;
+  await frames.run(1);
+  assert.equal(playback.time, 20);
+  assert.equal(playback.isPlaying, false);
+});
+
 test("playing keeps time and crosses segments", async () => {
   const { playback, frames, lastLine } = playbackOf(30);
   await playback.seek(0);
