@@ -156,3 +156,18 @@ def test_floods_wait_for_keys(loop: Loop) -> None:
         loop.mark_flood(reader, is_flood=False)
         os.close(reader)
         os.close(writer)
+
+
+def test_what_is_posted_to_a_closed_loop_is_not_called() -> None:
+    """A thread that outlives the loop does nothing to it, nor to what has its descriptors now."""
+    loop, called = Loop(threads=1), []
+    loop.close()
+    others = [os.eventfd(0, os.EFD_NONBLOCK) for _ in range(8)]
+    thread = threading.Thread(target=loop.post, args=[lambda: called.append("late")])
+    thread.start()
+    thread.join()
+    for fd in others:
+        with pytest.raises(BlockingIOError):
+            os.eventfd_read(fd)
+        os.close(fd)
+    assert called == []

@@ -13,6 +13,7 @@ import logging
 import os
 import queue
 import select
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -84,6 +85,8 @@ class Loop:
         self._numbers = itertools.count()
         self._posted: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._wake_lock = threading.Lock()
+        self._is_closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="steno-work")
         self._slow_pool = ThreadPoolExecutor(threads, thread_name_prefix="steno-slow")
         self._is_running = False
@@ -145,10 +148,16 @@ class Loop:
         return self.call_at(now_us() + delay_us, callback, on_fault)
 
     def post(self, callback: Callable[[], None]) -> None:
-        """Call `callback` in the loop's thread soon. May be called from any thread."""
-        self._posted.put(callback)
-        with contextlib.suppress(BlockingIOError):
-            os.eventfd_write(self._wake_fd, 1)
+        """Call `callback` in the loop's thread soon. May be called from any thread.
+
+        Once the loop is closed nothing is called: a thread may still be busy with a user's file.
+        """
+        with self._wake_lock:  # else the descriptor might be another's by now
+            if self._is_closed:
+                return
+            self._posted.put(callback)
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_write(self._wake_fd, 1)
 
     def submit(
         self, work: Callable[[], T], done: Callable[[Future[T]], None], *, is_slow: bool = False
@@ -198,7 +207,9 @@ class Loop:
         """Wait for the work in threads and let go of the loop's own descriptors."""
         self._pool.shutdown(wait=True)
         self._slow_pool.shutdown(wait=True)
-        os.close(self._wake_fd)
+        with self._wake_lock:
+            self._is_closed = True
+            os.close(self._wake_fd)
         self._epoll.close()
 
     def _wait_s(self) -> float:
