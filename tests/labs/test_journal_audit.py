@@ -82,8 +82,11 @@ def test_a_deaf_journald_is_told_and_what_was_lost_is_counted(
         next(place for place, text in enumerate(texts) if mark in text)
         for mark in ("heard-before", "heard-again")
     )
-    told = [item for item in items[first:again] if isinstance(item, Lost)]
-    assert [item.count for item in told if item.why == "deaf"] == [0]
+    told = [item for item in items[first:] if isinstance(item, Lost)]
+    deaf_told = [item for item in told if item.why == "deaf"]
+    assert [item.count for item in deaf_told] == [0]
+    assert deaf_told[0] in items[first:again]
+    # A gap is told when nothing more can come for it: that may be behind the first events again.
     gaps = [item for item in told if item.why == "gap"]
     missing = {serial for one in gaps for serial in range(one.from_serial, one.to_serial + 1)}
     written = read_journal(tmp_path)
