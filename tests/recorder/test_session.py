@@ -105,6 +105,23 @@ def test_delays_hold_the_source() -> None:
     assert note.facts["held_us"] == session.held_until_us - 10
 
 
+@pytest.mark.parametrize(
+    ("limit", "expected_held_us"),
+    [(Limit(), 200_000), (Limit(1000, 1000, Action.DELAY), 500_001), (Limit(1, 9**9), 200_000)],
+)
+def test_somebody_elses_limit_is_noted(limit: Limit, expected_held_us: int) -> None:
+    """Held by a limit of its own and by another, output waits for the longer, counted once."""
+    session = Session(IDENTITY, Settings(limit=limit))
+    lines = session.take_output(0, b"x" * 1500, held_us=200_000)
+    assert session.held_until_us == expected_held_us
+    # More came before the source learned of it.
+    lines += session.take_output(100_000, b"y", held_us=101_000)
+    messages = decode(lines + session.end(SECOND, "exit", exit_status=0))
+    (note,) = notes(messages, "delay")
+    assert note.facts["held_us"] == session.held_until_us >= 201_000
+    assert note.facts["output_bytes"] == 1501
+
+
 def test_input_by_mode() -> None:
     """Input is left out, or kept but for what was hidden, or kept whole, as the mode says."""
     kept = {}

@@ -56,7 +56,6 @@ class Recording:
         self._ring = parts.ring
         self._timer: Timer | None = None
         self._timer_us = 0
-        self._host_held_us = 0
         self._is_over = False
 
     @property
@@ -73,20 +72,18 @@ class Recording:
         """Return whether something that will be recorded should be read now."""
         if self.is_backlogged:
             return False
-        held_us = self._held_until_us
+        held_us = self.session.held_until_us
         return not held_us or held_us <= self.clock.at_us()
-
-    @property
-    def _held_until_us(self) -> int:
-        """Before this instant a limit, the session's or the host's, lets nothing be read."""
-        return max(self.session.held_until_us, self._host_held_us)
 
     # What happens.
 
     def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> None:
         """Record what was shown."""
-        if self._admit(at_us, len(data), 0):
-            self._write(self.session.take_output(at_us, data, is_stderr=is_stderr))
+        held_us = None if self.is_full else self._host.admit(len(data))
+        if held_us is None:
+            self._drop(at_us, len(data), 0)
+        else:
+            self._write(self.session.take_output(at_us, data, is_stderr=is_stderr, held_us=held_us))
 
     def take_input(self, at_us: int, data: bytes, echo: Echo) -> None:
         """Record what was typed."""
@@ -126,18 +123,6 @@ class Recording:
             # More lines wait for room than the ring can keep: they live in this process only.
             self._ring.checkpoint(encode_kept(self.session.state()))
 
-    def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
-        if self.is_full:
-            self._drop(at_us, output_bytes, input_bytes)
-            return False
-        held_us = self._host.admit(output_bytes + input_bytes)
-        if held_us is None:
-            self._drop(at_us, output_bytes, input_bytes)
-            return False
-        if held_us:
-            self._host_held_us = at_us + held_us
-        return True
-
     def _drop(self, at_us: int, output_bytes: int, input_bytes: int) -> None:
         self.session.take_dropped(at_us, output_bytes, input_bytes)
         self._host.count_dropped(output_bytes + input_bytes)
@@ -152,7 +137,7 @@ class Recording:
             self._hand_over(lines, self.clock.at_us())
         if self._ring.is_pressed:
             self.checkpoint()
-        elif self._timer is None or 0 < self._held_until_us < self._timer_us:
+        elif self._timer is None or 0 < self.session.held_until_us < self._timer_us:
             self._set_timer()
 
     def _hand_over(self, lines: list[bytes], at_us: int) -> None:
@@ -172,8 +157,8 @@ class Recording:
             due.append(at_us + _FULL_RETRY_US)
         elif self.session.due_us is not None:
             due.append(self.session.due_us)
-        if self._held_until_us > at_us:
-            due.append(self._held_until_us)
+        if self.session.held_until_us > at_us:
+            due.append(self.session.held_until_us)
         if self._destinations.is_pending:
             due.append(at_us + RETRY_US)
         first_us = min(due, default=None)

@@ -145,7 +145,7 @@ class Session:
         self.output_bytes = 0
         self.input_bytes = 0
         self.held_until_us = 0
-        """Nothing recorded should be read before this instant: the limit's delay."""
+        """Nothing recorded should be read before this instant: a limit's delay."""
         self._settings = settings
         self._cutter = Cutter(identity, limit_bytes=settings.payload_bytes)
         self._action = settings.limit.action
@@ -205,14 +205,23 @@ class Session:
         lines = [] if window is None else self.take_window(at_us, *window)
         return [*lines, self._cutter.begin(at_us)]
 
-    def take_output(self, at_us: int, data: bytes, *, is_stderr: bool = False) -> list[bytes]:
-        """Record what the program wrote; return the lines that were completed."""
+    def take_output(
+        self, at_us: int, data: bytes, *, is_stderr: bool = False, held_us: int = 0
+    ) -> list[bytes]:
+        """Record what the program wrote; return the lines that were completed.
+
+        Args:
+            at_us: When it came.
+            data: What came.
+            is_stderr: Whether it came by a standard error of its own.
+            held_us: So long after it nothing more is read, by somebody else's limit.
+        """
         self.output_bytes += len(data)
         if self._watch.due_us is None:
-            return self._keep_output(at_us, data, is_stderr)
+            return self._keep_output(at_us, data, is_stderr, held_us)
         seen = self._watch.show(data)
         lines = self._keep_input(at_us, seen) if seen else []
-        return lines + self._keep_output(at_us, data, is_stderr)
+        return lines + self._keep_output(at_us, data, is_stderr, held_us)
 
     def room(self) -> Room | None:
         """Return what `take_row` may be given now; None: output is to be looked at itself."""
@@ -225,12 +234,12 @@ class Session:
         self.output_bytes += row.length_bytes
         return self._cutter.add_row(row)
 
-    def _keep_output(self, at_us: int, data: bytes, is_stderr: bool) -> list[bytes]:
+    def _keep_output(self, at_us: int, data: bytes, is_stderr: bool, held_us: int) -> list[bytes]:
         if not self._records_output:
             return []
-        if not self._is_limited:
+        if not self._is_limited and not held_us:
             return self._cutter.add(Output(at_us, data, is_stderr))
-        if not self._admit(at_us, len(data), 0):
+        if not self._admit(at_us, len(data), 0, held_us):
             return []
         return self._flush("drop", at_us) + self._cutter.add(Output(at_us, data, is_stderr))
 
@@ -326,21 +335,21 @@ class Session:
         end = End(reason, exit_status, signal, self.output_bytes, self.input_bytes, totals)
         return self._flush_all(at_us) + self._cutter.end(end, at_us)
 
-    def _admit(self, at_us: int, output_bytes: int, input_bytes: int) -> bool:
+    def _admit(self, at_us: int, output_bytes: int, input_bytes: int, held_us: int = 0) -> bool:
         size_bytes = output_bytes + input_bytes
-        if self._action is Action.DROP:
-            if self._has_room(at_us, size_bytes):
-                return True
+        if self._action is Action.DROP and not self._has_room(at_us, size_bytes):
             self._tally("drop", at_us, output_bytes, input_bytes)
             return False
-        counts_messages = self._settings.limit.counts_messages
-        held_us = self._bucket.charge(
-            at_us, self._take_written() if counts_messages else size_bytes
-        )
+        if self._action is Action.DELAY:
+            counts_messages = self._settings.limit.counts_messages
+            counted_bytes = self._take_written() if counts_messages else size_bytes
+            held_us = max(held_us, self._bucket.charge(at_us, counted_bytes))
         if held_us:
             # Held bytes are those that wait behind this piece; it stands for them.
-            self._tally("delay", at_us, output_bytes, input_bytes).held_us += held_us
-            self.held_until_us = at_us + held_us
+            until_us = max(at_us + held_us, self.held_until_us)
+            tally = self._tally("delay", at_us, output_bytes, input_bytes)
+            tally.held_us += until_us - max(at_us, self.held_until_us)
+            self.held_until_us = until_us
         return True
 
     def _has_room(self, at_us: int, size_bytes: int) -> bool:
