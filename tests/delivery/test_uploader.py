@@ -236,11 +236,13 @@ def test_killing_the_uploader_midway_loses_and_doubles_nothing(
     passed_bytes = 0
     stop_bytes = 0
     process: subprocess.Popen[bytes] | None = None
+    is_known = threading.Event()
 
     def decides(is_answer: bool, length: int) -> bool:
         nonlocal passed_bytes
         passed_bytes += length
-        if passed_bytes >= stop_bytes and process is not None and process.poll() is None:
+        # The process may be at work before this one knows its number.
+        if passed_bytes >= stop_bytes and is_known.wait(60) and process and process.poll() is None:
             os.kill(process.pid, signal.SIGKILL)
             return False
         return True
@@ -248,8 +250,10 @@ def test_killing_the_uploader_midway_loses_and_doubles_nothing(
     with CuttingProxy(server.port, decides) as proxy:
         url = f"https://127.0.0.1:{proxy.port}"
         for step_bytes in (1_000, 60_000, 300_000, 600_000, 900_000):
-            process, passed_bytes, stop_bytes = None, 0, step_bytes
+            is_known.clear()
+            passed_bytes, stop_bytes = 0, step_bytes
             process = deliver_process(tmp_path / "spool", host, url)
+            is_known.set()
             process.communicate(timeout=60)
             assert process.returncode == -signal.SIGKILL
         stop_bytes = 1 << 60

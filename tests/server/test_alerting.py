@@ -265,10 +265,18 @@ def test_what_cannot_be_looked_at_keeps_nothing_else_waiting(site: Site) -> None
 def test_where_nothing_is_found_nothing_is_written_at_once(site: Site) -> None:
     """Hosts deliver every second; what is synced to disk each time is only what was found."""
     came = threading.Semaphore(0)
+    begun = threading.Event()
     alerting = Alerting(
-        site.store, site.alerts, RULES, on_alert=lambda _: came.release(), monotonic_s=lambda: 0.0
+        site.store,
+        site.alerts,
+        RULES,
+        on_alert=lambda _: came.release(),
+        reload=begun.set,
+        monotonic_s=lambda: 0.0,
     )
     alerting.start()
+    # Its first round keeps what it has looked at; by this clock no later one does.
+    assert begun.wait(60)
     quiet = site.begin_trail() + site.event("ls", at_s=1)
     other = make_trail_id(BOOT_ID, "a2")
     site.append(TRAIL, quiet)

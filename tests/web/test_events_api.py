@@ -32,6 +32,8 @@ def audited(tmp_path_factory: pytest.TempPathFactory, password_hash: str) -> Ite
             lambda: sum(one.events for one in store.trail_summaries()) >= len(events),
             "the trail is not indexed",
         )
+        # Joining sets events' instants right: two answers are alike before it, or after it.
+        wait_for(lambda: not store.unjoined_sessions(), "it is not joined")
         store.close()
         yield server
 
