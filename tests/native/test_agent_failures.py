@@ -123,14 +123,20 @@ def test_a_file_is_no_terminal(meet: Callable[[Behaviour], Driven], tmp_path: Pa
         assert was_refused(meet(sending(packet, [file.fileno()])))
 
 
-def test_a_raw_terminal_is_put_back(meet: Callable[[Behaviour], Driven]) -> None:
+def test_a_raw_terminal_is_put_back(hasty_parent: Build) -> None:
     """An agent that fails after it took the terminal leaves no terminal that cannot be used."""
 
-    def take_and_hang(served: Served) -> None:
+    def take_and_fail(served: Served) -> None:
         tty.setraw(served.descriptors[0])
-        waiting(served)
+        sending(b"x")(served)
 
-    assert was_refused(meet(take_and_hang))
+    # It is waited for however late it takes the terminal: nobody puts back what is taken later.
+    server = ShellServer(hasty_parent.socket, take_and_fail)
+    driven = Driven(["-steno-shell", "-c", "echo started"], executable=hasty_parent.name)
+    driven.finish()
+    assert was_refused(driven)
+    driven.close()
+    server.close()
 
 
 def test_more_callers_than_the_agent_takes_wait(hasty: Build) -> None:

@@ -186,15 +186,12 @@ def test_deaths_by_signal_are_passed_on(serve: Serve, start: Start, number: sign
 
 def test_signals_to_the_parent_reach_the_shell(serve: Serve, start: Start, patient: Build) -> None:
     """What su or an administrator sends to the process that waits is meant for the shell."""
-    serve(DASH)
+    server = serve(DASH)
     script = "trap 'echo got it; exit 9' TERM; echo ready; while :; do sleep 0.1; done"
-    caller = "import signal,subprocess,sys\np=subprocess.Popen(sys.argv[1:])\n"
-    caller += "signal.signal(signal.SIGUSR1, lambda *_: p.terminate())\nsys.exit(p.wait())"
-    session = start(
-        sys.executable, "-c", caller, patient.name, "-c", script, executable=sys.executable
-    )
+    caller = [sys.executable, "-c", CALLERS["su"]]
+    session = start(*caller, patient.name, "-c", script, executable=sys.executable)
     session.expect(b"ready")
-    os.kill(session.process.pid, signal.SIGUSR1)
+    os.kill(server.served[0].pid, signal.SIGTERM)
     session.expect(b"got it")
     assert session.finish() == 9
 
@@ -202,11 +199,10 @@ def test_signals_to_the_parent_reach_the_shell(serve: Serve, start: Start, patie
 def test_a_killed_parent_is_a_hang_up(serve: Serve, start: Start, patient: Build) -> None:
     """The agent learns that the parent is gone; the shell does not live on unseen."""
     server = serve(DASH)
-    caller = "import subprocess,sys\np=subprocess.Popen(sys.argv[1:])\n"
-    caller += "print('pid',p.pid,flush=True)\nsys.exit(-p.wait())"
+    caller = "import subprocess,sys; sys.exit(-subprocess.call(sys.argv[1:]))"
     session = start(sys.executable, "-c", caller, patient.name, executable=sys.executable)
     session.expect(b"You are recorded.\r\n")
-    os.kill(int(session.seen.split()[1]), signal.SIGKILL)
+    os.kill(server.served[0].pid, signal.SIGKILL)
     assert session.finish() == signal.SIGKILL
     server.close()
     assert [report.kind for report in server.served[0].reports] == ["started"]

@@ -16,6 +16,7 @@ import tty
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from steno.agent.handshake import (
     REQUEST_LIMIT_BYTES,
@@ -77,10 +78,11 @@ class ShellServer:
         self.failures: list[BaseException] = []
         self._threads: list[threading.Thread] = []
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        path.unlink(missing_ok=True)
-        self._listener.bind(str(path))
+        aside = path.with_name(".new")  # who calls again and again meets it only when it listens
+        self._listener.bind(str(aside))
         self._listener.listen(64)
-        path.chmod(0o666)
+        aside.chmod(0o666)
+        aside.rename(path)
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
 
@@ -157,7 +159,7 @@ class Relaying:
         try:
             served.answer(answer, [slave])
             os.close(slave)
-            self._relay(served, outer, master)
+            self._relay(served, outer, master, before)
             time.sleep(self.last_words_s)
             _drain(served, outer, master)
             _set(outer, before)
@@ -169,8 +171,7 @@ class Relaying:
         finally:
             os.close(master)
 
-    def _relay(self, served: Served, outer: int, master: int) -> None:
-        before = termios.tcgetattr(master)
+    def _relay(self, served: Served, outer: int, master: int, before: list[Any]) -> None:
         while True:
             sources = [outer, master, *([] if served.is_closed else [served.connection])]
             ready = select.select(sources, [], [], 60)[0]
