@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from driven import Driven, Recorded
+from processes import wait_for_program
 from tlog_programs import BOTH, STAND_IN, TLOG, Programs, needs_both
 
 pytestmark = [pytest.mark.real, needs_both]
@@ -211,8 +212,11 @@ def test_both_are_login_shells_on_a_terminal(programs: Programs, tmp_path: Path)
             driven.expect(b"Stopped", b"at> ")
             driven.send(b"fg\r")
             driven.expect(b"sleep 60'\r\n")
-            # The shell says so before it hands the terminal over: a key might come too soon.
-            driven.send_until(b"\x03", b"at> ")
+            # The shell says so before it hands the terminal over: a key might come too soon. And
+            # one too many would take a letter of the next line with it.
+            wait_for_program(driven.process.pid, "sleep", "60")
+            driven.send(b"\x03")
+            driven.expect(b"at> ")
             driven.send(b"exit 6\r")
             assert driven.finish() == 6
         finally:
