@@ -18,8 +18,9 @@ from steno.agent.session import Descriptors, SessionFacts
 from steno.errors import ProtocolError
 
 _PACKET_BYTES = 16384
-_REAP_US = 200_000
-"""How long after a process has ended its parent may take to reap it, before that is not awaited."""
+_REAP_US = 10_000_000
+"""How long the parent of a leader that is dead, or was killed, may take to reap it and to say how
+it ended: on a busy machine that is seconds. Only the recording's end waits for that."""
 
 log = logging.getLogger("steno.agent")
 
@@ -70,6 +71,7 @@ class Leader:
         self._then: Callable[[], None] | None = None
         self._is_killed = False
         self._timer: Timer | None = None
+        self._report_timer: Timer | None = None
 
     @property
     def descriptors(self) -> dict[str, int]:
@@ -123,7 +125,7 @@ class Leader:
         """Call `then` when it is known how the leader ended, or after `patience_us`.
 
         Args:
-            patience_us: How long to wait.
+            patience_us: How long to wait for a leader that lives.
             then: What to call.
             is_killed: Whether a leader that lives on then is killed first. Without an
                 administrator's order it is not: what ignores a hang-up may go on, as ever.
@@ -132,7 +134,7 @@ class Leader:
             return
         self._then = then
         self._is_killed = is_killed
-        if self.exit is not None or self._pidfd is None:
+        if self.exit is not None or self._is_unheard:
             self._loop.post(self._conclude)
         else:
             self._timer = self._loop.call_in(patience_us, self._lose_patience)
@@ -141,8 +143,14 @@ class Leader:
         """Let go of everything."""
         self._drop_pidfd()
         self._drop_connection()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, self._report_timer):
+            if timer is not None:
+                timer.cancel()
+
+    @property
+    def _is_unheard(self) -> bool:
+        """Whether neither the kernel nor a parent is still to say how the leader ended."""
+        return self._pidfd is None and not (self._has_parent and self._connection is not None)
 
     def _begin_watch(self) -> None:
         if self._pidfd is not None:
@@ -151,17 +159,26 @@ class Leader:
     def _meet_end(self, exit_: Exit | None) -> None:
         self.exit = self.exit or exit_
         self._drop_pidfd()
+        if self.exit is not None or self._is_unheard:
+            self._tell_end()
+        else:
+            # Linux before 6.15 does not say how. The parent, which has reaped it, is about to.
+            self._report_timer = self._loop.call_in(_REAP_US, self._tell_end)
+
+    def _tell_end(self) -> None:
         self._on_end()
         if self._then is not None:
             self._conclude()
 
     def _lose_patience(self) -> None:
-        if self._is_killed and self._pidfd is not None and not self.is_gone():
+        is_alive = not self.is_gone()
+        if self._is_unheard or (is_alive and not self._is_killed):
+            self._conclude()
+            return
+        if is_alive and self._pidfd is not None:
             with contextlib.suppress(OSError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-            self._timer = self._loop.call_in(_REAP_US, self._conclude)
-        else:
-            self._conclude()
+        self._timer = self._loop.call_in(_REAP_US, self._conclude)
 
     def _conclude(self) -> None:
         then, self._then = self._then, None
@@ -204,6 +221,8 @@ class Leader:
         self._drop_connection()
         if self._has_parent and self.exit is None:
             self._on_orphaned()
+            if self._report_timer is not None:
+                self._tell_end()
 
     def _obey(self, report: Report) -> None:
         if report.kind == "started":
@@ -215,9 +234,7 @@ class Leader:
             log.warning("a session's shell could not be run", extra=facts)
         elif report.kind == "ended":
             self.exit = self.exit or Exit(status=report.exit_status, signal=report.signal)
-            self._on_end()
-            if self._then is not None:
-                self._conclude()
+            self._tell_end()
         else:
             self._on_report(report)
 
