@@ -339,6 +339,19 @@ def test_what_can_be_read_again_is_not_given_up(tmp_path: Path) -> None:
     works.close()
 
 
+def test_what_comes_just_after_a_mark_is_marked_soon(tmp_path: Path) -> None:
+    """While somebody else writes the trail, what is passed over last is not read again either."""
+    bench, pages = Bench(tmp_path / "spool"), Pages()
+    bench.pipeline = bench.make(pages)
+    bench.pipeline.stand_aside()
+    events = zoo_events()
+    bench.pipeline.turn([events[0]])
+    bench.pipeline.turn([events[1]])
+    bench.now_ns += SECOND_NS
+    bench.pipeline.turn([])
+    assert (pages.taken, pages.kept) == (2, 2)
+
+
 def test_what_is_missing_across_a_restart_is_told(tmp_path: Path) -> None:
     """A source that is gone on with, and lacks what came in between, has lost it."""
     bench = Bench(tmp_path / "spool")

@@ -110,6 +110,7 @@ class Pipeline:
         self._marks = marks
         self._words = words
         self._marked_ns = 0
+        self._is_unmarked = False
         self._clock_ns = clock_ns
         self._now_unix_us = now_unix_us
         self._source = open_source()
@@ -154,14 +155,16 @@ class Pipeline:
         now_ns = self._clock_ns()
         if taken:
             self._came_ns = now_ns
+            self._is_unmarked = True
         elif self._came_ns is not None and now_ns - self._came_ns >= _EXPIRE_NS:
             self._came_ns = None
+            self._is_unmarked = True
             self._take(self._groups.expire())
         self._note_damage()
         is_due = self._since_ns is not None and now_ns - self._since_ns >= FLUSH_NS
         if is_due or len(self._waiting) >= _MOST_WAITING:
             self.flush()
-        elif taken and self._since_ns is None and now_ns - self._marked_ns >= FLUSH_NS:
+        elif self._is_unmarked and self._since_ns is None and now_ns - self._marked_ns >= FLUSH_NS:
             self._mark(now_ns)  # there is nothing to write
 
     def stand_aside(self) -> None:
@@ -324,6 +327,7 @@ class Pipeline:
 
     def _mark(self, now_ns: int) -> None:
         self._marked_ns = now_ns
+        self._is_unmarked = False
         if self._marks is not None:
             self._marks.written()
 
