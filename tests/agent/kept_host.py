@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from counting import LONG_S
@@ -101,6 +101,8 @@ class KeptHost:
     def without_agent(self) -> Iterator[None]:
         """Have no agent for a while; afterwards there is one."""
         assert self._keeper is not None
+        # What the agent stored, the keeper may not have looked at yet.
+        wait_for(self._ring, "the keeper has no ring")
         starts, agent = self.starts(), self.agent
         assert agent is not None
         self._keeper.send_signal(signal.SIGSTOP)
@@ -113,13 +115,19 @@ class KeptHost:
 
     def write_ring(self, offset_bytes: int, data: bytes) -> None:
         """Change what the keeper has of the first session's memory."""
+        path = self._ring()
+        assert path is not None, "the keeper has no ring"
+        with path.open("r+b", buffering=0) as ring:
+            os.pwrite(ring.fileno(), data, offset_bytes)
+
+    def _ring(self) -> Path | None:
+        """Return the first session's memory as the keeper has it."""
         assert self._keeper is not None
         for path in Path(f"/proc/{self._keeper.pid}/fd").iterdir():
-            if os.readlink(path).startswith("/memfd:steno-ring"):
-                with path.open("r+b", buffering=0) as ring:
-                    os.pwrite(ring.fileno(), data, offset_bytes)
-                return
-        raise AssertionError("the keeper has no ring")
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if os.readlink(path).startswith("/memfd:steno-ring"):
+                    return path
+        return None
 
     def recordings(self) -> list[Path]:
         """Return the finished recordings' files."""

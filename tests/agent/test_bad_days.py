@@ -128,7 +128,9 @@ def test_root_at_a_console_gets_in(host: AgentHost) -> None:
 def test_a_spool_that_fills_drops_and_tells(host: AgentHost) -> None:
     """A session goes on when the spool fills; its recording says what is missing, and is whole."""
     host.start()
-    session = host.shell("-steno-shell", "-c", "while read x; do echo got $x; done")
+    # Without an echo, which could be written, and find the spool full, before the answer comes.
+    script = "stty -echo; while read x; do echo got $x; done"
+    session = host.shell("-steno-shell", "-c", script)
     session.send(b"one\n")
     session.expect(b"got one")
     wait_for(lambda: b"got one" in next(host.spool.glob("*.open")).read_bytes(), "not written")

@@ -214,6 +214,7 @@ def test_prometheus_finds_the_numbers_everywhere(host: AgentHost, port: int) -> 
         answer = b""
         while piece := connection.recv(65536):
             answer += piece
+    wait_for(Path(places["textfile"]).exists, "the file is not written")
     names = {line.split()[2] for line in shown.splitlines() if line.startswith("# TYPE")}
     for name in names:
         assert name.encode() in answer

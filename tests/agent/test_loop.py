@@ -93,18 +93,19 @@ def test_one_ignored_in_the_same_turn_is_not_called(loop: Loop) -> None:
 def test_work_is_done_beside_the_loop(loop: Loop) -> None:
     """Its outcome, a value or an error, arrives in the loop's thread."""
     outcomes: list[object] = []
-    threads: list[object] = []
+    workers: list[object] = []
+    takers: list[object] = []
 
     def fail() -> int:
         raise ValueError("no")
 
     def work() -> int:
-        threads.append(threading.current_thread())
+        workers.append(threading.current_thread())
         return 7
 
     def take(outcome: Future[int]) -> None:
         outcomes.append(outcome.exception() or outcome.result())
-        threads.append(threading.current_thread())
+        takers.append(threading.current_thread())
         if len(outcomes) == 2:
             loop.stop()
 
@@ -113,8 +114,9 @@ def test_work_is_done_beside_the_loop(loop: Loop) -> None:
     loop.run()
     assert 7 in outcomes
     assert any(isinstance(outcome, ValueError) for outcome in outcomes)
-    assert threads[0] is not threading.current_thread()
-    assert threads[-1] is threading.current_thread()
+    (worker,) = workers
+    assert worker is not threading.current_thread()
+    assert takers == [threading.current_thread()] * 2
 
 
 def test_a_fault_ends_its_owner_only(

@@ -49,6 +49,7 @@ class Person(threading.Thread):
         self.typed = 0
         self.is_typing = False
         self._fd = session.master
+        self._typing = threading.Lock()
         self.start()
 
     def run(self) -> None:
@@ -63,10 +64,11 @@ class Person(threading.Thread):
                 except OSError:
                     return
                 self.seen += data
-            if self.is_typing and time.monotonic() >= next_s:
-                next_s = time.monotonic() + 0.01
-                self.typed += 1
-                os.write(self._fd, b"%d\r" % self.typed)
+            with self._typing:
+                if self.is_typing and time.monotonic() >= next_s:
+                    next_s = time.monotonic() + 0.01
+                    self.typed += 1
+                    os.write(self._fd, b"%d\r" % self.typed)
 
     def disturb(self, blow: Callable[[], None], times: int) -> None:
         """Have something happen again and again while bytes pass, at random moments."""
@@ -80,7 +82,8 @@ class Person(threading.Thread):
             time.sleep(moments.random() * 0.05)
             blow()
         self.wait_for_more()
-        self.is_typing = False
+        with self._typing:  # else one more number might come behind the last word
+            self.is_typing = False
 
     def wait_for_more(self) -> None:
         """Wait until something new is shown."""

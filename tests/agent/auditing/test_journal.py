@@ -243,6 +243,10 @@ def test_what_an_earlier_boot_left_comes_first(journal: Journal) -> None:
     with journal.following() as process:
         wait_for(lambda: len(journal.serials()) == 146, "events come")
         wait_for(
+            lambda: any(isinstance(item, TrailEnd) for item in journal.items()),
+            "the earlier boot's trail has no end",
+        )
+        wait_for(
             lambda: bool(
                 (known := read_bookmark(journal.spool / ".journal-bookmark"))
                 and known.cursor is not None
