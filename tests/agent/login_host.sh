@@ -49,7 +49,8 @@ UsePAM yes
 PidFile none
 Subsystem sftp internal-sftp
 EOF
-steno agent >"$base/agent.log" 2>&1 &
+# By no function: that would run in a shell of its own, and `kill` end only that.
+"$python" -m steno.cli agent >"$base/agent.log" 2>&1 &
 agent=$!
 for _ in $(seq 600); do [ -S /run/steno/agent.sock ] && break; sleep 0.1; done
 /usr/sbin/sshd -f "$base/layers/sshd_config" -E "$base/sshd.log"
