@@ -414,8 +414,9 @@ def test_the_hosts_limit_slows_down(host: AgentHost) -> None:
     assert recorded.output().endswith(b"19999\n20000\n")
     assert recorded.notes("drop") == []
     assert recorded.messages[-1].pos_ms > 1000
-    held_us = sum(note.facts["held_us"] for note in recorded.notes("delay"))
-    assert 0 < held_us < recorded.messages[-1].pos_ms * 1000 + 1000
+    delays = recorded.notes("delay")
+    assert sum(note.facts["held_us"] for note in delays) > 0
+    assert 0 < sum(note.facts["output_bytes"] for note in delays) <= len(recorded.output())
 
 
 @pytest.mark.parametrize("whose", ["host's", "session's"])
