@@ -185,8 +185,10 @@ def test_dies_as_the_program_did(rec: Start, tmp_path: Path, number: signal.Sign
 
 def test_hang_up(rec: Start, tmp_path: Path) -> None:
     """A vanished terminal: the program gets SIGHUP, its farewell is recorded, the reason too."""
-    run = rec(command=["bash", "-c", "trap 'echo farewell; exit' HUP; echo ready; read"])
+    command = ["bash", "-c", "trap 'echo farewell; exit' HUP; echo ready; read"]
+    run = rec(command=command)
     run.expect(b"ready")
+    wait_for_program(run.process.pid, *command)  # bash may miss a signal as it begins to read
     run.hang_up()
     assert run.process.wait(60) == -signal.SIGHUP
     kept = recorded(tmp_path)

@@ -16,17 +16,23 @@ _BACKLOG = 4096
 def listen(path: str, kind: socket.SocketKind, mode: int) -> socket.socket:
     """Return a socket that listens at `path`, made anew; nobody may listen there.
 
+    It is made beside that and moved there: who calls in this moment, as logins do while an agent
+    is started again, never finds nothing, nor what may not be used yet.
+
     Raises:
         AddressInUseError: Another agent listens there.
         StoreError: It cannot be made.
     """
     listener = socket.socket(socket.AF_UNIX, kind)
+    aside = Path(path).parent / f".{Path(path).name}"
     try:
-        Path(path).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _remove_stale(path, kind)
-        listener.bind(path)
-        os.chmod(path, mode)
+        aside.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _check_unused(path, kind)
+        aside.unlink(missing_ok=True)
+        listener.bind(str(aside))
+        aside.chmod(mode)
         listener.listen(_BACKLOG)
+        aside.rename(path)
     except OSError as error:
         listener.close()
         reason = "the path is too long" if error.strerror is None else error.strerror
@@ -75,13 +81,10 @@ def lock_agent(directory: Path) -> int:
     return fd
 
 
-def _remove_stale(path: str, kind: socket.SocketKind) -> None:
+def _check_unused(path: str, kind: socket.SocketKind) -> None:
     with socket.socket(socket.AF_UNIX, kind) as probe:
         try:
             probe.connect(path)
-        except FileNotFoundError:
-            return
-        except ConnectionRefusedError:
-            os.unlink(path)
+        except (FileNotFoundError, ConnectionRefusedError):
             return
     raise AddressInUseError(f"another agent listens at {path}")
