@@ -42,9 +42,9 @@ class SpokenHost:
         clock_offset_s: float = 0.0,
         is_leaving: bool = False,
     ) -> Answer:
-        """Send a heartbeat, with what came of orders since the last."""
-        results, self._results = tuple(self._results), []
-        return self._transport.beat(
+        """Send a heartbeat, with what came of orders since the last that was answered."""
+        results = tuple(self._results)
+        answer = self._transport.beat(
             Heartbeat(
                 sent_unix_us=time.time_ns() // 1000 + round(clock_offset_s * 1_000_000),
                 boot_id="b007" * 8,
@@ -61,6 +61,8 @@ class SpokenHost:
                 is_leaving=is_leaving,
             )
         )
+        self._results = self._results[len(results) :]
+        return answer
 
     def orders(self, wait_s: float = 0.0) -> Answer:
         """Ask for orders."""
@@ -80,8 +82,10 @@ class SpokenHost:
 
         def serve_once() -> None:
             for order in self.orders(1.0).orders:
-                self.told.append(order)
-                self.answer(order, failure)
+                # Told again where a heartbeat with its result was lost.
+                if order.id not in {one.id for one in self.told}:
+                    self.told.append(order)
+                    self.answer(order, failure)
             self.beat(*sessions)
 
         self._begin(serve_once)

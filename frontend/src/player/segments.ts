@@ -54,10 +54,13 @@ export class SegmentCache {
     entry.segment.catch(() => undefined);
   }
 
-  /** End the prefetches under way: a seek elsewhere needs the line more. */
-  cancelPrefetches(except: number): void {
+  /** End the prefetches that a seek to segment `wanted` makes useless: it needs the line more. */
+  cancelPrefetches(wanted: number): void {
+    // Where that is here already, the one after it is what the line is for.
+    const last = this.peek(wanted) ? wanted + 1 : wanted;
     for (const [number, entry] of this.entries) {
-      if (entry.isPrefetch && !entry.loaded && number !== except) this.drop(number);
+      const isUseful = number >= wanted && number <= last;
+      if (entry.isPrefetch && !entry.loaded && !isUseful) this.drop(number);
     }
   }
 

@@ -65,3 +65,21 @@ test("prefetches that a seek makes useless are ended, the wanted one is not", as
   assert.deepEqual(aborted, [1]);
   assert.ok(await cache.get(7));
 });
+
+test("a seek within a segment that is here goes on fetching the next one", async () => {
+  const asked: number[] = [];
+  const aborted: number[] = [];
+  const cache = new SegmentCache((n, signal) => {
+    asked.push(n);
+    signal.addEventListener("abort", () => aborted.push(n));
+    return n === 7 ? Promise.resolve(segment(1)) : new Promise(() => undefined);
+  });
+  await cache.get(7);
+  cache.prefetch(8);
+  cache.prefetch(9);
+  cache.cancelPrefetches(7);
+  cache.prefetch(8);
+  assert.deepEqual([asked, aborted], [[7, 8, 9], [9]]);
+  cache.cancelPrefetches(3);
+  assert.deepEqual(aborted, [9, 8]);
+});

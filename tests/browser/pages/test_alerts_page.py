@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Page, expect
 from sessions import Session
-from visiting import Server, Visitor
+from visiting import Server, Visitor, hold_polling
 from waiting import wait_for
 
 from steno.audit.event import Event, Thing, Who
@@ -135,6 +135,8 @@ def test_people_do_not_see_alerts_about_themselves(visit_site: Callable[..., Pag
 def test_an_acknowledgement_is_kept_with_its_comment(visit_site: Callable[..., Page]) -> None:
     """It says who did so; then the alert is no longer among those that are open."""
     page = visit_site("kim", width=390)
+    hold_polling(page)  # it would take away what has just been acknowledged
+    page.reload()
     wait_for_alerts(page, 5)
     item = page.locator("li").filter(has_text="kernel-module")
     item.get_by_role("button", name="Acknowledge").click()

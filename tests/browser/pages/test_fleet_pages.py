@@ -119,7 +119,7 @@ def test_hosts_show_how_they_are(visit: Visit, fleet: Fleet, width: int, scheme:
     expect(row).to_contain_text("behind")
     expect(page.get_by_role("row", name=f"lost-{width}-{scheme}")).to_contain_text("silent")
     assert fits(page)
-    page.get_by_role("link", name=name, exact=True).click()
+    row.get_by_role("link", name=name, exact=True).click()
     expect(page.get_by_role("heading", name=name)).to_be_focused()
     expect(page.get_by_role("table", name="Open sessions")).to_contain_text("avery")
     expect(page.get_by_text("What goes wrong there")).to_be_visible()

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 from sessions import Session, rec_of
-from visiting import Server, Visitor
+from visiting import Server, Visitor, hold_answers
+from waiting import wait_for
 
 Visit = Callable[..., Visitor]
 
@@ -22,8 +23,9 @@ def row_of(page: Page, name: str) -> object:
 
 
 def cells(page: Page, column: str) -> list[str]:
-    """Return a column's texts, top to bottom."""
+    """Return a column's texts, top to bottom, once the rows are those that were asked for last."""
     expect(page.locator("tbody tr").first).to_be_visible()
+    expect(page.locator(".card.table")).to_have_attribute("aria-busy", "false")
     return page.locator(f"tbody td.{column}").all_inner_texts()
 
 
@@ -112,6 +114,29 @@ def test_nothing_found_says_what_to_do(visit: Visit) -> None:
     expect(page.get_by_role("heading", name="No recording matches")).to_be_visible()
     page.get_by_role("link", name="Show all recordings").click()
     expect(page.locator("tbody tr")).to_have_count(50)
+
+
+def test_a_list_that_comes_late_takes_no_news_back(visit: Visit, server: Server) -> None:
+    """What happens while a list is on its way, and is older in it, stays shown."""
+    one = Session("late one", host="latehost")
+    one.show(0.5, "avery@latehost:~$ ")
+    server.wait_indexed([one.deliver(server.store)])
+    page = visit().enter("kim", "/?q=host:latehost")
+    expect(row_of(page, "late one")).to_contain_text("live")
+    hold_answers(page, "/api/v1/recordings?")
+    two = Session("late two", host="latehost", user="blake")
+    two.show(0.5, "blake@latehost:~$ ")
+    two.deliver(server.store)
+    wait_for(lambda: page.evaluate("held") > 0, "no list is asked for")
+    one.end(75.0, status=4)
+    one.deliver(server.store)
+    expect(row_of(page, "late one")).to_contain_text("exit 4")
+    page.evaluate("release()")
+    expect(page.get_by_role("button", name="Show 1 new recording")).to_be_visible()
+    assert "exit 4" in row_of(page, "late one").inner_text()
+    page.get_by_role("button", name="Show 1 new recording").click()
+    expect(row_of(page, "late two")).to_be_visible()
+    expect(row_of(page, "late one")).to_contain_text("exit 4")
 
 
 def test_the_list_follows_what_happens(visit: Visit, server: Server) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 from sessions import rec_of
-from visiting import PASSWORD, Server, Visitor
+from visiting import PASSWORD, Server, Visitor, hold_polling
 
 Visit = Callable[..., Visitor]
 
@@ -58,6 +58,7 @@ def test_signing_out_ends_the_session(visit: Visit) -> None:
 def test_a_session_that_ended_meanwhile_is_said(visit: Visit) -> None:
     """The next thing that is asked for leads to the sign-in, with the reason, and then on."""
     visitor = visit()
+    hold_polling(visitor.page)  # it would notice before anything is asked for
     page = visitor.sign_in("kim")
     page.get_by_role("link", name="Search").click()
     page.get_by_label("Search screens and audit events").fill("needle")

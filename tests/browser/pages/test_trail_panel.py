@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable
@@ -22,7 +23,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 from refused_sessions import read_events, read_lines
 from sessions import Session
 from trails import make_trail
-from visiting import Server, Visitor, player_time
+from visiting import Server, Visitor, hold_answers, player_time
 from waiting import wait_for
 
 Visit = Callable[..., Visitor]
@@ -58,6 +59,22 @@ def screen(page: Page) -> str:
 def seek(page: Page, seconds: float) -> None:
     """Move the player, as a hand on the timeline does."""
     page.locator("steno-player").evaluate(f"p => p.whenReady().then(() => p.seek({seconds}))")
+
+
+def press_until_said(page: Page, at_s: float, key: str, text: str) -> None:
+    """Press a key at an instant until the player says `text`, which does not stay for long."""
+    said = page.locator("steno-player .message")
+
+    def is_said() -> bool:
+        seek(page, at_s)
+        page.locator("steno-player .screen").focus()
+        page.keyboard.press(key)
+        with contextlib.suppress(AssertionError):
+            expect(said).to_contain_text(text, timeout=3000)
+            return True
+        return False
+
+    wait_for(is_said, text)
 
 
 def place_in(lane: Locator, at_s: float) -> Any:  # noqa: ANN401  # Playwright's Position
@@ -230,6 +247,20 @@ def test_commands_and_trail_move_with_the_player(visit: Visit, avery: str) -> No
     expect(now_command).to_be_in_viewport()
 
 
+def test_the_trail_comes_to_a_player_that_went_on_meanwhile(visit: Visit, avery: str) -> None:
+    """Who goes elsewhere while events are on their way sees those of where they are."""
+    page = visit().enter("kim", f"/recordings/{avery}")
+    now_event = page.locator("steno-trail [aria-current]")
+    seek(page, 2.30)
+    expect(now_event).to_contain_text("cp")
+    hold_answers(page, "/events?")
+    seek(page, 6.36)
+    wait_for(lambda: page.evaluate("held") > 0, "no events are asked for")
+    seek(page, 2.05)
+    page.evaluate("release()")
+    expect(now_event).to_contain_text("ran vim")
+
+
 def test_a_trail_is_filtered_by_kind_result_and_text(visit: Visit, avery: str) -> None:
     """Each narrows what is shown; a query that cannot be understood is pointed at."""
     page = visit().enter("kim", f"/recordings/{avery}")
@@ -321,10 +352,7 @@ def test_alerts_are_marked_and_lead_to_their_moments(visit: Visit, avery: str) -
     found.locator("li").filter(has_text="user 1599").get_by_role("link").click()
     expect(page).to_have_url(re.compile(r"\?t=4\.0"))
     wait_for(lambda: player_time(page) > 4, "the player does not come there")
-    page.locator("steno-player").evaluate("p => p.seek(3)")
-    page.locator("steno-player .screen").focus()
-    page.keyboard.press("}")
-    expect(page.locator("steno-player .message")).to_contain_text("An account was made")
+    press_until_said(page, 3, "}", "An account was made")
     assert 4 < player_time(page) < 4.1
 
 
@@ -353,11 +381,9 @@ def test_the_trail_is_used_with_the_keyboard(visit: Visit, avery: str) -> None:
     expect(events(page).nth(1)).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator("steno-event")).to_be_visible()
-    page.locator("steno-player .screen").focus()
     wait_for(lambda: abs(player_time(page) - instant_of(page)) < 0.1, "it does not come there")
-    at = player_time(page)
-    page.keyboard.press("]")
-    expect(page.locator("steno-player .message")).to_contain_text("/bin/echo")
+    at = instant_of(page)
+    press_until_said(page, at, "]", "/bin/echo")
     assert player_time(page) > at
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from waiting import wait_for
 
 from steno.store.accounts import Accounts, Role
@@ -101,6 +102,39 @@ def expect_viewing(page: Page, name: str) -> None:
         return False
 
     wait_for(is_told, f"{name} is not among the viewers")
+
+
+def hold_polling(page: Page) -> None:
+    """Leave what a page asks for by itself without an answer: only what a test does changes it."""
+
+    def decide(route: Route) -> None:
+        if "x-steno-unattended" not in route.request.headers:
+            route.continue_()
+
+    page.route(re.compile(r"/api/v1/(alerts|warnings)(\?|$)"), decide)
+
+
+_HOLD = """(part) => {
+  const fetch = window.fetch;
+  const released = new Promise((done) => { window.release = done; });
+  window.held = 0;
+  window.fetch = async (...asked) => {
+    const answer = await fetch(...asked);
+    if (String(asked[0]).includes(part)) {
+      window.held += 1;
+      await released;
+    }
+    return answer;
+  };
+}"""
+
+
+def hold_answers(page: Page, part: str) -> None:
+    """Let answers of addresses with this part come to a page only when it calls `release()`.
+
+    How many have come from the server until then is `held`.
+    """
+    page.evaluate(_HOLD, part)
 
 
 def player_time(page: Page) -> float:

@@ -230,11 +230,12 @@ export class Trail extends PageElement {
 
   #followSoon(): void {
     if (this.#following.isAway || this.chosen !== null || this.#followTimer) return;
-    if (placeOf(this.window, this.atUs) === "here") return;
+    // While more is on its way nobody knows yet where the player will be in it.
+    if (!this.isBusy && placeOf(this.window, this.atUs) === "here") return;
     this.#followTimer = window.setTimeout(() => {
       this.#followTimer = 0;
-      if (this.isBusy || placeOf(this.window, this.atUs) === "here") return;
-      this.#begin(this.atUs);
+      if (this.isBusy) this.#followSoon();
+      else if (placeOf(this.window, this.atUs) !== "here") this.#begin(this.atUs);
     }, FOLLOW_MS);
   }
 

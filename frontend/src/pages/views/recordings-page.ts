@@ -59,6 +59,8 @@ export class RecordingsPage extends PageElement {
   @state() private hosts: string[] = [];
   #stopWatching: (() => void) | null = null;
   #refreshTimer = 0;
+  /** For each list that is on its way: what was told of recordings meanwhile. */
+  readonly #awaited = new Set<Map<string, Recording>>();
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -90,9 +92,17 @@ export class RecordingsPage extends PageElement {
     }
   }
 
-  #fetch(signal?: AbortSignal): Promise<Page<Recording>> {
+  async #fetch(signal?: AbortSignal): Promise<Page<Recording>> {
     const { query: q, sort, cursor } = this.route;
-    return this.context.api.recordings({ q, sort, cursor, limit: PAGE_SIZE }, signal);
+    const told = new Map<string, Recording>();
+    this.#awaited.add(told);
+    try {
+      const page = await this.context.api.recordings({ q, sort, cursor, limit: PAGE_SIZE }, signal);
+      // The answer may be older than what was told before it came; what is newer is told yet.
+      return { ...page, items: page.items.map((item) => told.get(item.rec) ?? item) };
+    } finally {
+      this.#awaited.delete(told);
+    }
   }
 
   /** The hosts' names are only offered while typing: without them all else works. */
@@ -107,6 +117,7 @@ export class RecordingsPage extends PageElement {
 
   /** Show a changed recording in its row; for one that is not shown, see if it belongs here. */
   #take(recording: Recording): void {
+    for (const told of this.#awaited) told.set(recording.rec, recording);
     const items = this.list?.items ?? [];
     if (this.list && items.some((item) => item.rec === recording.rec)) {
       const changed = items.map((item) => (item.rec === recording.rec ? recording : item));
