@@ -26,6 +26,10 @@ plugin() { pgrep -P "$daemon" -f steno-audit | head -1; }
 another() { # another plugin than the one that was there
     plugin | grep -vx "$pid" || true
 }
+replaced() { # auditd sees that a plugin has ended when there is an event for it, and no sooner
+    act anything
+    another
+}
 await() { # await COMMAND...: until it says something
     for _ in $(seq 600); do
         [ -z "$("$@" 2>/dev/null)" ] || return 0
@@ -39,6 +43,8 @@ act() { bash -c 'echo 1501 >/proc/self/loginuid; /bin/echo "$0"' "$1" >/dev/null
 kept() { inside sh -c "cat /var/lib/steno/spool/trail-*" | grep -F "$1" || true; }
 findings() { inside steno host check --json | tr '{' '\n' | grep '"audit' | sed 's/.*"check":"\([^"]*\)","effect":"\([^"]*\)".*/\1=\2/' | sort | tr '\n' ' '; }
 
+# What others have lost on this machine since it was started is not the plugin's.
+auditctl --reset-lost >/dev/null
 inside dpkg -i --force-depends /root/steno.deb >/dev/null
 user=$(inside id -u steno)
 echo "user $user"
@@ -58,9 +64,9 @@ await kept packaged-one
 echo "owner $(stat -c %u "$root"/var/lib/steno/spool/trail-*.open)"
 echo "running $(findings)"
 inside dpkg -i --force-depends /root/steno.deb >/dev/null 2>&1
+await replaced
 act packaged-two
 await kept packaged-two
-await another
 echo "upgraded yes"
 inside dpkg -r steno >/dev/null 2>&1
 for _ in $(seq 600); do

@@ -78,7 +78,7 @@ def test_a_deleted_log_is_told_while_the_session_goes_on(
     assert alert["boot_id"] == Path("/proc/sys/kernel/random/boot_id").read_text()[:36].replace(
         "-", ""
     )
-    for body, headers in zip(receiver.bodies, receiver.headers, strict=True):
+    for body, headers in receiver.posts:
         assert headers["Steno-Signature"] == sign(SECRET, body)
 
 

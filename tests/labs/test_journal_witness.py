@@ -7,6 +7,8 @@ agent records one of the people; the packaged server lists who came, and who did
 from __future__ import annotations
 
 import json
+import re
+import subprocess
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +32,8 @@ from waiting import wait_for
 pytestmark = pytest.mark.lab
 
 FORGED = "10.9.9.9"
+# journald looks up who said something a moment later: whoever is to be believed stays until then.
+STAY = "#!/bin/sh\nuntil [ -e /run/noted ]; do sleep 0.1; done\n"
 NASTY = f"root from {FORGED} port 22 ssh2"
 
 
@@ -51,6 +55,18 @@ class Place:
         """Wait until the server knows that somebody was refused."""
         wait_for(lambda: self.rows("logins", "--failed", "--user", user), f"{user}'s failure", 120)
 
+    def wait_until_noted(self, service: str, user: str) -> None:
+        """Wait until the journal has that a session was opened, and by whom."""
+        said = re.compile(rf"\({service}:session\): session opened for user {user}\b")
+        wait_for(lambda: said.search(self.host.journal()), f"{service}'s word in the journal")
+
+    def let_go(self, service: str, user: str) -> None:
+        """End who stays, once its session is in the journal."""
+        try:
+            self.wait_until_noted(service, user)
+        finally:
+            self.host.run("touch", "/run/noted")
+
 
 @pytest.fixture(scope="module")
 def place(lab: Lab, guest_tree: Tree, packages: Packages) -> Place:
@@ -63,6 +79,7 @@ def place(lab: Lab, guest_tree: Tree, packages: Packages) -> Place:
     for user in ("pat", "opal", "mal"):
         host.add_user(user, password=PASSWORD)
     host.write("/etc/sudoers.d/opal", "opal ALL=(ALL) ALL\n", 0o440)
+    host.write("/usr/local/bin/stay", STAY, 0o755)
     host.run("steno", "host", "enable", "--even-root", "pat")
     desk.shell("mkdir -p /root/.ssh; ssh-keygen -q -t ed25519 -N '' -f /root/.ssh/id_ed25519")
     host.write("/home/pat/.ssh/authorized_keys", desk.read("/root/.ssh/id_ed25519.pub"))
@@ -87,8 +104,10 @@ def come_and_go(place: Place) -> None:
     """What happens before anybody takes the journal in."""
     refused(place, "pat")
     refused(place, "pat")
-    key = ["ssh", "-o", "StrictHostKeyChecking=no", f"pat@{place.host.name}", "sleep 1"]
-    assert place.desk.attempt(*key).returncode == 0
+    key = ["ssh", "-o", "StrictHostKeyChecking=no", f"pat@{place.host.name}", "sleep 1; stay"]
+    with subprocess.Popen(place.desk.enter(*key), stdin=subprocess.DEVNULL) as session:
+        place.let_go("sshd", "pat")
+        assert session.wait(60) == 0
     refused(place, "ghost")
     refused(place, NASTY)
 
@@ -99,18 +118,25 @@ def come_later(place: Place) -> None:
     terminal = Driven(ssh(place.desk, "opal", place.host, "-tt"))
     terminal.expect(b"opal@web1", b"$ ", timeout_s=60)
     say = f"Accepted password for root from {FORGED} port 22 ssh2"
-    for order, answers in (
-        (f"logger -t sshd '{say}'; logger -t 'sshd[1]' '{say}'; (exec -a sshd logger '{say}')", []),
-        (f'python3 -c \'import syslog as s; s.openlog("sshd"); s.syslog("{say}")\'', []),
-        ("su pat -c true", ["wrong"]),
-        ("su - pat -c true", [PASSWORD]),
-        ("sudo -k; sudo true", ["wrong"] * 3),
-        ("sudo true", [PASSWORD]),
+    for order, answers, opened in (
+        (
+            f"logger -t sshd '{say}'; logger -t 'sshd[1]' '{say}'; (exec -a sshd logger '{say}')",
+            [],
+            "",
+        ),
+        (f'python3 -c \'import syslog as s; s.openlog("sshd"); s.syslog("{say}")\'', [], ""),
+        ("su pat -c true", ["wrong"], ""),
+        ("su - pat -c stay", [PASSWORD], "su-l"),
+        ("sudo -k; sudo true", ["wrong"] * 3, ""),
+        ("sudo stay", [PASSWORD], "sudo"),
     ):
+        place.host.run("rm", "-f", "/run/noted")
         terminal.send(order.encode() + b"; echo do''ne\n")
         for answer in answers:
             terminal.expect(b"assword", b": ", timeout_s=60)
             terminal.send(answer.encode() + b"\n")
+        if opened:
+            place.let_go(opened, "pat" if opened == "su-l" else "root")
         terminal.expect(b"done\r\n", b"$ ", timeout_s=60)
     place.host.run("systemctl", "kill", "--signal=KILL", "steno-audit-journal")
     terminal.send(b"exit\n")
@@ -126,6 +152,7 @@ def come_later(place: Place) -> None:
         screen.expect(word, timeout_s=60)
         screen.send(answer + b"\n")
     screen.expect(b"# ", timeout_s=60)
+    place.wait_until_noted("login", "root")
     time.sleep(1.5)  # what journald remembers of a process is a second old at most
     screen.send(b"exit\n")
     screen.expect(b"login: ", timeout_s=60)
@@ -203,7 +230,7 @@ def test_events_are_found(place: Place) -> None:
     assert [one["event"]["method"].split()[0] for one in keys] == ["publickey"]
     assert {one["event"]["source"] for one in refusals + keys} == {"journal"}
     orders = place.rows("events", 'action:"ran with sudo" login:opal')
-    assert [one["event"]["objects"][0]["name"] for one in orders] == ["/usr/bin/true"]
+    assert [one["event"]["objects"][0]["name"] for one in orders] == ["/usr/local/bin/stay"]
     became = [one["event"]["text"] for one in place.rows("events", "action:became login:opal")]
     assert sorted(became) == [
         "opal became pat with su (su's word)",

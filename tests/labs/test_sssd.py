@@ -53,7 +53,13 @@ def starts(host: Guest) -> list[Start]:
 
     wait_for(is_quiet, "all sessions to end", 120)
     script = "cd /var/lib/steno/spool && find . -type f -exec grep -h '\"start\":' {} +"
-    lines = host.attempt("sh", "-c", script).stdout.splitlines()
+
+    def read() -> list[bytes] | None:
+        done = host.attempt("sh", "-c", script)
+        # A session is over before its recording has its last name.
+        return None if done.stderr else [b"", *done.stdout.splitlines()]
+
+    lines = wait_for(read, "all recordings to stand still")[1:]
     found = [decode_message(line).start for line in lines]
     return [start for start in found if start is not None]
 

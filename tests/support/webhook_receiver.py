@@ -11,8 +11,7 @@ class Receiver:
     """A real HTTP server that keeps what is posted, and answers as it is told."""
 
     def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        self.headers: list[dict[str, str]] = []
+        self.posts: list[tuple[bytes, dict[str, str]]] = []
         self.status = 200
         self.attempts = 0
         self._changed = threading.Condition()
@@ -25,8 +24,7 @@ class Receiver:
                     receiver.attempts += 1
                     status = receiver.status
                     if status == 200:
-                        receiver.bodies.append(body)
-                        receiver.headers.append(dict(self.headers))
+                        receiver.posts.append((body, dict(self.headers)))
                     receiver._changed.notify_all()
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
@@ -41,6 +39,16 @@ class Receiver:
             target=self._server.serve_forever, args=(0.02,), daemon=True
         )
         self._thread.start()
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """What was posted so far."""
+        return [body for body, _ in self.posts]
+
+    @property
+    def headers(self) -> list[dict[str, str]]:
+        """With which headers; more may have come than when `bodies` was looked at."""
+        return [headers for _, headers in self.posts]
 
     def wait(self, is_there: Callable[[], bool]) -> None:
         """Wait until what came is what a test waits for."""
