@@ -197,11 +197,11 @@ class Agent:
     def turn(self) -> None:
         """Serve both sides once."""
         at_us = self.clock.at_us()
-        data = self.ring.read(Way.OUTPUT, self.sides.master, at_us)
+        data = self.ring.read(Way.OUTPUT, self.sides.master, lambda: at_us)
         self.ring.pass_on(Way.OUTPUT, self.sides.outer)
         if data:
             self._append(self.session.take_output(at_us, data))
-        data = self.ring.read(Way.INPUT, self.sides.outer, at_us)
+        data = self.ring.read(Way.INPUT, self.sides.outer, lambda: at_us)
         self.ring.pass_on(Way.INPUT, self.sides.master)
         if data:
             self._append(self.session.take_input(at_us, data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -210,7 +211,7 @@ def test_reading_stops_while_nobody_takes_what_was_read(agent: Agent) -> None:
         piece = b"%d," % len(printed) * 500
         printed += piece[: os.write(agent.sides.program, piece)]
         agent.turn()
-    assert agent.ring.read(Way.OUTPUT, agent.sides.master, 0) is None
+    assert agent.ring.read(Way.OUTPUT, agent.sides.master, int) is None
     agent.take_up(Fuse(None))
     agent.settle(printed, b"")
     assert agent.sides.shown == printed
@@ -229,6 +230,24 @@ def test_facts_of_any_size_are_kept_or_refused() -> None:
     ring.close()
 
 
+def test_the_clock_is_asked_behind_the_bytes() -> None:
+    """However long reading takes, no byte is kept with an instant at which it had not come yet."""
+    ring = Ring.create(b"facts", b"state", is_terminal=False)
+    source, program = os.pipe()
+    os.write(program, b"come")
+
+    def clock() -> int:
+        left, _, _ = select.select([source], [], [], 0)
+        return 1 if left else 2
+
+    assert ring.read(Way.OUTPUT, source, clock) == b"come"
+    assert ring.read_us == 2
+    assert [entry.at_us for entry in ring.entries()] == [2]
+    for fd in (source, program):
+        os.close(fd)
+    ring.close()
+
+
 def test_pipes_are_passed_on_without_lending_the_ring(tmp_path: Path) -> None:
     """What waits in a pipe does not change when the ring goes round."""
     ring = Ring.create(b"facts", b"state", is_terminal=False)
@@ -237,7 +256,7 @@ def test_pipes_are_passed_on_without_lending_the_ring(tmp_path: Path) -> None:
     passed = b""
     for number in range(200):
         os.write(program, b"%04d" % number * 1000)
-        data = ring.read(Way.OUTPUT, source, number)
+        data = ring.read(Way.OUTPUT, source, lambda at_us=number: at_us)  # type: ignore[misc]
         assert data is not None
         assert not ring.pass_on(Way.OUTPUT, sink)
         ring.checkpoint(b"state")

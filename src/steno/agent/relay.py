@@ -177,15 +177,14 @@ class Relay:
         for _ in range(1 if self._loop.is_busy else _READS_PER_TURN):
             if self.master is None or not self._may_read_output():
                 return
-            at_us = self._recording.clock.at_us()
-            data = self._ring.read(Way.OUTPUT, self.master, at_us)
+            data = self._ring.read(Way.OUTPUT, self.master, self._recording.clock.at_us)
             if data is None:
                 return
             if not data:
                 self._meet_end()
                 return
             self.pass_output()
-            self._recording.take_output(at_us, data)
+            self._recording.take_output(self._ring.read_us, data)
             self.output_us = self.active_us
             self.output_bytes += len(data)
             self._mark_flood(is_flood=len(data) >= _LONG_BYTES)
@@ -238,11 +237,10 @@ class Relay:
             return
         self.look_at_window()
         echo = read_echo(self.master) if self._sees_input else Echo.SHOWN
-        at_us = self._recording.clock.at_us()
-        data = self._ring.read(Way.INPUT, self.outer, at_us, echo=echo)
+        data = self._ring.read(Way.INPUT, self.outer, self._recording.clock.at_us, echo=echo)
         if data:
             self.pass_input()
-            self._recording.take_input(at_us, data, echo)
+            self._recording.take_input(self._ring.read_us, data, echo)
         elif data is not None and outer.read_window(self.outer) is None:
             self._on_hang_up()
 

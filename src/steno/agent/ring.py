@@ -18,7 +18,7 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from steno.agent.ring_circles import RingCircles
 from steno.agent.ring_layout import (
@@ -51,7 +51,10 @@ class Ring(RingCircles):
 
     Attributes:
         descriptors: By name, what must be kept for the ring to be opened again.
+        read_us: When what `read` returned last was there, by its clock.
     """
+
+    read_us: int = 0
 
     @classmethod
     def create(cls, facts: bytes, state: bytes, *, is_terminal: bool) -> Ring:
@@ -165,14 +168,15 @@ class Ring(RingCircles):
         self,
         way: Way,
         fd: int,
-        at_us: int,
+        clock: Callable[[], int],
         *,
         limit_bytes: int = WINDOW_BYTES,
         echo: Echo = Echo.SHOWN,
     ) -> bytes | None:
         """Read from `fd` and keep; return the bytes, b"" at the end, None when there are none yet.
 
-        Also None without room. Bytes are kept from the instant that they are read.
+        Also None without room. Bytes are kept from the instant that they are read; `clock` is asked
+        for that behind them, and its answer is `read_us`: they came before, not later.
 
         Raises:
             OSError: It cannot be read, and that is no end.
@@ -195,12 +199,13 @@ class Ring(RingCircles):
             raise
         if not count_bytes:
             return b""
+        self.read_us = clock()
         begin, end = spans[0]
         if begin + count_bytes <= end:
             data = bytes(memory[begin : begin + count_bytes])
         else:
             data = self._data(lane, lane.head, count_bytes)
-        self._commit_data(way, at_us, count_bytes, echo)
+        self._commit_data(way, self.read_us, count_bytes, echo)
         return data
 
     def put(self, way: Way, at_us: int, data: bytes, echo: Echo = Echo.SHOWN) -> None:
