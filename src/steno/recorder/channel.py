@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 import errno
 import os
+import select
+from collections.abc import Iterable
 
 from steno.errors import DISK_FULL, NoSpaceError, StenoError
 from steno.recorder.flow import Flow
@@ -158,3 +160,17 @@ class Channel:
             self.failure = kind(f"{_NAMES[self.stream]}: {error.strerror}; the rest was lost there")
         self.drop_sink()
         return False
+
+
+def find_channel(channels: Iterable[Channel], stream: Stream) -> Channel | None:
+    """Return the channel that carries `stream`; None: none does."""
+    return next((channel for channel in channels if channel.stream is stream), None)
+
+
+def has_input(channels: Iterable[Channel]) -> bool:
+    """Return whether something can be read right now (however late it is that we look)."""
+    ready = select.poll()
+    for channel in channels:
+        if channel.source is not None:
+            ready.register(channel.source, select.POLLIN)
+    return bool(ready.poll(0))

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from steno.errors import StenoError
-from steno.recorder.channel import Channel, Stream
+from steno.recorder.channel import Channel, Stream, find_channel, has_input
 from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import RETRY_US, Destinations
@@ -81,7 +81,8 @@ class Relay:
         self._settings = settings
         self._terminal = terminal
         self._stops_without_destination = stops_without_destination
-        self._keys, self._output = _find(channels, Stream.INPUT), _find(channels, Stream.OUTPUT)
+        self._keys = find_channel(channels, Stream.INPUT)
+        self._output = find_channel(channels, Stream.OUTPUT)
         self._reason: str | None = None
         self._ended_by: int | None = None
         self._close_at_us: int | None = None
@@ -350,7 +351,7 @@ class Relay:
         if not all(self._wants(channel) for channel in open_):
             # A limit or a slow destination holds us back: what waits there is not silence.
             self._quiet_since_us = at_us
-        return at_us - self._quiet_since_us >= _QUIET_US and not _has_input(open_)
+        return at_us - self._quiet_since_us >= _QUIET_US and not has_input(open_)
 
     def _hang_up(self) -> None:
         """The person's terminal has vanished: the program gets to know, and may say goodbye."""
@@ -386,16 +387,3 @@ class Relay:
                     channel.drop_sink()
             os.close(self._child.master)
             self._child.master = None
-
-
-def _has_input(channels: Sequence[Channel]) -> bool:
-    """Return whether something can be read right now (however late it is that we look)."""
-    ready = select.poll()
-    for channel in channels:
-        if channel.source is not None:
-            ready.register(channel.source, select.POLLIN)
-    return bool(ready.poll(0))
-
-
-def _find(channels: Sequence[Channel], stream: Stream) -> Channel | None:
-    return next((channel for channel in channels if channel.stream is stream), None)
