@@ -1,8 +1,10 @@
 /** What the audit trail says of a recording: loaded at first, and again while more may come in. */
 import type { ReactiveController, ReactiveControllerHost } from "lit";
+import type { TrailData as PlayerTrail } from "../../player/public.ts";
 import { asProblem, type Problem } from "../api/problem.ts";
 import type { Alert, Commands, Lanes } from "../api/types.ts";
 import type { Context } from "../parts/page.ts";
+import { timelineOf } from "./alerts.ts";
 
 /** A live recording's trail is asked for so often, while somebody sees the page. */
 const AGAIN_MS = 4000;
@@ -16,6 +18,8 @@ export class TrailData implements ReactiveController {
   commands: Commands | null = null;
   lanes: Lanes | null = null;
   alerts: readonly Alert[] = NO_ALERTS;
+  /** The same object for the same trail: the player draws its timeline anew for another one. */
+  timeline: PlayerTrail | null = null;
   problem: Problem | null = null;
   /** Another one each time that more came in. */
   growth = 0;
@@ -54,6 +58,7 @@ export class TrailData implements ReactiveController {
       this.commands = null;
       this.lanes = null;
       this.alerts = NO_ALERTS;
+      this.timeline = null;
       this.#roundsLeft = 0;
       void this.load();
     }
@@ -86,11 +91,15 @@ export class TrailData implements ReactiveController {
   #take(commands: Commands, lanes: Lanes, alerts: readonly Alert[]): void {
     const isSame = (one: unknown, other: unknown): boolean =>
       JSON.stringify(one) === JSON.stringify(other);
-    if (!isSame(alerts, this.alerts)) this.alerts = alerts;
-    const before = [this.commands, this.lanes];
+    const before = [this.commands, this.lanes, this.alerts];
     if (!isSame(commands, this.commands)) this.commands = commands;
     if (!isSame(lanes, this.lanes)) this.lanes = lanes;
-    if (before[0] !== this.commands || before[1] !== this.lanes) this.growth++;
+    if (!isSame(alerts, this.alerts)) this.alerts = alerts;
+    const hasGrown = before[0] !== this.commands || before[1] !== this.lanes;
+    if (hasGrown) this.growth++;
+    if (hasGrown || before[2] !== this.alerts) {
+      this.timeline = timelineOf(this.commands, this.lanes, this.alerts);
+    }
   }
 
   #againSoon = (): void => {

@@ -2,11 +2,7 @@
 import { css, html, nothing, type PropertyValues } from "lit";
 import { customElement, property, query, state } from "lit/decorators.js";
 import { ownCommands } from "../../player/lanes.ts";
-import type {
-  TrailData as PlayerTrail,
-  StenoPlayerElement,
-  StenoPlayerEventDetails,
-} from "../../player/public.ts";
+import type { StenoPlayerElement, StenoPlayerEventDetails } from "../../player/public.ts";
 import { playerSource } from "../api/client.ts";
 import type { RecordingDetail, Verification } from "../api/types.ts";
 import { counted } from "../format.ts";
@@ -16,7 +12,7 @@ import { factCards, factStyles } from "../parts/facts.ts";
 import "../parts/moments.ts";
 import "../parts/tabs.ts";
 import type { Tab } from "../parts/tabs.ts";
-import { timelineOf, worstTone } from "../trail/alerts.ts";
+import { worstTone } from "../trail/alerts.ts";
 import "../trail/commands.ts";
 import { TrailData } from "../trail/data.ts";
 import "../trail/panel.ts";
@@ -120,7 +116,6 @@ export class RecordingPage extends PageElement {
   @query("steno-player") private player?: StenoPlayerElement;
   @query("steno-trail") private trail?: Trail;
   #meanwhile = new TrailData(this, () => this.context);
-  #given: { from: unknown[]; trail: PlayerTrail | null } = { from: [], trail: null };
   #polling = new Polling(
     this,
     RECOUNT_MS,
@@ -275,7 +270,7 @@ export class RecordingPage extends PageElement {
         at=${this.start.at ?? nothing}
         query=${this.start.find || nothing}
         linkable
-        .trail=${this.#timeline()}
+        .trail=${this.#meanwhile.timeline}
         @steno-time=${this.#onTime}
         @steno-ready=${this.#onPlayer}
         @steno-error=${this.#onPlayer}
@@ -360,16 +355,6 @@ export class RecordingPage extends PageElement {
         this.chosen = null;
       }}
     ></steno-trail>`;
-  }
-
-  /** The same object for the same trail: the player draws its timeline anew for another one. */
-  #timeline(): PlayerTrail | null {
-    const { commands, lanes, alerts } = this.#meanwhile;
-    const made = [commands, lanes, alerts];
-    if (made.some((part, index) => part !== this.#given.from[index])) {
-      this.#given = { from: made, trail: timelineOf(commands, lanes, alerts) };
-    }
-    return this.#given.trail;
   }
 
   #onChoose(event: CustomEvent<number>): void {
