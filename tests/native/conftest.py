@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from driven import Driven
-from shell_builds import Build, Serve, Start, build_shell
+from shell_builds import HASTY_ANSWER_MS, Build, Serve, Start, build_shell
 from shell_server import Behaviour, ShellServer
 
 
@@ -33,7 +33,10 @@ def hasty() -> Iterator[Build]:
     """The program with little patience, for agents that never answer."""
     with tempfile.TemporaryDirectory(prefix="steno-") as directory:
         yield build_shell(
-            Path(directory), STENO_ANSWER_MS=700, STENO_RETRY_MS=300, STENO_RESTORED_MS=700
+            Path(directory),
+            STENO_ANSWER_MS=HASTY_ANSWER_MS,
+            STENO_RETRY_MS=300,
+            STENO_RESTORED_MS=700,
         )
 
 

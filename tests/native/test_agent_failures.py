@@ -14,13 +14,14 @@ from pathlib import Path
 
 import pytest
 from driven import Driven
-from shell_builds import Build, Serve, Start
+from shell_builds import HASTY_ANSWER_MS, Build, Serve, Start
 from shell_server import Behaviour, Relaying, Served, ShellServer, answering
 from waiting import wait_for
 
 from steno.agent.handshake import Answer, encode_answer
 
 REFUSED = b"the recorder cannot be reached"
+_TRIES = 20
 GOOD = encode_answer(Answer("exec", b"/bin/dash", b"dash"))
 
 
@@ -137,6 +138,27 @@ def test_a_raw_terminal_is_put_back(hasty_parent: Build) -> None:
     assert was_refused(driven)
     driven.close()
     server.close()
+
+
+def test_a_raw_terminal_is_put_back_from_an_agent_that_hangs(
+    meet: Callable[[Behaviour], Driven],
+) -> None:
+    """Nor does one that takes the terminal and then never answers."""
+    for _ in range(_TRIES):
+        taken_s: list[float] = []
+
+        def take_and_hang(served: Served, taken_s: list[float] = taken_s) -> None:
+            tty.setraw(served.descriptors[0])
+            taken_s.append(time.monotonic())
+            waiting(served)
+
+        began_s = time.monotonic()
+        driven = meet(take_and_hang)
+        # Nobody puts back what is taken when the caller has lost its patience: another one then.
+        if taken_s and taken_s[0] - began_s < HASTY_ANSWER_MS / 1000:
+            assert was_refused(driven)
+            return
+    raise AssertionError("the terminal was always taken too late")
 
 
 def test_more_callers_than_the_agent_takes_wait(hasty: Build) -> None:

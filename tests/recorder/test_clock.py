@@ -13,6 +13,11 @@ HOUR_US = 3600 * 1_000_000
 TICK_US = round(time.clock_getres(COARSE) * 1e6)
 
 
+def read_coarse_us() -> int:
+    """Return what the coarse calendar says now."""
+    return time.clock_gettime_ns(COARSE) // 1000
+
+
 def keeps_tick(unix_us: int, coarse_unix_us: int) -> bool:
     """Whether the coarse calendar is no more than a tick behind, read right before the other.
 
@@ -23,7 +28,9 @@ def keeps_tick(unix_us: int, coarse_unix_us: int) -> bool:
 
 def begin_in_step() -> RecordingClock | None:
     """Return a clock that began when the coarse calendar kept its tick."""
+    before_us = read_coarse_us()
     clock = RecordingClock()
+    assert before_us <= clock.coarse_unix_us <= read_coarse_us()
     return clock if keeps_tick(clock.started_unix_us, clock.coarse_unix_us) else None
 
 
@@ -41,7 +48,11 @@ def look_past_a_step() -> tuple[RecordingClock, Note, int, int] | None:
     note = None
     while note is None:  # A look that was interrupted between two clocks tells nothing.
         at_us += LOOK_US
+        before_us, coarse_before_us = time.time_ns() // 1000, read_coarse_us()
         note = clock.look(at_us)
+    after_us, coarse_after_us = time.time_ns() // 1000, read_coarse_us()
+    behind_us = note.facts["unix_us"] - note.facts["coarse_unix_us"]
+    assert before_us - coarse_after_us <= behind_us <= after_us - coarse_before_us
     if not keeps_tick(note.facts["unix_us"], note.facts["coarse_unix_us"]):
         return None
     return clock, note, started_unix_us, at_us

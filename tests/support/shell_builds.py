@@ -15,6 +15,8 @@ from shell_server import Behaviour, ShellServer
 Start = Callable[..., Driven]
 Serve = Callable[[Behaviour], ShellServer]
 
+HASTY_ANSWER_MS = 700
+"""So long the program with little patience waits for an answer."""
 NATIVE = Path(__file__).parents[2] / "native"
 SOURCES = [NATIVE / f"{name}.c" for name in ("ask", "away", "outer", "reading", "steno-shell")]
 WAITER = NATIVE / "steno-wait.c"
