@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from audit_host import KernelAudit, auditctl
+from audit_host import STENO, KernelAudit, auditctl
 from click.testing import CliRunner, Result
 from live_server import run_unprivileged
 
@@ -114,7 +115,7 @@ def test_the_kernels_rules_are_compared_with_the_level(unused_audit: None, tmp_p
     file = tmp_path / "rules"
     for level in ("login", "session"):
         file.write_text(run("print", level).output)
-        auditctl("-R", str(file))
+        subprocess.run(["auditctl", "-R", str(file)], capture_output=True, check=False)
         off = run("check", level)
         assert off.return_value == 16
         assert "auditing is off" in off.output
@@ -136,3 +137,31 @@ def test_the_kernels_rules_are_compared_with_the_level(unused_audit: None, tmp_p
     assert (answer["enabled"], answer["immutable"]) == (1, False)
     auditctl("-a", "never,task")
     assert "stops all auditing" in run("check").output
+
+
+@pytest.mark.lab
+def test_a_directory_that_the_host_lacks_costs_only_its_own_rule(
+    unused_audit: None, tmp_path: Path
+) -> None:
+    """All others are loaded, and the check says so; once it is there, its rule is missing."""
+    del unused_audit
+    etc = tmp_path / "etc"
+    subprocess.run(["cp", "-a", "/etc", str(etc)], check=True)
+    shutil.rmtree(etc / "sudoers.d", ignore_errors=True)
+    (etc / "steno").mkdir(exist_ok=True)
+    rules = tmp_path / "rules"
+    rules.write_text(run("print", "login").output)
+    auditctl("-e", "1")
+    seen = ["unshare", "--mount", "sh", "-c", f"mount --bind {etc} /etc && exec $0 $*"]
+    subprocess.run([*seen, "auditctl", "-R", str(rules)], capture_output=True, check=False)
+    check = [*seen, *STENO, "audit", "rules", "check", "login"]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[:2] == [
+        "no /etc/sudoers.d here: -a always,exit -F dir=/etc/sudoers.d -F perm=wa -k steno-priv",
+        "level login: 12 of 13 rules loaded",
+    ]
+    (etc / "sudoers.d").mkdir()
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 16, done.stdout + done.stderr
+    assert done.stdout.startswith("missing: -a always,exit -F dir=/etc/sudoers.d")

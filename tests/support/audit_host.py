@@ -266,10 +266,13 @@ class AuditHost:
         rules.write_bytes(printed.stdout)
         auditctl("-D")
         if level != "none":
-            # A path in a rule is the file that auditctl sees there.
-            subprocess.run(
-                [*self._inside, "auditctl", "-R", str(rules)], capture_output=True, check=True
-            )
+            # A path in a rule is the file that auditctl sees there. It ends with 1 where one is a
+            # directory that is not; whether all others are loaded, the check says.
+            load = [*self._inside, "auditctl", "-R", str(rules)]
+            loaded = subprocess.run(load, capture_output=True, text=True, check=False)
+            check = [*self._inside, *STENO, "audit", "rules", "check", level]
+            checked = subprocess.run(check, capture_output=True, text=True, check=False)
+            assert checked.returncode == 0, self.explain(loaded.stderr + checked.stdout)
 
     def state(self) -> AuditFacts | None:
         """Return what the plugin says of itself."""

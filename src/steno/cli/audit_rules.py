@@ -94,13 +94,13 @@ def check_command(level: Level, machine: str, min_uid: int, *, as_json: bool) ->
 
     Asks auditctl, as root (others get 12); changes nothing. Ends with 0 if all rules of the level
     and none of another level are loaded and auditing is on (for `none`: if no rule of Steno's is
-    loaded), else with 16. Rules of others are counted, not judged, unless they stop system calls
-    from being audited.
+    loaded), else with 16. The rule of a directory that this host lacks is shown, not judged. Rules
+    of others are counted, not judged, unless they stop system calls from being audited.
     """
     status = parse_status(_auditctl("-s"))
     loaded = parse_rules(_auditctl("-l").splitlines())
     wanted = rule_set(level, machine, min_uid=min_uid)
-    difference = compare(wanted, loaded)
+    difference = compare(wanted, loaded, os.path.isdir)
     is_off = status.enabled == 0 and level != "none"
     if as_json:
         click.echo(_json(wanted, difference, status))
@@ -188,12 +188,12 @@ def _auditctl(option: str) -> str:
 
 def _report(wanted: RuleSet, difference: Difference, status: AuditStatus) -> list[str]:
     lines = [f"missing: {rule}" for rule in difference.missing]
+    lines += [f"no {rule.directory} here: {rule}" for rule in difference.unneeded]
     lines += [f"not of this level: {rule}" for rule in difference.superfluous]
     lines += [f"stops all auditing of system calls: {rule}" for rule in difference.silencing]
     total = len(wanted.rules)
-    lines.append(
-        f"level {wanted.level}: {total - len(difference.missing)} of {_count(total, 'rule')} loaded"
-    )
+    loaded = total - len(difference.missing) - len(difference.unneeded)
+    lines.append(f"level {wanted.level}: {loaded} of {_count(total, 'rule')} loaded")
     if difference.others:
         lines.append(f"others' rules: {len(difference.others)}")
     lines += _say_status(wanted.level, status)
@@ -227,6 +227,7 @@ def _json(wanted: RuleSet, difference: Difference, status: AuditStatus) -> str:
             "level": wanted.level,
             "wanted": len(wanted.rules),
             "missing": texts(difference.missing),
+            "unneeded": texts(difference.unneeded),
             "superfluous": texts(difference.superfluous),
             "silencing": texts(difference.silencing),
             "others": texts(difference.others),

@@ -18,11 +18,16 @@ DATA = Path(__file__).parents[2] / "data/audit"
 AUDITCTL = DATA / "auditctl"
 
 
+def has_all(directory: str) -> bool:
+    """Say that a host has all directories."""
+    return bool(directory)
+
+
 @pytest.mark.parametrize("level", ["login", "session"])
 def test_what_the_kernel_gives_back_is_what_was_loaded(level: Level) -> None:
     """The listing of a level that was loaded for real differs in words and not in meaning."""
     loaded = parse_rules((AUDITCTL / f"listed-{level}.txt").read_text().splitlines())
-    difference = compare(rule_set(level, "x86_64"), loaded)
+    difference = compare(rule_set(level, "x86_64"), loaded, has_all)
     assert difference.is_none
     assert difference.others == ()
     assert len(loaded) == len(rule_set(level, "x86_64").rules)
@@ -41,7 +46,7 @@ def test_rules_of_another_level_and_of_others_are_told_apart() -> None:
     """What Steno put there and the level does not want is superfluous; the rest is others'."""
     loaded = parse_rules((AUDITCTL / "listed-session.txt").read_text().splitlines())
     others = parse_rules(["-w /etc/hosts -p wa -k hosts"])
-    difference = compare(rule_set("login", "x86_64"), loaded + others)
+    difference = compare(rule_set("login", "x86_64"), loaded + others, has_all)
     assert difference.missing == ()
     assert {rule.key for rule in difference.superfluous} >= {"steno-exec", "steno-net"}
     assert difference.others == others
@@ -53,9 +58,30 @@ def test_a_missing_rule_is_named() -> None:
     lines = (AUDITCTL / "listed-session.txt").read_text().splitlines()
     gone = next(line for line in lines if "execve" in line)
     lines.remove(gone)
-    difference = compare(rule_set("session", "x86_64"), parse_rules(lines))
+    difference = compare(rule_set("session", "x86_64"), parse_rules(lines), has_all)
     assert [rule.meaning for rule in difference.missing] == [
         rule.meaning for rule in parse_rules([gone])
+    ]
+
+
+def test_a_directory_that_a_host_lacks_needs_no_rule() -> None:
+    """The kernel takes no rule for it: that is told, and all is well; a file needs its rule."""
+    lines = (AUDITCTL / "listed-login.txt").read_text().splitlines()
+    wanted = rule_set("login", "x86_64")
+    loaded = parse_rules([line for line in lines if "/etc/sudoers.d" not in line])
+
+    def has_no_sudo(directory: str) -> bool:
+        return directory != "/etc/sudoers.d"
+
+    difference = compare(wanted, loaded, has_no_sudo)
+    assert [rule.directory for rule in difference.unneeded] == ["/etc/sudoers.d"]
+    assert difference.is_none
+    there = compare(wanted, loaded, has_all)
+    assert [rule.directory for rule in there.missing] == ["/etc/sudoers.d"]
+    assert not there.is_none
+    loaded = parse_rules([line for line in lines if "/etc/shadow" not in line])
+    assert [str(rule) for rule in compare(wanted, loaded, lambda _: False).missing] == [
+        "-a always,exit -F path=/etc/shadow -F perm=wa -k steno-identity"
     ]
 
 
@@ -63,10 +89,11 @@ def test_a_rule_that_silences_all_is_found() -> None:
     """Red Hat's default `-a never,task` means that no system call is audited at all."""
     lines = (AUDITCTL / "listed-session.txt").read_text().splitlines()
     wanted = rule_set("session", "x86_64")
-    difference = compare(wanted, parse_rules(["-a never,task", *lines]))
+    difference = compare(wanted, parse_rules(["-a never,task", *lines]), has_all)
     assert [str(rule) for rule in difference.silencing] == ["-a never,task"]
     assert not difference.is_none
-    assert compare(rule_set("login", "x86_64"), parse_rules(["-a never,task"])).silencing == ()
+    silenced = compare(rule_set("login", "x86_64"), parse_rules(["-a never,task"]), has_all)
+    assert silenced.silencing == ()
 
 
 @pytest.mark.parametrize(
@@ -107,7 +134,7 @@ def test_what_cannot_be_understood_equals_no_rule_of_ours() -> None:
     (rule,) = parse_rules(["-a always,io_uring -S openat -F somethingnew -k theirs"])
     assert not rule.is_stenos
     assert rule.list_name == "io_uring"
-    assert compare(rule_set("none", "x86_64"), (rule,)).others == (rule,)
+    assert compare(rule_set("none", "x86_64"), (rule,), has_all).others == (rule,)
 
 
 def test_no_rules_is_no_rule() -> None:
@@ -214,7 +241,7 @@ def test_no_listing_breaks_the_comparison(pieces: list[tuple[str, str, int]]) ->
     lines = [first[:cut] + second for first, second, cut in pieces]
     loaded = parse_rules(lines)
     wanted = rule_set("session", "x86_64")
-    difference = compare(wanted, loaded)
+    difference = compare(wanted, loaded, has_all)
     assert len(difference.missing) <= len(wanted.rules)
     known = {rule.meaning for rule in wanted.rules} & {rule.meaning for rule in loaded}
     unknown = [rule for rule in loaded if rule.meaning not in known]

@@ -21,9 +21,11 @@ WELL = LiveAudit(
 )
 
 
-def found(live: LiveAudit, level: AuditWord = "session") -> set[tuple[str, str]]:
-    """Return what is found, by check and effect."""
-    findings = check_live_audit(live, level, "x86_64", NOW_US)
+def found(
+    live: LiveAudit, level: AuditWord = "session", lacks: str = "/nothing"
+) -> set[tuple[str, str]]:
+    """Return what is found on a host that lacks a directory, by check and effect."""
+    findings = check_live_audit(live, level, "x86_64", NOW_US, lambda path: path != lacks)
     return {(finding.check, finding.effect) for finding in findings}
 
 
@@ -55,6 +57,15 @@ def test_each_fault_is_found() -> None:
     losing = AuditStatus(2, daemon_pid=7, lost=12)
     assert found(msgspec.structs.replace(WELL, status=losing)) == {("audit-lost", "gap")}
     assert found(changed(lost={"behind": 3})) == {("audit-lost", "gap")}
+
+
+def test_a_directory_that_the_host_lacks_needs_no_rule() -> None:
+    """A host without sudo is well without the rule for sudo's directory."""
+    lines = [line for line in WELL.rules.splitlines() if "sudoers.d" not in line]
+    assert len(lines) == len(WELL.rules.splitlines()) - 1
+    without = msgspec.structs.replace(WELL, rules="\n".join(lines))
+    assert found(without, lacks="/etc/sudoers.d") == set()
+    assert found(without) == {("audit-rules", "gap")}
 
 
 def test_a_lower_level_needs_fewer_rules() -> None:

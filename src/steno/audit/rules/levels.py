@@ -9,6 +9,7 @@ Source: audit 3.0.9, auditctl(8), audit.rules(7), and what auditctl lists on Lin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,6 +79,11 @@ class AuditRule:
             fields,
             keys,
         )
+
+    @property
+    def directory(self) -> str | None:
+        """The directory that it watches; without that the kernel does not take it."""
+        return next((value for name, _, value in self.fields if name == "dir"), None)
 
     @property
     def is_stenos(self) -> bool:
@@ -169,12 +175,14 @@ class Difference:
 
     Attributes:
         missing: Rules of the set that are not loaded.
+        unneeded: Rules of the set that cannot be loaded: the host lacks the directories.
         superfluous: Steno's rules that are loaded and not in the set.
         others: Rules of others.
         silencing: Rules of others that keep system calls from being audited.
     """
 
     missing: tuple[AuditRule, ...]
+    unneeded: tuple[AuditRule, ...]
     superfluous: tuple[AuditRule, ...]
     others: tuple[AuditRule, ...]
     silencing: tuple[AuditRule, ...]
@@ -185,13 +193,26 @@ class Difference:
         return not (self.missing or self.superfluous or self.silencing)
 
 
-def compare(wanted: RuleSet, loaded: tuple[AuditRule, ...]) -> Difference:
-    """Return how `loaded` differs from `wanted`."""
+def compare(
+    wanted: RuleSet, loaded: tuple[AuditRule, ...], is_directory: Callable[[str], bool]
+) -> Difference:
+    """Return how `loaded` differs from `wanted`.
+
+    Args:
+        wanted: What should be loaded.
+        loaded: What the kernel has.
+        is_directory: Says whether the host has a directory.
+    """
     meanings = {rule.meaning for rule in wanted.rules}
     have = {rule.meaning for rule in loaded}
     others = tuple(rule for rule in loaded if not rule.is_stenos and rule.meaning not in meanings)
+    lacking = tuple(rule for rule in wanted.rules if rule.meaning not in have)
+    unneeded = tuple(
+        rule for rule in lacking if rule.directory is not None and not is_directory(rule.directory)
+    )
     return Difference(
-        tuple(rule for rule in wanted.rules if rule.meaning not in have),
+        tuple(rule for rule in lacking if rule not in unneeded),
+        unneeded,
         tuple(rule for rule in loaded if rule.is_stenos and rule.meaning not in meanings),
         others,
         tuple(rule for rule in others if rule.silences_all and wanted.level == "session"),

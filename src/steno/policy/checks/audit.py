@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -110,7 +110,11 @@ def _auditctl(option: str) -> str:
 
 
 def check_live_audit(
-    live: LiveAudit, level: AuditWord, machine: str, now_unix_us: int | None = None
+    live: LiveAudit,
+    level: AuditWord,
+    machine: str,
+    now_unix_us: int | None = None,
+    is_directory: Callable[[str], bool] = os.path.isdir,
 ) -> Iterator[Finding]:
     """Yield what is wrong with the audit trail of a host whose files are as they should be.
 
@@ -119,6 +123,7 @@ def check_live_audit(
         level: What the policy needs.
         machine: Its processor.
         now_unix_us: The wall clock.
+        is_directory: Says whether the host has a directory.
     """
     if level == "none":
         return
@@ -153,7 +158,7 @@ def check_live_audit(
         return
     if live.status is not None:
         yield from _check_status(live.status)
-        yield from _check_rules(live, level, machine)
+        yield from _check_rules(live, level, machine, is_directory)
     yield from _check_losses(live.facts, live.status)
 
 
@@ -169,10 +174,13 @@ def _check_status(status: AuditStatus) -> Iterator[Finding]:
         )
 
 
-def _check_rules(live: LiveAudit, level: AuditWord, machine: str) -> Iterator[Finding]:
+def _check_rules(
+    live: LiveAudit, level: AuditWord, machine: str, is_directory: Callable[[str], bool]
+) -> Iterator[Finding]:
     if machine not in MACHINES or live.status is None:
         return
-    difference = compare(rule_set(level, machine), parse_rules(live.rules.splitlines()))
+    loaded = parse_rules(live.rules.splitlines())
+    difference = compare(rule_set(level, machine), loaded, is_directory)
     count = len(difference.missing)
     if count or difference.silencing:
         what = f"{count} rules of the level {level} are not loaded"
