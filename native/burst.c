@@ -93,6 +93,11 @@ enum stop run_burst(struct burst *of)
             return ODD;
         if (add_piece(of) < 0)
             return NO_MEMORY;
+        if (of->row.begun >= FULL_MESSAGES) {
+            enum recorded recorded = of->record_full(of);
+            if (recorded != GO_ON)
+                return recorded == ENOUGH ? OVER : FAILED;
+        }
         if (of->piece_bytes < LONG_BYTES && !await_more(of))
             return QUIET;
     } while (of->left_bytes > 0 && of->piece_at_us - of->began_us < BURST_US);

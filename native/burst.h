@@ -14,6 +14,7 @@ enum {
     PIECE_BYTES = CARRIED_BYTES + 2 * READ_BYTES,
     BURST_US = 10000,    /* what was passed on is recorded so soon */
     MOMENT_US = 300,     /* enough for who reads it to get the processor */
+    FULL_MESSAGES = 2,   /* are recorded at a time: of the default size, 32 KiB */
 };
 
 /* Why a burst came to a stop. */
@@ -22,7 +23,11 @@ enum stop {
     OVER,      /* others have their turn, or the next read tells why */
     ODD,       /* the piece was not passed on whole */
     NO_MEMORY, /* the piece was passed on, and cannot be encoded */
+    FAILED,    /* what was passed on and encoded cannot be recorded */
 };
+
+/* What becomes of the burst when full messages were recorded. */
+enum recorded { GO_ON, ENOUGH, NOT_RECORDED };
 
 struct burst {
     int source, sink;
@@ -30,10 +35,11 @@ struct burst {
     long long base_ns;    /* CLOCK_BOOTTIME at instant 0 */
     ptrdiff_t left_bytes; /* so much may be read yet */
     ptrdiff_t carried;    /* bytes of `piece`: the beginning of a character that came before */
-    struct row row;       /* what was passed on */
+    struct row row;       /* what was passed on and is not recorded */
+    enum recorded (*record_full)(struct burst *of);
 
     long long until_us, began_us;
-    ptrdiff_t read_bytes; /* of the row and of what is carried now */
+    ptrdiff_t read_bytes; /* all, what is carried now included */
 
     /* The bytes of the last read, behind those carried. */
     unsigned char piece[PIECE_BYTES];
@@ -41,8 +47,8 @@ struct burst {
     long long piece_at_us;
 };
 
-/* Read, pass on and encode until there is a reason to stop; the members up to `row`, which has begun,
- * are set. */
+/* Read, pass on, encode and record until there is a reason to stop; the members up to `record_full`
+ * are set, and the row has begun. */
 enum stop run_burst(struct burst *of);
 
 #endif

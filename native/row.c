@@ -82,6 +82,10 @@ static int add_stretch(struct row *of, struct encoding *next, long long at_us)
         return -1;
     begins = size_of(next) > left;
     of->room = begins ? of->most : left;
+    if (begins) {
+        of->full = of->count;
+        of->begun++;
+    }
     of->stretches[of->count++] = (struct stretch){at_us, 0, begins, *next};
     return 0;
 }
@@ -118,6 +122,28 @@ const unsigned char *encode_part(struct row *of, const unsigned char *at, const 
         step = STEP_BYTES;
     }
     return at;
+}
+
+void drop_full(struct row *of)
+{
+    const struct stretch *kept = of->stretches + of->full;
+    const struct encoding *from = &kept->encoded;
+    const struct encoding *last = &of->stretches[of->count - 1].encoded;
+    ptrdiff_t text = from->text - of->begin.text;
+    ptrdiff_t binary = from->binary - of->begin.binary;
+    ptrdiff_t middle = from->middle - of->begin.middle;
+    memmove(of->begin.text, from->text, (size_t)(last->text_end - from->text));
+    memmove(of->begin.binary, from->binary, (size_t)(last->binary_end - from->binary));
+    memmove(of->begin.middle, from->middle, (size_t)(last->middle_end - from->middle));
+    of->count -= of->full;
+    memmove(of->stretches, kept, (size_t)of->count * sizeof *kept);
+    for (ptrdiff_t i = 0; i < of->count; i++) {
+        struct encoding *encoded = &of->stretches[i].encoded;
+        encoded->text -= text, encoded->text_end -= text;
+        encoded->binary -= binary, encoded->binary_end -= binary;
+        encoded->middle -= middle, encoded->middle_end -= middle;
+    }
+    of->full = of->begun = 0;
 }
 
 const struct stretch *find_message(const struct stretch *at, const struct stretch *end)

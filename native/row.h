@@ -31,11 +31,13 @@ struct row {
     ptrdiff_t room, most; /* how large the last stretch may become, and how large any */
     struct stretch *stretches;
     ptrdiff_t count, allotted;
+    ptrdiff_t full; /* stretches before the last that begins a message */
+    int begun;      /* messages, since the full ones were dropped */
     struct encoding begin; /* where the first stretch is written */
     void *buffers;
 };
 
-/* Begin a row of so many bytes at most; return -1 when there is no memory. */
+/* Begin a row that holds so many bytes at most; return -1 when there is no memory. */
 int begin_row(struct row *of, ptrdiff_t bytes, const struct format *format);
 
 /* Encode what came at `at_us`, from `at` to `end`; return where it stopped: before an unfinished
@@ -54,6 +56,9 @@ ptrdiff_t limit_timing(const struct stretch *first, const struct stretch *end);
 
 /* Write their timing; return its end. */
 char *put_timing(char *out, const struct stretch *first, const struct stretch *end);
+
+/* Forget the full stretches: there is room again. */
+void drop_full(struct row *of);
 
 /* Give the memory back. */
 void end_row(struct row *of);

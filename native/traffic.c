@@ -4,12 +4,13 @@
  * and between two reads of a flood, no Python runs. Whatever else happens ends the wait: a signal,
  * a reader that does not take all, an end. See steno.recorder.traffic and docs/performance.md.
  *
- * Output is encoded by who passes it on: it is in that processor's cache, and the terminal's buffer
- * fills again meanwhile. Encoded in another thread, it took a tenth longer.
+ * Output is encoded and recorded by who passes it on, message by message: it is in that processor's
+ * cache, and the terminals' buffers last as long as that takes. See docs/performance.md.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <stddef.h>
 #include <string.h>
 
 #include "burst.h"
@@ -17,7 +18,9 @@
 struct traffic {
     struct waits waits;
     int timeout_ms;
-    struct burst burst; /* its source is -1 when output is not passed on here */
+    PyObject *record;      /* is told what is full */
+    PyThreadState *python; /* ours, while others may run */
+    struct burst burst;    /* its source is -1 when output is not passed on here */
 };
 
 /* Wait; return the place of output that is there to be passed on, if any. */
@@ -33,10 +36,16 @@ static enum stop carry_traffic(struct traffic *of, const struct format *format)
 {
     int source = of->burst.source;
     struct pollfd *output = await_output(of);
+    ptrdiff_t largest, row_bytes;
     enum stop stop;
     if (output == NULL)
         return QUIET;
-    if (begin_row(&of->burst.row, of->burst.left_bytes + PIECE_BYTES, format) < 0)
+    /* It holds the messages that are not recorded yet, and one piece more. */
+    largest = format->room > format->most ? format->room : format->most;
+    row_bytes = of->burst.left_bytes;
+    if (largest < row_bytes / FULL_MESSAGES)
+        row_bytes = FULL_MESSAGES * largest;
+    if (begin_row(&of->burst.row, row_bytes + PIECE_BYTES, format) < 0)
         return NO_MEMORY;
     output->fd = -1; /* what else is ready ends the burst, but not that there is more of it */
     output->revents = 0;
@@ -118,26 +127,46 @@ static PyObject *build_message(const struct stretch *first, const struct stretch
     return message;
 }
 
-/* A steno.formats.stretches.Row's attributes. */
-static PyObject *build_row(const struct burst *of)
+/* Have what is full recorded. */
+static enum recorded record_full(struct traffic *of)
 {
-    const struct row *row = &of->row;
-    const struct stretch *end = row->stretches + row->count;
+    struct row *row = &of->burst.row;
+    const struct stretch *end = row->stretches + row->full;
     const struct stretch *first = find_message(row->stretches, end), *at = first, *next;
-    PyObject *whole = PyList_New(0);
+    PyObject *whole = PyList_New(0), *answer;
+    int goes_on;
     for (; whole != NULL && at != end; at = next) {
         PyObject *message;
         next = find_message(at + 1, end);
-        if (next == end)
-            break;
         message = build_message(at, next);
         if (message == NULL || PyList_Append(whole, message) < 0)
             Py_CLEAR(whole);
         Py_XDECREF(message);
     }
-    return Py_BuildValue("NNNy#n", list_stretches(row->stretches, first), whole,
-                         list_stretches(at, end), (const char *)of->piece, of->carried,
-                         of->read_bytes);
+    answer = PyObject_CallFunction(of->record, "NN", list_stretches(row->stretches, first), whole);
+    goes_on = answer == NULL ? -1 : PyObject_IsTrue(answer);
+    Py_XDECREF(answer);
+    drop_full(row);
+    return goes_on < 0 ? NOT_RECORDED : goes_on ? GO_ON : ENOUGH;
+}
+
+/* The same in the midst of a burst. */
+static enum recorded record_full_of(struct burst *burst)
+{
+    struct traffic *of = (struct traffic *)((char *)burst - offsetof(struct traffic, burst));
+    enum recorded recorded;
+    PyEval_RestoreThread(of->python);
+    recorded = record_full(of);
+    of->python = PyEval_SaveThread();
+    return recorded;
+}
+
+/* A steno.formats.stretches.Row's attributes. */
+static PyObject *build_row(const struct burst *of)
+{
+    const struct row *row = &of->row;
+    return Py_BuildValue("Ny#n", list_stretches(row->stretches, row->stretches + row->count),
+                         (const char *)of->piece, of->carried, of->read_bytes);
 }
 
 static int read_waits(struct waits *of, PyObject *waits)
@@ -160,13 +189,14 @@ static int read_waits(struct waits *of, PyObject *waits)
 }
 
 /* Take in where output goes and what it is encoded for. */
-static int read_output(struct burst *of, struct format *format, PyObject *output)
+static int read_output(struct traffic *traffic, struct format *format, PyObject *output)
 {
+    struct burst *of = &traffic->burst;
     const char *carried;
     Py_ssize_t carried_bytes, marks_bytes;
-    if (!PyArg_ParseTuple(output, "iiLnnny#s#", &of->source, &of->sink, &of->base_ns,
+    if (!PyArg_ParseTuple(output, "iiLnnny#s#O", &of->source, &of->sink, &of->base_ns,
                           &of->left_bytes, &format->room, &format->most, &carried, &carried_bytes,
-                          &format->marks, &marks_bytes))
+                          &format->marks, &marks_bytes, &traffic->record))
         return -1;
     if (of->left_bytes < 1 || of->left_bytes > MOST_BYTES || format->most < LEAST_MOST_BYTES ||
         carried_bytes > CARRIED_BYTES || marks_bytes != 2) {
@@ -178,10 +208,12 @@ static int read_output(struct burst *of, struct format *format, PyObject *output
     return 0;
 }
 
-static PyObject *build_traffic(const struct traffic *of, enum stop stop)
+static PyObject *build_traffic(struct traffic *of, enum stop stop)
 {
     if (stop == NO_MEMORY)
         return PyErr_NoMemory();
+    if (stop == FAILED || (of->burst.row.begun != 0 && record_full(of) == NOT_RECORDED))
+        return NULL;
     return Py_BuildValue("NnNNN", list_ready(&of->waits), of->waits.key_bytes,
                          build_odd_keys(&of->waits), build_row(&of->burst),
                          build_odd(&of->burst, stop));
@@ -191,11 +223,12 @@ static PyObject *carry(PyObject *module, PyObject *arguments)
 {
     PyObject *waits, *output, *result;
     struct traffic of;
-    struct format format;
+    struct format format = {0, 0, NULL};
     enum stop stop;
     (void)module;
     of.waits.key_bytes = of.waits.odd_bytes = of.waits.taken = 0;
     of.burst.waits = &of.waits;
+    of.burst.record_full = record_full_of;
     of.burst.source = -1;
     of.burst.carried = of.burst.read_bytes = 0;
     of.burst.row = (struct row){.count = 0};
@@ -203,11 +236,11 @@ static PyObject *carry(PyObject *module, PyObject *arguments)
                           &of.waits.key_source, &of.waits.key_sink, &output))
         return NULL;
     if (read_waits(&of.waits, waits) < 0 ||
-        (output != Py_None && read_output(&of.burst, &format, output) < 0))
+        (output != Py_None && read_output(&of, &format, output) < 0))
         return NULL;
-    Py_BEGIN_ALLOW_THREADS;
+    of.python = PyEval_SaveThread();
     stop = carry_traffic(&of, &format);
-    Py_END_ALLOW_THREADS;
+    PyEval_RestoreThread(of.python);
     result = build_traffic(&of, stop);
     end_row(&of.burst.row);
     return result;

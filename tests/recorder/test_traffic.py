@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from steno.formats.cutter import Cutter, Identity
-from steno.formats.stretches import Row
+from steno.formats.stretches import Filled, Row
 from steno.formats.tlog import decode_message
 from steno.integrity.chain import verify_lines
 from steno.model import End, Output, Start, Window
@@ -84,11 +84,18 @@ class Pipes:
         *others: tuple[int, int],
         timeout_ms: int = 0,
         turn_bytes: int = _TURN_BYTES,
+        lines: list[bytes] | None = None,
     ) -> Traffic:
-        """Wait for the source and for others."""
+        """Wait for the source and for others; add what fills messages to `lines`."""
         room = cutter.room()
         assert room is not None
-        way = OutputWay(self.source, self.sink, self.base_ns, turn_bytes, room)
+
+        def record(filled: Filled) -> bool:
+            assert lines is not None, "no message should be full"
+            lines.extend(cutter.add_filled(filled))
+            return True
+
+        way = OutputWay(self.source, self.sink, self.base_ns, turn_bytes, room, record)
         return wait_for_traffic([(self.source, select.POLLIN), *others], timeout_ms, None, way)
 
     def close(self) -> None:
@@ -115,8 +122,9 @@ def undisturbed(
     is_whole: Callable[[Traffic], bool],
     *,
     turn_bytes: int = _TURN_BYTES,
+    lines: list[bytes] | None = None,
 ) -> Iterator[tuple[Pipes, Traffic]]:
-    """Yield pipes that were filled so, and what passed then in a burst.
+    """Yield pipes that were filled so, and what passed then in a burst; `lines` is what it filled.
 
     One that is not whole and took as long as any may take was cut by the clock: another is tried.
     """
@@ -124,7 +132,7 @@ def undisturbed(
         with pipes() as made:
             fill(made)
             began_s = time.monotonic()
-            traffic = made.wait(cutter, turn_bytes=turn_bytes)
+            traffic = made.wait(cutter, turn_bytes=turn_bytes, lines=lines)
             if is_whole(traffic) or time.monotonic() - began_s < _BURST_S:
                 yield made, traffic
                 return
@@ -156,9 +164,9 @@ def _now_us(made: Pipes) -> int:
 def record(made: Pipes, cutter: Cutter) -> list[bytes]:
     """Pass on and record all that comes, as the relay does."""
     lines: list[bytes] = []
-    while (traffic := made.wait(cutter)).row.length_bytes:
+    while (traffic := made.wait(cutter, lines=lines)).row.length_bytes:
         assert traffic.odd is None
-        lines += cutter.add_row(traffic.row)
+        cutter.add_row(traffic.row)
     return lines
 
 
@@ -200,20 +208,98 @@ def test_passes_on_and_records_as_python_does(
 def test_a_burst_fills_its_messages() -> None:
     """What comes in a row is encoded together: no more messages than its bytes need."""
     cutter = make_cutter()
+    lines: list[bytes] = []
     packets = [b"line of text\r\n" * 290] * 12
     size_bytes = sum(map(len, packets))
 
     def is_whole(traffic: Traffic) -> bool:
         return traffic.row.length_bytes == size_bytes
 
-    with undisturbed(lambda made: made.put(*packets), cutter, is_whole) as (_, traffic):
+    def begin(made: Pipes) -> None:
+        lines.clear()
+        made.put(*packets)
+
+    with undisturbed(begin, cutter, is_whole, lines=lines) as (_, traffic):
         assert is_whole(traffic)
     assert traffic.odd is None
     assert traffic.ready == []
-    lines = cutter.add_row(traffic.row)
     # A newline takes two bytes: some 56,000 in all.
     assert 3 <= len(lines) <= 4
     assert all(12_000 < payload_bytes(line) <= 16_600 for line in lines)
+
+
+class Recording:
+    """What fills messages in a burst of 64,000 bytes, which is 4 of them.
+
+    Attributes:
+        packets: What comes.
+        lines: What was recorded.
+        passed: What had been passed on each time.
+        came_bytes: How much came.
+    """
+
+    def __init__(self, made: Pipes, *, keeps_up: bool = True) -> None:
+        self.packets = [b"%4d" % number + b"x" * 3996 for number in range(16)]
+        self.cutter, begin = begin_cutter()
+        self.lines = [begin]
+        self.passed: list[bytes] = []
+        self.came_bytes = 0
+        self._made = made
+        self._keeps_up = keeps_up
+        made.put(*self.packets)
+
+    def record(self, filled: Filled) -> bool:
+        """Record what fills messages."""
+        self.passed.append(self._made.take())
+        self.lines += self.cutter.add_filled(filled)
+        return self._keeps_up
+
+    def wait(self, record: Callable[[Filled], bool]) -> None:
+        """Wait for the source, and have it recorded so; a burst may be cut before that by time."""
+        made = self._made
+        while not self.passed:
+            room = self.cutter.room()
+            assert room is not None
+            way = OutputWay(made.source, made.sink, made.base_ns, _TURN_BYTES, room, record)
+            row = wait_for_traffic([(made.source, select.POLLIN)], 0, None, way).row
+            assert row.length_bytes, "nothing is recorded"
+            self.came_bytes += row.length_bytes
+            self.cutter.add_row(row)
+
+
+def test_full_messages_are_recorded_while_more_passes() -> None:
+    """After two of them at the latest; what fills none comes back in the end."""
+    with pipes() as made:
+        recording = Recording(made)
+        recording.wait(recording.record)
+    assert len(recording.passed[0]) <= 3 * 16_384
+    last = recording.cutter.cut()
+    assert last is not None
+    whole = b"".join(recording.packets)
+    assert shown([*recording.lines, last]) == whole[: recording.came_bytes]
+
+
+def test_a_recorder_that_falls_behind_ends_the_burst() -> None:
+    """What is not read yet stays where it is."""
+    with pipes() as made:
+        recording = Recording(made, keeps_up=False)
+        recording.wait(recording.record)
+        assert recording.came_bytes <= 3 * 16_384
+        assert len(recording.passed) == 1
+        rest = os.read(made.source, 4096)
+    assert rest == recording.packets[recording.came_bytes // 4000]
+
+
+def test_what_recording_raises_ends_the_wait() -> None:
+    """It is met by who waits."""
+
+    def fail(filled: Filled) -> bool:
+        raise OSError(f"no room for {len(filled.whole)} messages")
+
+    with pipes() as made:
+        recording = Recording(made)
+        with pytest.raises(OSError, match="no room for"):
+            recording.wait(fail)
 
 
 def test_what_comes_in_a_row_comes_back_at_its_millisecond() -> None:
@@ -234,7 +320,7 @@ def test_what_comes_in_a_row_comes_back_at_its_millisecond() -> None:
         while len(shown(lines)) < 12_000:
             traffic = made.wait(cutter, timeout_ms=60_000)
             times_us.append(_now_us(made))
-            lines += cutter.add_row(traffic.row)
+            cutter.add_row(traffic.row)
             lines += [line for line in [cutter.cut()] if line is not None]
         feeder.join()
     outputs = [one for line in lines for one in decode_message(line).pieces]
@@ -252,7 +338,7 @@ def test_a_turn_ends() -> None:
 
     packets = [b"x" * 4000] * 8
     with undisturbed(
-        lambda made: made.put(*packets), make_cutter(), is_whole, turn_bytes=10_000
+        lambda made: made.put(*packets), make_cutter(), is_whole, turn_bytes=10_000, lines=[]
     ) as (_, traffic):
         assert is_whole(traffic)
 
@@ -335,7 +421,7 @@ def test_keys_behind_those_that_are_not_taken_wait() -> None:
         waits = [(keys.source, select.POLLIN), (made.source, select.POLLIN)]
         room = make_cutter().room()
         assert room is not None
-        output = OutputWay(made.source, made.sink, made.base_ns, _TURN_BYTES, room)
+        output = OutputWay(made.source, made.sink, made.base_ns, _TURN_BYTES, room, bool)
         traffic = wait_for_traffic(waits, 60_000, (keys.source, keys.sink), output)
         assert traffic.odd_keys is not None
         assert traffic.odd_keys.data == b"first"
@@ -357,18 +443,18 @@ def test_waits_no_longer_than_told() -> None:
         before = time.monotonic()
         traffic = made.wait(make_cutter(), timeout_ms=30)
         assert time.monotonic() - before >= 0.025
-        assert traffic == Traffic([], 0, None, Row([], [], [], b"", 0), None)
+        assert traffic == Traffic([], 0, None, Row([], b"", 0), None)
 
 
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
         (([(0, 1)] * 257, 0, (-1, -1), None), "too many"),
-        (([], 0, (-1, -1), (0, 1, 0, 262145, 9, 99, b"", ">]")), "no turn"),
-        (([], 0, (-1, -1), (0, 1, 0, 0, 9, 99, b"", ">]")), "no turn"),
-        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 87, b"", ">]")), "no turn"),
-        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 99, b"four", ">]")), "no turn"),
-        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 99, b"", ">")), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 262145, 9, 99, b"", ">]", bool)), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 0, 9, 99, b"", ">]", bool)), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 87, b"", ">]", bool)), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 99, b"four", ">]", bool)), "no turn"),
+        (([], 0, (-1, -1), (0, 1, 0, 9, 9, 99, b"", ">", bool)), "no turn"),
     ],
 )
 def test_refuses_other_arguments(arguments: tuple[object, ...], reason: str) -> None:

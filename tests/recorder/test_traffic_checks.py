@@ -16,6 +16,8 @@ chance = random.Random(3)
 kinds = [bytes(range(256)), b"ab\\x1b\\xc3\\xb6\\xff", b"\\xe3\\x81\\x82\\xf0\\x9f\\x98\\x80", b"x"]
 kinds += [b"\\x1b", b"\\xff", b"a\\xff", b"\\xff\\x1b"]
 tables = [bytes(kind[i % len(kind)] for i in range(256)) for kind in kinds]
+def record(first, whole):
+    return chance.random() < 0.7
 flags = os.O_NONBLOCK | os.O_DIRECT
 for _ in range(150):
     (source, feed), (drain, sink), (keys, fingers) = [os.pipe2(flags) for _ in range(3)]
@@ -28,7 +30,8 @@ for _ in range(150):
     most = chance.choice([88, 156, 900, 16284])
     room = chance.choice([-1, 0, 600, 5000, most])
     for _ in range(4):
-        way = source, sink, 0, chance.choice([1, 262144]), room, most, b"\\xe3"[:room % 2], ">]"
+        turn = chance.choice([1, 262144])
+        way = source, sink, 0, turn, room, most, b"\\xe3"[:room % 2], ">]", record
         carry([(source, select.POLLIN), (keys, select.POLLIN)], 0, (keys, sink), way)
     os.closerange(source, source + 6)
 print("done")

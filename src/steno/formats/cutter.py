@@ -9,7 +9,7 @@ import msgspec
 from steno.errors import UsageError
 from steno.formats.charset import find_charset
 from steno.formats.payload import Payload
-from steno.formats.stretches import Row, Stretch, split_stretches
+from steno.formats.stretches import Filled, Row, Stretch, split_stretches
 from steno.formats.tlog import chain_lines, make_member, render_head, render_line
 from steno.model import End, Input, Output, Piece, Start, Window, digest_of_line
 
@@ -67,10 +67,6 @@ class Room(NamedTuple):
     most_bytes: int
     unfinished: bytes
     marks: str
-
-    def behind(self, unfinished: bytes) -> Room:
-        """Return the room behind output that is still to be added and that ends so."""
-        return Room(0, self.most_bytes, unfinished, self.marks)
 
 
 class Cutter:
@@ -171,9 +167,9 @@ class Cutter:
         return lines
 
     def room(self) -> Room | None:
-        """Return what of output can be added with `add_row` now; None: whole pieces only.
+        """Return what of output can be encoded for `add_filled` and `add_row` now.
 
-        It is None until there is a first line, which others can follow.
+        None: whole pieces only. It is None until there is a first line, which others can follow.
         """
         if self._split is not split_stretches or self._prev is None:
             return None
@@ -182,19 +178,16 @@ class Cutter:
         free_bytes = most_bytes if payload.is_empty else self._limit_bytes - payload.size_bytes
         return Room(free_bytes, most_bytes, self._unfinished["out"], _MARKS["out"])
 
-    def add_row(self, row: Row) -> list[bytes]:
-        """Take in output that was encoded into `room`, or into the one behind the last row.
-
-        Returns the lines that had to be cut to make room for it.
-        """
-        self._unfinished["out"] = row.unfinished
-        self._write_row(row.first)
-        if not row.last:
-            return []
+    def add_filled(self, filled: Filled) -> list[bytes]:
+        """Take in output that was encoded into `room` and fills it; return the lines."""
+        self._write_row(filled.first)
         lines = [] if self._payload.is_empty else [self._render(None)]
-        lines += self._chain(row.whole)
-        self._write_row(row.last)
-        return lines
+        return lines + self._chain(filled.whole)
+
+    def add_row(self, row: Row) -> None:
+        """Take in the output behind all that filled messages."""
+        self._unfinished["out"] = row.unfinished
+        self._write_row(row.rest)
 
     def begin(self, at_us: int) -> bytes:
         """Return the first line now, with the start's facts, whether anything has passed or not."""

@@ -59,22 +59,30 @@ def split_stretches(data: bytes, marks: str, *, is_final: bool) -> tuple[list[St
     return [Stretch(text, binary, used, first, middle, last)], data[used:]
 
 
-class Row(NamedTuple):
-    """Output that came in a row, encoded for messages; see cutter.Room.
+class Filled(NamedTuple):
+    """Output that came in a row, encoded, as far as it fills messages; see cutter.Room.
 
     Attributes:
-        first: What goes into the message that is being made: stretches, each with its instant, in
-            us.
-        whole: Messages that it fills: when each begins, in ms, its timing without a window, and the
+        first: What fills the message that is being made: stretches, each with its instant, in us.
+        whole: Messages behind that: when each begins, in ms, its timing without a window, and the
             insides of its text and binary members.
-        last: What begins the message after those.
-        unfinished: The beginning of a character, behind all that.
-        length_bytes: How many bytes came.
     """
 
     first: list[tuple[int, Stretch]]
     whole: list[tuple[int, bytes, bytes, bytes]]
-    last: list[tuple[int, Stretch]]
+
+
+class Row(NamedTuple):
+    """Output that came in a row, encoded, behind what filled messages.
+
+    Attributes:
+        rest: What goes into the message that is being made: stretches, each with its instant, in
+            us.
+        unfinished: The beginning of a character, behind that.
+        length_bytes: How many bytes came, those that filled messages included.
+    """
+
+    rest: list[tuple[int, Stretch]]
     unfinished: bytes
     length_bytes: int
 

@@ -101,7 +101,7 @@ def chain_lines(
     """Render messages of output alone, each of which names the digest of the one before it.
 
     Args:
-        messages: See stretches.Row.whole.
+        messages: See stretches.Filled.whole.
         head: See render_head.
         number: The first one's id.
         started_ms: The recording's start, since 1970.

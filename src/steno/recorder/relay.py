@@ -14,17 +14,19 @@ from collections.abc import Sequence
 import msgspec
 
 from steno.errors import StenoError
+from steno.formats.stretches import Filled
 from steno.recorder.channel import Channel, Stream, find_channel, has_input
 from steno.recorder.child import Child, Exit
 from steno.recorder.clock import RecordingClock
 from steno.recorder.destinations import RETRY_US, Destinations
 from steno.recorder.echo import Echo
-from steno.recorder.flood import TURN_BYTES, Flood, Waits
 from steno.recorder.session import InputMode, Session, Settings
 from steno.recorder.signals import SignalPipe
 from steno.recorder.terminal import OuterTerminal, is_in_foreground, read_echo, write_window
 from steno.recorder.traffic import Odd, OutputWay, Traffic, wait_for_traffic
 
+_TURN_BYTES = 262144
+"""So much output is passed on in a row, or 10 ms of it; then signals get their turn."""
 _QUIET_US = 100_000
 """After the program has ended, its terminal or pipes may be held open by others; when nothing came
 for so long, everything that it wrote has arrived."""
@@ -95,18 +97,17 @@ class Relay:
     def run(self, signals: SignalPipe) -> Ended:
         """Relay until the program has ended and all its output was passed on."""
         self._note_window()
-        with Flood(self._record, lambda: self._waits(signals.fd), self._output_way) as flood:
-            while not self._is_over():
-                waits, keys = self._waits(signals.fd)
-                passed = wait_for_traffic(waits, self._timeout_ms(), keys, self._output_way())
-                traffic = flood.follow(passed)
-                self._record(traffic)
-                for fd, event in traffic.ready:
-                    if fd == signals.fd:
-                        self._take_signals(signals)
-                    else:
-                        self._serve(fd, event)
-                self._tick()
+        while not self._is_over():
+            waits = self._waits(signals.fd)
+            way = self._output_way()
+            traffic = wait_for_traffic(waits, self._timeout_ms(), self._key_way(), way)
+            self._record(traffic)
+            for fd, event in traffic.ready:
+                if fd == signals.fd:
+                    self._take_signals(signals)
+                else:
+                    self._serve(fd, event)
+            self._tick()
         exit_ = self._child.exit
         reason = self._reason
         if reason is None:
@@ -116,7 +117,7 @@ class Relay:
 
     # What to wait for.
 
-    def _waits(self, signals_fd: int) -> Waits:
+    def _waits(self, signals_fd: int) -> list[tuple[int, int]]:
         wanted = {signals_fd: select.POLLIN}
         if self._terminal is not None and not self._has_vanished:
             wanted[self._terminal.reader] = 0  # a hang-up is always told
@@ -128,7 +129,7 @@ class Relay:
                 wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
         for fd in self._destinations.waiting_fds():
             wanted[fd] = select.POLLOUT
-        return [*wanted.items()], self._key_way()
+        return [*wanted.items()]
 
     def _wants(self, channel: Channel) -> bool:
         """Return whether the channel's source should be read now."""
@@ -153,7 +154,7 @@ class Relay:
         room = None if way is None else self._session.room()
         if way is None or room is None or self._quiet_since_us is not None:
             return None
-        return OutputWay(*way, self._clock.base_ns, TURN_BYTES, room)
+        return OutputWay(*way, self._clock.base_ns, _TURN_BYTES, room, self._record_filled)
 
     def _timeout_ms(self) -> int | None:
         """Return how long to wait at most: until the next thing is due."""
@@ -170,21 +171,22 @@ class Relay:
 
     # What to do.
 
-    def _record(self, traffic: Traffic) -> bool:
-        """Record what passed while we waited, and pass on what did not get through whole.
+    def _record_filled(self, filled: Filled) -> bool:
+        """Record output that fills messages; return whether the destinations keep up."""
+        self._destinations.write(self._session.take_filled(filled), self._clock.at_us())
+        return not self._destinations.is_backlogged
 
-        Returns whether the destinations keep up.
-        """
+    def _record(self, traffic: Traffic) -> None:
+        """Record what passed while we waited, and pass on what did not get through whole."""
         self._session.input_bytes += traffic.key_bytes
-        lines: list[bytes] = []
         if traffic.row.length_bytes:
-            lines += self._session.take_row(traffic.row)
+            self._session.take_row(traffic.row)
+        lines: list[bytes] = []
         for channel, odd in (self._keys, traffic.odd_keys), (self._output, traffic.odd):
             if channel is not None and odd is not None:
                 lines += self._pass(channel, odd)
         if lines:
             self._destinations.write(lines, self._clock.at_us())
-        return not self._destinations.is_backlogged
 
     def _serve(self, fd: int, event: int) -> None:
         for channel in self._channels:

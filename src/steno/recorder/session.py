@@ -13,7 +13,7 @@ import msgspec
 
 from steno.errors import StoreError
 from steno.formats.cutter import DEFAULT_LIMIT_BYTES, Cutter, CutterState, Identity, Room
-from steno.formats.stretches import Row
+from steno.formats.stretches import Filled, Row
 from steno.model import End, Input, Note, Output, Piece, StreamTotal, Window
 from steno.recorder.echo import Echo, EchoWatch, Typed, WatchState
 from steno.recorder.limit import Action, Limit, TokenBucket
@@ -224,15 +224,19 @@ class Session:
         return lines + self._keep_output(at_us, data, is_stderr, held_us)
 
     def room(self) -> Room | None:
-        """Return what `take_row` may be given now; None: output is to be looked at itself."""
+        """Return what output may be encoded into now; None: it is to be looked at itself."""
         if self._is_limited or not self._records_output or self._watch.due_us is not None:
             return None
         return self._cutter.room()
 
-    def take_row(self, row: Row) -> list[bytes]:
-        """Record output that was encoded into `room`; see `Cutter.add_row`."""
+    def take_filled(self, filled: Filled) -> list[bytes]:
+        """Record output that was encoded into `room` and fills it; see `Cutter.add_filled`."""
+        return self._cutter.add_filled(filled)
+
+    def take_row(self, row: Row) -> None:
+        """Record the output behind that, and count both."""
         self.output_bytes += row.length_bytes
-        return self._cutter.add_row(row)
+        self._cutter.add_row(row)
 
     def _keep_output(self, at_us: int, data: bytes, is_stderr: bool, held_us: int) -> list[bytes]:
         if not self._records_output:
