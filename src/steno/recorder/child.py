@@ -82,9 +82,30 @@ class Child:
         """Send a signal to what runs in the foreground of its terminal, as a key would."""
         if self.master is None:
             self.send(number)
-            return
+        else:
+            _send_to_group(self._foreground(), number)
+
+    def send_to_all(self, number: int) -> None:
+        """Send a signal to what runs in the foreground, and to the program; to nobody twice."""
+        foreground = self._foreground()
+        _send_to_group(foreground, number)
+        if self.exit is None and os.getpgid(self.pid) != foreground:
+            self.send(number)
+
+    def _foreground(self) -> int:
+        """Return its terminal's foreground process group; 0: there is none, or none any more."""
+        if self.master is None:
+            return 0
+        try:
+            return os.tcgetpgrp(self.master)
+        except OSError:
+            return 0
+
+
+def _send_to_group(group: int, number: int) -> None:
+    if group:  # 0 would be our own
         with contextlib.suppress(OSError):
-            os.killpg(os.tcgetpgrp(self.master), number)
+            os.killpg(group, number)
 
 
 def find_program(command: Sequence[str]) -> None:

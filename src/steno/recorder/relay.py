@@ -372,16 +372,14 @@ class Relay:
             return
         self._reason, self._ended_by = reason, number
         self._close_at_us = self._clock.at_us() + _GRACE_US
-        self._child.send_to_foreground(number)
-        self._child.send(number)
+        self._child.send_to_all(number)
         self._child.send(signal.SIGCONT)
 
     def _close_terminal(self, at_us: int) -> None:
         """The grace is over: hang the program's terminal up, and soon leave it alone."""
         self._close_at_us = None
         self._leave_at_us = at_us + _FAREWELL_US
-        self._child.send_to_foreground(signal.SIGHUP)
-        self._child.send(signal.SIGHUP)
+        self._child.send_to_all(signal.SIGHUP)
         if self._child.master is not None:
             for channel in self._channels:
                 if channel.stream is not Stream.ERROR:
