@@ -89,7 +89,7 @@ class Child:
         """Send a signal to what runs in the foreground, and to the program; to nobody twice."""
         foreground = self._foreground()
         _send_to_group(foreground, number)
-        if self.exit is None and os.getpgid(self.pid) != foreground:
+        if foreground != self.pid:  # a session's leader leads its group, too, and stays there
             self.send(number)
 
     def _foreground(self) -> int:
